@@ -1,0 +1,19 @@
+/*
+ * dispatch.h - what the network layer sees of the server's inside
+ */
+#ifndef CRM_SERVER_DISPATCH_DISPATCH_H
+#define CRM_SERVER_DISPATCH_DISPATCH_H
+
+#include "server/dispatch/link.h"
+#include "server/dispatch/mailbox.h"
+
+/* One for each io thread, before its loop starts. wake as for mailbox_create. */
+enum crm_status dispatch_thread_create(struct dispatch *dispatch, void (*wake)(void *arg), void *arg,
+                                       struct dispatch_thread **out_thread) MUST_CHECK;
+void dispatch_thread_destroy(struct dispatch_thread *thread);
+/* After a wake-up, on the io thread. */
+void dispatch_thread_drain(struct dispatch_thread *thread);
+/* At the end of every event callback that may have read: ends the read snapshot of this turn. */
+void dispatch_thread_end_turn(struct dispatch_thread *thread);
+
+#endif
