@@ -1,0 +1,41 @@
+/*
+ * term.h - the words by which a record is found
+ *
+ * Folded words (letters and digits, at most 32 bytes); of CJK runs each bigram and the last single character; of phones the digits reversed, so
+ * that an ending is a prefix. A term's first byte says which: 'w' word, 'c' CJK, 'p' phone.
+ */
+#ifndef CRM_MODEL_TERM_H
+#define CRM_MODEL_TERM_H
+
+#include "common/model/reflect.h"
+#include "common/model/schema.h"
+
+#define TERM_SIZE_MAX 33
+#define TERMS_MAX     64 /* distinct terms of one record */
+
+struct term {
+    uint8_t size;
+    uint8_t data[TERM_SIZE_MAX];
+};
+
+/* Sorted and distinct. */
+struct term_list {
+    struct term *terms;
+    size_t n;
+};
+
+/* Of a record's searched fields. In the arena. */
+enum crm_status term_extract(const struct schema *schema, const struct kind_def *kind, const struct record *record, struct arena *arena,
+                             struct term_list *out_terms) MUST_CHECK;
+
+/* A query: terms that must all be there. The last word (and digits) match as prefixes, and so does a single CJK character. */
+struct term_query {
+    struct term terms[16];
+    bool is_prefix[16];
+    size_t n;
+};
+/* CRM_INVALID when nothing searchable is left. Digits of four or more make both a word and a phone ending: alternative[i] is the phone form, size 0 if none. */
+enum crm_status term_query_parse(struct slice text, struct arena *arena, struct term_query *out_query, struct term alternative[16],
+                                 struct failure *failure) MUST_CHECK;
+
+#endif
