@@ -1,0 +1,30 @@
+/*
+ * operation.h - the numbers of the operations: the code of a REQUEST frame. Never reused.
+ *
+ * The server's row of each is in server/ops/op_table.c; request, reply, chunk and end messages are named there and in PROTOCOL.md.
+ */
+#ifndef CRM_PROTO_OPERATION_H
+#define CRM_PROTO_OPERATION_H
+
+/* X(NAME, code, "dotted.name", request, reply, chunk (or NONE)): a stream's reply message is the body of its END frame */
+#define OPERATION_LIST(X)                                             \
+    X(LOGIN, 1, "login", login, login, NONE)                          \
+    X(LOGOUT, 2, "logout", logout, logout, NONE)                      \
+    X(PING, 3, "ping", ping, ping, NONE)                              \
+    X(DESCRIBE, 4, "describe", describe, describe, NONE)              \
+    X(GET, 5, "record.get", get, get, NONE)                           \
+    X(LIST, 6, "record.list", list, list, list)                       \
+    X(COUNT, 7, "record.count", count, count, NONE)                   \
+    X(SEARCH, 8, "record.search", search, list, list)                 \
+    X(MUTATE, 9, "record.mutate", mutate, mutate, NONE)               \
+    X(HISTORY, 10, "record.history", history, history, history)       \
+    X(SUBSCRIBE, 11, "record.subscribe", subscribe, subscribe, NONE)  \
+    X(UPLOAD, 12, "upload", upload, upload, upload)                   \
+    X(REPORT, 13, "report", report, report, NONE)                     \
+    X(INVITE, 14, "admin.invite", invite, invite, NONE)               \
+    X(PASSWORD, 15, "admin.password", password, password, NONE)
+
+#define OPERATION_ENUM(NAME, code, name, request, reply, chunk) OP_##NAME = code,
+enum operation { OPERATION_LIST(OPERATION_ENUM) OP_MAX = 15 };
+
+#endif
