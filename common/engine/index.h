@@ -1,0 +1,51 @@
+/*
+ * index.h - the keys by which records are found, and keeping them in step with the records
+ *
+ *     index   kind u8 ‖ ref u16 ‖ 0 ‖ present u8 ‖ value ‖ id            global form
+ *             kind u8 ‖ ref u16 ‖ 1 ‖ owner ‖ present u8 ‖ value ‖ id    owner form, of sortable fields
+ *     child   target ‖ kind u8 ‖ ref u16 ‖ id                             every reference, by what it points at
+ *     child   target ‖ 0xff ‖ kind u16 ‖ id                               deleted together with target: they come back with it
+ *     unique  kind u8 ‖ ref u16 ‖ folded text → id
+ *     term    term ‖ 0 ‖ kind u8 ‖ id
+ *
+ * present: 1 with a value, 2 without one (so that what has none sorts last). Values: integers, days, instants, money (in the company's currency)
+ * big-endian with the sign bit turned; text folded, at most 200 bytes, then 0; references 16 bytes. A list field has an entry for each value.
+ */
+#ifndef CRM_ENGINE_INDEX_H
+#define CRM_ENGINE_INDEX_H
+
+#include "common/engine/view.h"
+#include "common/model/reflect.h"
+#include "common/store/key.h"
+
+#define INDEX_TEXT_MAX 200
+
+enum index_form { INDEX_GLOBAL = 0, INDEX_OWNER = 1 };
+
+/* The part of an index key before `present`. owner only for the owner form. */
+void index_prefix(struct key *key, enum kind kind, uint32_t ref, enum index_form form, const struct uuid *owner);
+/* present ‖ value. value NULL or of FIELD_NONE: there is none. false when folding ran out of memory. */
+bool index_value(struct key *key, const struct field_def *field, const struct value *value, struct arena *arena) MUST_CHECK;
+/* The record's id at the end of an index, child or term key. */
+bool index_key_id(struct slice key, struct uuid *out_id);
+
+void child_prefix(struct key *key, const struct uuid *target, enum kind kind, uint32_t ref);
+bool unique_key(struct key *key, enum kind kind, const struct field_def *field, const struct value *value, struct arena *arena) MUST_CHECK;
+void term_prefix(struct key *key, const struct term *term, bool whole);
+
+/* The field of a kind that has an index or unique or child entries, n from 0; NULL behind the last. */
+bool field_is_indexed(const struct field_def *field);
+
+/*
+ * The difference that a change makes to index, child, unique and term entries, added to set. before NULL: a new record; after NULL: one that goes.
+ * Fields in changed only (NULL: all). The unique check is here: CRM_EXISTS names the field when another record holds the value.
+ */
+enum crm_status index_update(const struct view *view, struct writeset *set, const struct kind_def *kind, const struct record *before,
+                             const struct record *after, const struct field_set *changed, struct arena *arena, struct failure *failure) MUST_CHECK;
+
+/* Called with every key that a record should have in index, child, unique and term: for check and rebuild. */
+typedef enum crm_status index_visit(void *arg, enum store_db db, struct slice key, struct slice value);
+enum crm_status index_each(const struct schema *schema, const struct kind_def *kind, const struct record *record, struct arena *arena,
+                           index_visit *visit, void *arg) MUST_CHECK;
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * writeset.h - what a mutation or a group of them would put and delete: held in memory, read through, folded or thrown away
+ *
+ * Ordered by database and key, so that a commit puts everything in key order. One thread at a time.
+ */
+#ifndef CRM_ENGINE_WRITESET_H
+#define CRM_ENGINE_WRITESET_H
+
+#include "common/base/arena.h"
+#include "common/store/store.h"
+
+struct writeset;
+
+/* In the arena, which also holds copies of all keys and values; there is nothing to destroy. NULL when memory is spent. */
+struct writeset *writeset_create(struct arena *arena) MUST_CHECK;
+
+enum crm_status writeset_put(struct writeset *set, enum store_db db, struct slice key, struct slice value) MUST_CHECK;
+enum crm_status writeset_delete(struct writeset *set, enum store_db db, struct slice key) MUST_CHECK;
+
+/* Does the set say something of this key? *out_value.data is NULL where it says "deleted". */
+bool writeset_get(const struct writeset *set, enum store_db db, struct slice key, struct slice *out_value);
+/* The first entry of a range (the last with reverse), deletes included (data NULL). */
+bool writeset_seek(const struct writeset *set, enum store_db db, const struct store_range *range, struct slice *out_key, struct slice *out_value);
+
+/* Put all that from says on top of into (copied into into's arena). */
+enum crm_status writeset_fold(struct writeset *into, const struct writeset *from) MUST_CHECK;
+/* Put and delete everything in the transaction, in key order. */
+enum crm_status writeset_apply(const struct writeset *set, struct store_txn *txn) MUST_CHECK;
+/* Forget everything (the memory stays with the arena). */
+void writeset_clear(struct writeset *set);
+
+size_t writeset_count(const struct writeset *set);
+/* Keys and values together: what the engine's transaction limit is compared with. */
+size_t writeset_bytes(const struct writeset *set);
+
+#endif
