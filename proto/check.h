@@ -2,7 +2,8 @@
  * check.h - walks a body on the wire, before protobuf-c unpacks it, and refuses what would hurt
  *
  * protobuf-c turns 1 MiB of empty sub-messages into 113 MB, accepts NUL and bad UTF-8 in strings and any number in an enum, and
- * recurses without limit (PITFALLS 1.3). The walk costs one pass over the bytes and allocates nothing.
+ * recurses without limit (PITFALLS 1.3). The walk costs one pass over the bytes and allocates nothing. Stricter than protobuf: a message field
+ * that is not repeated may be there once (merging two is quadratic).
  */
 #ifndef CRM_PROTO_CHECK_H
 #define CRM_PROTO_CHECK_H
