@@ -16,7 +16,8 @@
 #define STORE_KEY_MAX   500
 #define STORE_VALUE_MAX 65536
 
-/* X(ENUM, "name on disk"): all databases of DESIGN section 5, from the start. Order and names are part of the format. */
+/* X(ENUM, "name on disk"): all databases of DESIGN section 5, from the start; attachments get an environment of their own. Order and names
+ * are part of the format. */
 #define STORE_DB_LIST(X)                                                                                               \
     X(RECORD, "record")                                                                                                \
     X(LOG, "log")                                                                                                      \
@@ -35,8 +36,7 @@
     X(DELETED, "deleted")                                                                                              \
     X(CREDENTIAL, "credential")                                                                                        \
     X(SESSION, "session")                                                                                              \
-    X(META, "meta")                                                                                                    \
-    X(BLOB, "blob")
+    X(META, "meta")
 
 #define STORE_DB_ENUM(NAME, name) STORE_##NAME,
 enum store_db { STORE_DB_LIST(STORE_DB_ENUM) STORE_DB_COUNT };
@@ -58,6 +58,7 @@ struct store_lmdb_options {
     const char *path;     /* directory; must exist */
     size_t map_bytes;     /* address space of the data file, sparse; 0: 64 GiB */
     unsigned max_readers; /* 0: 256 */
+    uint64_t reserve_bytes; /* with less free disk the store is short; 0: 256 MiB */
     bool read_only;       /* for check, stats and backup beside a running server */
     bool must_exist;      /* refuse to create */
 };
@@ -65,6 +66,8 @@ struct store_lmdb_options {
 /*
  * Open. LMDB takes no lock against a second writing process here: crmd's own lock file does (server/admin).
  * Refuses (CRM_CORRUPT) a data file that is shorter than its last page says, and network file systems (CRM_IO), naming the path.
+ * CRM_NOT_FOUND where must_exist or read_only find no data; CRM_FORMAT where read_only finds another set of databases. Never open one
+ * directory twice in a process (LMDB's locks would be lost), and open after the last fork.
  */
 enum crm_status store_open_lmdb(const struct store_lmdb_options *options, struct store **out_store, struct failure *failure) MUST_CHECK;
 enum crm_status store_open_map(struct store **out_store) MUST_CHECK;
@@ -114,7 +117,11 @@ enum crm_status store_scan(struct store_txn *txn, enum store_db db, const struct
 /* The first pair of a range (the last one with reverse): CRM_OK or CRM_NOT_FOUND. For merging several ranges step by step. */
 enum crm_status store_seek(struct store_txn *txn, enum store_db db, const struct store_range *range, struct slice *out_key, struct slice *out_value) MUST_CHECK;
 
-/* In a write run. Key order is fastest. CRM_TOO_LARGE for a key or value beyond the limits. */
+/*
+ * In a write run; CRM_FAILED in a read run. Key order is fastest. CRM_TOO_LARGE for a key or value beyond the limits, or for one put more
+ * than the traits allow; CRM_INVALID for an empty key (nothing has changed, the run may go on). Any other failure is the engine's and ends
+ * the run with that status, whatever fn returns.
+ */
 enum crm_status store_put(struct store_txn *txn, enum store_db db, struct slice key, struct slice value) MUST_CHECK;
 /* CRM_OK also when there was none. */
 enum crm_status store_delete(struct store_txn *txn, enum store_db db, struct slice key) MUST_CHECK;
@@ -133,6 +140,19 @@ struct store_usage {
     uint64_t disk_free_bytes; /* of the file system below; UINT64_MAX for the map */
 };
 enum crm_status store_usage(struct store *store, struct store_usage *out_usage) MUST_CHECK;
+
+/*
+ * Is room running out: more than 85 % of the map in use, or less free disk than the reserve? Cheap (looked at anew by every write run and
+ * sweep). Callers then refuse what grows (CRM_FULL) and let deletion and administration pass: the engine cannot tell them apart, since a
+ * deletion puts too (log, recycle bin), and at a map that is full to the last page not even a delete succeeds.
+ */
+bool store_is_short(struct store *store);
+
+/*
+ * Make the map larger while the store is in use: waits until the reads under way have ended and holds new ones back, so never call it with a
+ * read open on this thread. A size not above the present one changes nothing.
+ */
+enum crm_status store_grow(struct store *store, size_t map_bytes) MUST_CHECK;
 
 /* A consistent, compacted copy while others work, into an existing empty directory. It is one long reader. LMDB only: CRM_FAILED elsewhere. */
 enum crm_status store_copy(struct store *store, const char *directory, struct failure *failure) MUST_CHECK;
