@@ -1,5 +1,6 @@
 /*
- * store.c - the one door to every engine: checks the contract's limits, then calls through the engine's rows
+ * store.c - the one door to every engine: checks the contract's limits, then calls through the
+ * engine's rows
  *
  * Called on any thread; owns nothing. What an engine does is in store_lmdb*.c and store_map.c.
  */
@@ -62,21 +63,22 @@ enum crm_status store_write_run(struct store *store, store_fn *fn, void *arg)
     return store->engine->write_run(store, fn, arg);
 }
 
-enum crm_status store_get(struct store_txn *txn, enum store_db db, struct slice key, struct slice *out_value)
+enum crm_status store_get(struct store_txn *txn, enum store_db db, struct slice key,
+                          struct slice *out_value)
 {
     if (!key_may_exist(key))
         return CRM_NOT_FOUND;
     return txn->engine->get(txn, db, key, out_value);
 }
 
-enum crm_status store_get_many(struct store_txn *txn, enum store_db db, const struct slice *keys, size_t n,
-                               struct slice *out_values)
+enum crm_status store_get_many(struct store_txn *txn, enum store_db db, const struct slice *keys,
+                               size_t n, struct slice *out_values)
 {
     return n ? txn->engine->get_many(txn, db, keys, n, out_values) : CRM_OK;
 }
 
-enum crm_status store_scan(struct store_txn *txn, enum store_db db, const struct store_range *range, store_visit *visit,
-                           void *arg)
+enum crm_status store_scan(struct store_txn *txn, enum store_db db, const struct store_range *range,
+                           store_visit *visit, void *arg)
 {
     return txn->engine->scan(txn, db, range, visit, arg);
 }
@@ -108,7 +110,8 @@ enum crm_status store_seek(struct store_txn *txn, enum store_db db, const struct
     return CRM_OK;
 }
 
-enum crm_status store_put(struct store_txn *txn, enum store_db db, struct slice key, struct slice value)
+enum crm_status store_put(struct store_txn *txn, enum store_db db, struct slice key,
+                          struct slice value)
 {
     size_t size = key.size + value.size;
     enum crm_status status;
@@ -133,10 +136,11 @@ enum crm_status store_delete(struct store_txn *txn, enum store_db db, struct sli
         return CRM_FAILED;
     if (!key_may_exist(key))
         return CRM_OK;
-    return txn->engine->delete(txn, db, key);
+    return txn->engine->delete (txn, db, key);
 }
 
-enum crm_status store_stats(struct store_txn *txn, enum store_db db, struct store_db_stats *out_stats)
+enum crm_status store_stats(struct store_txn *txn, enum store_db db,
+                            struct store_db_stats *out_stats)
 {
     return txn->engine->stats(txn, db, out_stats);
 }
@@ -159,7 +163,8 @@ enum crm_status store_grow(struct store *store, size_t map_bytes)
 enum crm_status store_copy(struct store *store, const char *directory, struct failure *failure)
 {
     if (!store->engine->copy)
-        return fail(failure, CRM_FAILED, NULL, "the %s engine makes no copies", store->engine->name);
+        return fail(failure, CRM_FAILED, NULL, "the %s engine makes no copies",
+                    store->engine->name);
     return store->engine->copy(store, directory, failure);
 }
 

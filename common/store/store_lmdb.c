@@ -1,8 +1,9 @@
 /*
  * store_lmdb.c - the LMDB engine: opening, closing, and its row of functions
  *
- * Flags are MDB_NOTLS, and MDB_RDONLY where asked, and no others: WRITEMAP turns a full disk into SIGBUS, NOSYNC and its kin lose what was
- * answered, DUPSORT has bugs in Debian's version (PITFALLS 1.4 items 36, 39, 41).
+ * Flags are MDB_NOTLS, and MDB_RDONLY where asked, and no others: WRITEMAP turns a full disk into
+ * SIGBUS, NOSYNC and its kin lose what was answered, DUPSORT has bugs in Debian's version
+ * (PITFALLS 1.4 items 36, 39, 41).
  */
 #include "common/store/store_lmdb.h"
 
@@ -31,7 +32,8 @@ static void lmdb_close(struct store *base)
 
 static const struct store_engine engine_lmdb = {
     .name = "LMDB",
-    /* Well within LMDB's list of dirty pages, beyond which it spills them to disk in the middle of a transaction. */
+    /* Well within LMDB's list of dirty pages, beyond which it spills them to disk in the middle of
+       a transaction. */
     .traits = { .is_local = true, .transaction_bytes = (size_t)32 << 20 },
     .close = lmdb_close,
     .read_begin = lmdb_read_begin,
@@ -94,7 +96,8 @@ static int env_open(struct store_lmdb *store, const struct store_lmdb_options *o
     int rc = mdb_env_set_maxdbs(store->env, MAX_DATABASES);
 
     if (!rc)
-        rc = mdb_env_set_maxreaders(store->env, options->max_readers ? options->max_readers : DEFAULT_READERS);
+        rc = mdb_env_set_maxreaders(store->env,
+                                    options->max_readers ? options->max_readers : DEFAULT_READERS);
     /* A reader beside a server takes the map's size from the file: the server's may have grown. */
     if (!rc && (options->map_bytes || !options->read_only))
         rc = mdb_env_set_mapsize(store->env, options->map_bytes ? options->map_bytes : DEFAULT_MAP);
@@ -119,8 +122,8 @@ static int databases_open(struct store_lmdb *store)
     if (rc)
         return rc;
     for (int db = 0; db < STORE_DB_COUNT && !rc; db++)
-        rc = mdb_dbi_open(txn, store_db_name((enum store_db)db), store->is_read_only ? 0u : (unsigned)MDB_CREATE,
-                          &store->dbis[db]);
+        rc = mdb_dbi_open(txn, store_db_name((enum store_db)db),
+                          store->is_read_only ? 0u : (unsigned)MDB_CREATE, &store->dbis[db]);
     if (rc) {
         mdb_txn_abort(txn);
         return rc;
@@ -129,14 +132,17 @@ static int databases_open(struct store_lmdb *store)
 }
 
 /* The sentence for an error at opening; a database that is not there has another format. */
-static enum crm_status open_failed(const struct store_lmdb_options *options, int rc, struct failure *failure)
+static enum crm_status open_failed(const struct store_lmdb_options *options, int rc,
+                                   struct failure *failure)
 {
     if (rc == MDB_NOTFOUND)
         return fail(failure, CRM_FORMAT, NULL, "%s lacks a database of this format", options->path);
-    return fail(failure, lmdb_status(rc), NULL, "cannot open %s: %s", options->path, mdb_strerror(rc));
+    return fail(failure, lmdb_status(rc), NULL, "cannot open %s: %s", options->path,
+                mdb_strerror(rc));
 }
 
-enum crm_status store_open_lmdb(const struct store_lmdb_options *options, struct store **out_store, struct failure *failure)
+enum crm_status store_open_lmdb(const struct store_lmdb_options *options, struct store **out_store,
+                                struct failure *failure)
 {
     struct store_lmdb *store;
     bool exists;

@@ -1,7 +1,8 @@
 /*
  * store_lmdb_data.c - reading and writing inside an LMDB transaction
  *
- * On the transaction's thread. The hot path of every read: nothing here allocates in a read transaction once its cursors exist.
+ * On the transaction's thread. The hot path of every read: nothing here allocates in a read
+ * transaction once its cursors exist.
  */
 #include "common/store/store_lmdb.h"
 
@@ -16,8 +17,9 @@ static struct slice slice_of_val(const MDB_val *val)
 }
 
 /*
- * A cursor, which goes back with cursor_release. A read transaction has one to lend for each database; a scan inside a scan's visitor, and
- * a write transaction (whose cursors end with it), opens its own.
+ * A cursor, which goes back with cursor_release. A read transaction has one to lend for each
+ * database; a scan inside a scan's visitor, and a write transaction (whose cursors end with it),
+ * opens its own.
  */
 static int cursor_acquire(struct lmdb_txn *txn, enum store_db db, MDB_cursor **out_cursor)
 {
@@ -46,7 +48,8 @@ static void cursor_release(struct lmdb_txn *txn, enum store_db db, MDB_cursor *c
         mdb_cursor_close(cursor);
 }
 
-enum crm_status lmdb_get(struct store_txn *base, enum store_db db, struct slice key, struct slice *out_value)
+enum crm_status lmdb_get(struct store_txn *base, enum store_db db, struct slice key,
+                         struct slice *out_value)
 {
     struct lmdb_txn *txn = (struct lmdb_txn *)base;
     MDB_val k = val_of(key);
@@ -59,7 +62,8 @@ enum crm_status lmdb_get(struct store_txn *base, enum store_db db, struct slice 
     return CRM_OK;
 }
 
-enum crm_status lmdb_get_many(struct store_txn *base, enum store_db db, const struct slice *keys, size_t n, struct slice *out_values)
+enum crm_status lmdb_get_many(struct store_txn *base, enum store_db db, const struct slice *keys,
+                              size_t n, struct slice *out_values)
 {
     struct lmdb_txn *txn = (struct lmdb_txn *)base;
     MDB_cursor *cursor;
@@ -71,7 +75,8 @@ enum crm_status lmdb_get_many(struct store_txn *base, enum store_db db, const st
         MDB_val k = val_of(keys[i]);
         MDB_val v = { 0, NULL };
 
-        /* A cursor looks at the leaf it stands on first: keys in order seldom descend the tree. LMDB takes no empty key. */
+        /* A cursor looks at the leaf it stands on first: keys in order seldom descend the tree.
+         * LMDB takes no empty key. */
         rc = k.mv_size ? mdb_cursor_get(cursor, &k, &v, MDB_SET) : MDB_NOTFOUND;
         if (rc && rc != MDB_NOTFOUND)
             break;
@@ -82,8 +87,10 @@ enum crm_status lmdb_get_many(struct store_txn *base, enum store_db db, const st
     return lmdb_status(rc);
 }
 
-/* Put the cursor on the first pair of the range in its direction, not looking at the range's other end. */
-static int scan_start(MDB_cursor *cursor, const struct store_range *range, MDB_val *key, MDB_val *value)
+/* Put the cursor on the first pair of the range in its direction, not looking at the range's other
+ * end. */
+static int scan_start(MDB_cursor *cursor, const struct store_range *range, MDB_val *key,
+                      MDB_val *value)
 {
     struct slice bound = range->reverse ? range->to : range->from;
     int rc;
@@ -94,7 +101,8 @@ static int scan_start(MDB_cursor *cursor, const struct store_range *range, MDB_v
     rc = mdb_cursor_get(cursor, key, value, MDB_SET_RANGE);
     if (!range->reverse)
         return rc;
-    /* The pair before the first one that the range excludes; where it excludes none, the last of all. */
+    /* The pair before the first one that the range excludes; where it excludes none, the last of
+     * all. */
     if (rc == MDB_NOTFOUND)
         return mdb_cursor_get(cursor, key, value, MDB_LAST);
     return rc ? rc : mdb_cursor_get(cursor, key, value, MDB_PREV);
@@ -107,7 +115,8 @@ static bool scan_is_past_end(const struct store_range *range, struct slice key)
     return range->to.size > 0 && slice_compare(key, range->to) >= 0;
 }
 
-enum crm_status lmdb_scan(struct store_txn *base, enum store_db db, const struct store_range *range, store_visit *visit, void *arg)
+enum crm_status lmdb_scan(struct store_txn *base, enum store_db db, const struct store_range *range,
+                          store_visit *visit, void *arg)
 {
     struct lmdb_txn *txn = (struct lmdb_txn *)base;
     MDB_cursor_op step = range->reverse ? MDB_PREV : MDB_NEXT;
@@ -117,7 +126,8 @@ enum crm_status lmdb_scan(struct store_txn *base, enum store_db db, const struct
 
     if (rc)
         return lmdb_status(rc);
-    for (rc = scan_start(cursor, range, &k, &v); rc == 0; rc = mdb_cursor_get(cursor, &k, &v, step)) {
+    for (rc = scan_start(cursor, range, &k, &v); rc == 0;
+         rc = mdb_cursor_get(cursor, &k, &v, step)) {
         struct slice key = slice_of_val(&k);
 
         if (scan_is_past_end(range, key) || !visit(arg, key, slice_of_val(&v)))
@@ -135,7 +145,8 @@ static enum crm_status write_failed(struct lmdb_txn *txn, int rc)
     return txn->failed;
 }
 
-enum crm_status lmdb_put(struct store_txn *base, enum store_db db, struct slice key, struct slice value)
+enum crm_status lmdb_put(struct store_txn *base, enum store_db db, struct slice key,
+                         struct slice value)
 {
     struct lmdb_txn *txn = (struct lmdb_txn *)base;
     MDB_val k = val_of(key);
@@ -154,7 +165,8 @@ enum crm_status lmdb_delete(struct store_txn *base, enum store_db db, struct sli
     return rc && rc != MDB_NOTFOUND ? write_failed(txn, rc) : CRM_OK;
 }
 
-enum crm_status lmdb_stats(struct store_txn *base, enum store_db db, struct store_db_stats *out_stats)
+enum crm_status lmdb_stats(struct store_txn *base, enum store_db db,
+                           struct store_db_stats *out_stats)
 {
     struct lmdb_txn *txn = (struct lmdb_txn *)base;
     MDB_stat stat;
@@ -163,6 +175,8 @@ enum crm_status lmdb_stats(struct store_txn *base, enum store_db db, struct stor
     if (rc)
         return lmdb_status(rc);
     out_stats->entries = stat.ms_entries;
-    out_stats->bytes = (uint64_t)(stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) * stat.ms_psize;
+    out_stats->bytes =
+        (uint64_t)(stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) *
+        stat.ms_psize;
     return CRM_OK;
 }

@@ -1,5 +1,6 @@
 /*
- * store_lmdb_file.c - the data file around LMDB: where it may live, how long it must be, how full it is, copies of it
+ * store_lmdb_file.c - the data file around LMDB: where it may live, how long it must be, how full
+ * it is, copies of it
  *
  * Any thread. The environment owns the file descriptor.
  */
@@ -18,7 +19,7 @@
 /* The file is kept this much longer than its last page, sparse. */
 #define AHEAD_BYTES ((uint64_t)1 << 20)
 /* A disk with less than this left has no room for a commit. */
-#define FULL_BYTES  ((uint64_t)4 << 20)
+#define FULL_BYTES ((uint64_t)4 << 20)
 /* Beyond so much of the map in use the store is short. */
 #define SHORT_PERCENT 85
 
@@ -30,12 +31,13 @@ static const struct {
     uint32_t magic;
     const char *name;
 } refused_file_systems[] = {
-    { NFS_SUPER_MAGIC, "NFS" },   { CIFS_MAGIC, "CIFS" },     { SMB_SUPER_MAGIC, "SMB" },     { SMB2_SUPER_MAGIC, "SMB" },
-    { V9FS_MAGIC, "9p" },         { FUSE_SUPER_MAGIC, "FUSE" }, { CEPH_MAGIC, "Ceph" },
-    { AFS_SUPER_MAGIC, "AFS" },   { CODA_SUPER_MAGIC, "Coda" },
+    { NFS_SUPER_MAGIC, "NFS" },  { CIFS_MAGIC, "CIFS" },     { SMB_SUPER_MAGIC, "SMB" },
+    { SMB2_SUPER_MAGIC, "SMB" }, { V9FS_MAGIC, "9p" },       { FUSE_SUPER_MAGIC, "FUSE" },
+    { CEPH_MAGIC, "Ceph" },      { AFS_SUPER_MAGIC, "AFS" }, { CODA_SUPER_MAGIC, "Coda" },
 };
 
-enum crm_status lmdb_file_check_before(const struct store_lmdb_options *options, bool *out_exists, struct failure *failure)
+enum crm_status lmdb_file_check_before(const struct store_lmdb_options *options, bool *out_exists,
+                                       struct failure *failure)
 {
     bool must_exist = options->must_exist || options->read_only;
     char file[PATH_MAX];
@@ -45,11 +47,12 @@ enum crm_status lmdb_file_check_before(const struct store_lmdb_options *options,
     if ((size_t)snprintf(file, sizeof file, "%s/" LMDB_DATA_FILE, options->path) >= sizeof file)
         return fail(failure, CRM_INVALID, NULL, "the path of the data directory is too long");
     if (statfs(options->path, &fs))
-        return fail(failure, errno == ENOENT || errno == ENOTDIR ? CRM_NOT_FOUND : CRM_IO, NULL, "cannot open %s: %s", options->path,
-                    mdb_strerror(errno));
+        return fail(failure, errno == ENOENT || errno == ENOTDIR ? CRM_NOT_FOUND : CRM_IO, NULL,
+                    "cannot open %s: %s", options->path, mdb_strerror(errno));
     for (size_t i = 0; i < ARRAY_LEN(refused_file_systems); i++)
         if ((uint32_t)fs.f_type == refused_file_systems[i].magic)
-            return fail(failure, CRM_IO, NULL, "%s is on %s: the data must be on a local disk", options->path, refused_file_systems[i].name);
+            return fail(failure, CRM_IO, NULL, "%s is on %s: the data must be on a local disk",
+                        options->path, refused_file_systems[i].name);
 
     if (stat(file, &st)) {
         if (errno != ENOENT)
@@ -79,27 +82,32 @@ static bool file_ends(struct store_lmdb *store, uint64_t *out_pages_end, uint64_
     return true;
 }
 
-enum crm_status lmdb_file_check_size(struct store_lmdb *store, const char *path, struct failure *failure)
+enum crm_status lmdb_file_check_size(struct store_lmdb *store, const char *path,
+                                     struct failure *failure)
 {
     uint64_t pages_end, file_end;
 
     if (!file_ends(store, &pages_end, &file_end))
         return fail(failure, CRM_IO, NULL, "cannot tell the size of %s/" LMDB_DATA_FILE, path);
     if (file_end < pages_end)
-        return fail(failure, CRM_CORRUPT, NULL, "%s/" LMDB_DATA_FILE " was cut off: restore a backup", path);
+        return fail(failure, CRM_CORRUPT, NULL,
+                    "%s/" LMDB_DATA_FILE " was cut off: restore a backup", path);
     return CRM_OK;
 }
 
 /*
- * LMDB never writes a page that was taken from the end of the file and freed again in the same transaction: a sound file may then end before
- * its last page and would be refused at the next start (seen with large values that were put twice in one run). So a sparse stretch is kept
- * behind the last page. That it cannot be made is no error: the disk is full, and the file is only as it would be without it.
+ * LMDB never writes a page that was taken from the end of the file and freed again in the same
+ * transaction: a sound file may then end before its last page and would be refused at the next
+ * start (seen with large values that were put twice in one run). So a sparse stretch is kept behind
+ * the last page. That it cannot be made is no error: the disk is full, and the file is only as it
+ * would be without it.
  */
 void lmdb_file_keep_ahead(struct store_lmdb *store)
 {
     uint64_t pages_end, file_end;
 
-    if (store->is_read_only || !file_ends(store, &pages_end, &file_end) || file_end >= pages_end + AHEAD_BYTES / 2)
+    if (store->is_read_only || !file_ends(store, &pages_end, &file_end) ||
+        file_end >= pages_end + AHEAD_BYTES / 2)
         return;
     if (ftruncate(store->fd, (off_t)(pages_end + AHEAD_BYTES)))
         return;
@@ -196,8 +204,8 @@ void lmdb_refresh_short(struct store_lmdb *store)
     if (!is_short && mdb_env_info(store->env, &info) == 0) {
         uint64_t limit = (uint64_t)info.me_mapsize / 100 * SHORT_PERCENT;
 
-        is_short = ((uint64_t)info.me_last_pgno + 1) * store->page_bytes > limit && lmdb_usage(&store->base, &usage) == CRM_OK &&
-                   usage.used_bytes > limit;
+        is_short = ((uint64_t)info.me_last_pgno + 1) * store->page_bytes > limit &&
+                   lmdb_usage(&store->base, &usage) == CRM_OK && usage.used_bytes > limit;
     }
     atomic_store_explicit(&store->is_short, is_short, memory_order_relaxed);
 }
@@ -238,7 +246,8 @@ enum crm_status lmdb_copy(struct store *base, const char *directory, struct fail
         status = lmdb_directory_sync(directory);
     if (status != CRM_OK) {
         unlink(file);
-        return fail(failure, status, NULL, "cannot copy to %s: %s", directory, rc ? mdb_strerror(rc) : "the sync failed");
+        return fail(failure, status, NULL, "cannot copy to %s: %s", directory,
+                    rc ? mdb_strerror(rc) : "the sync failed");
     }
     return CRM_OK;
 }

@@ -1,8 +1,9 @@
 /*
  * store_lmdb_run.c - LMDB transactions: begun, committed, abandoned, and what their errors mean
  *
- * Any thread. A read transaction keeps its reader slot and its cursors when its snapshot ends, so that the next costs a renewal and no
- * allocation. New readers are held back only while the map grows.
+ * Any thread. A read transaction keeps its reader slot and its cursors when its snapshot ends, so
+ * that the next costs a renewal and no allocation. New readers are held back only while the map
+ * grows.
  */
 #include "common/store/store_lmdb.h"
 
@@ -152,7 +153,8 @@ void lmdb_read_end(struct store_txn *base)
     lmdb_reader_leave(store);
 }
 
-/* After a commit that failed for want of room: did the failure hit the page that makes commits valid? Then nobody knows its outcome. */
+/* After a commit that failed for want of room: did the failure hit the page that makes commits
+ * valid? Then nobody knows its outcome. */
 static bool is_panicked(struct store_lmdb *store)
 {
     MDB_txn *txn;
@@ -175,14 +177,16 @@ static enum crm_status write_commit(struct lmdb_txn *txn)
     }
     if (status == CRM_FULL && is_panicked(store))
         status = CRM_UNKNOWN;
-    log_error("store.commit_failed", "status=%s cause=%s", crm_status_info((int)status)->name, mdb_strerror(rc));
+    log_error("store.commit_failed", "status=%s cause=%s", crm_status_info((int)status)->name,
+              mdb_strerror(rc));
     return status;
 }
 
 enum crm_status lmdb_write_run(struct store *base, store_fn *fn, void *arg)
 {
     struct store_lmdb *store = (struct store_lmdb *)base;
-    struct lmdb_txn txn = { .base = { .engine = base->engine, .is_writable = true }, .store = store };
+    struct lmdb_txn txn = { .base = { .engine = base->engine, .is_writable = true },
+                            .store = store };
     enum crm_status status;
     int rc;
 
@@ -214,7 +218,8 @@ enum crm_status lmdb_grow(struct store *base, size_t map_bytes)
     pthread_mutex_lock(&store->write_lock);
     rc = mdb_env_info(store->env, &info);
     if (!rc && map_bytes > info.me_mapsize) {
-        /* Readers' memory is about to be unmapped: let those inside leave and hold the others back. */
+        /* Readers' memory is about to be unmapped: let those inside leave and hold the others back.
+         */
         pthread_mutex_lock(&store->lock);
         store->is_growing = true;
         while (store->n_readers > 0)
