@@ -5,27 +5,36 @@
  *             kind u8 ‖ ref u16 ‖ 1 ‖ owner ‖ present u8 ‖ value ‖ id    owner form, of sortable fields
  *     child   target ‖ kind u8 ‖ ref u16 ‖ id                             every reference, by what it points at
  *     child   target ‖ 0xff ‖ kind u16 ‖ id                               deleted together with target: they come back with it
- *     unique  kind u8 ‖ ref u16 ‖ folded text → id
+ *     unique  kind u8 ‖ ref u16 ‖ folded text (of more than 400 bytes the first 200 ‖ 0 ‖ its SHA-256) or value → id
  *     term    term ‖ 0 ‖ kind u8 ‖ id
  *
  * present: 1 with a value, 2 without one (so that what has none sorts last). Values: integers, days, instants, money (in the company's currency)
- * big-endian with the sign bit turned; text folded, at most 200 bytes, then 0; references 16 bytes. A list field has an entry for each value.
+ * big-endian with the sign bit turned; text folded, at most 200 bytes, then 0; references 16 bytes. A list field has an entry for each value, a
+ * list without any one that says so. Records without an owner have no owner form. Of the header, number (both forms) and team (global) are indexed.
  */
 #ifndef CRM_ENGINE_INDEX_H
 #define CRM_ENGINE_INDEX_H
 
 #include "common/engine/view.h"
 #include "common/model/reflect.h"
+#include "common/model/term.h"
 #include "common/store/key.h"
 
 #define INDEX_TEXT_MAX 200
 
+/* Bytes before `present`. */
+#define INDEX_GLOBAL_PREFIX 4
+#define INDEX_OWNER_PREFIX  (INDEX_GLOBAL_PREFIX + UUID_SIZE)
+
 enum index_form { INDEX_GLOBAL = 0, INDEX_OWNER = 1 };
+enum index_present { INDEX_PRESENT = 1, INDEX_MISSING = 2 };
 
 /* The part of an index key before `present`. owner only for the owner form. */
 void index_prefix(struct key *key, enum kind kind, uint32_t ref, enum index_form form, const struct uuid *owner);
 /* present ‖ value. value NULL or of FIELD_NONE: there is none. false when folding ran out of memory. */
 bool index_value(struct key *key, const struct field_def *field, const struct value *value, struct arena *arena) MUST_CHECK;
+/* The value by which a record stands in a sort order: its first, or FIELD_NONE. An unset number or reference counts as none. */
+void index_first_value(const struct field_def *field, const struct record *record, struct value *out_value);
 /* The record's id at the end of an index, child or term key. */
 bool index_key_id(struct slice key, struct uuid *out_id);
 
@@ -33,12 +42,15 @@ void child_prefix(struct key *key, const struct uuid *target, enum kind kind, ui
 bool unique_key(struct key *key, enum kind kind, const struct field_def *field, const struct value *value, struct arena *arena) MUST_CHECK;
 void term_prefix(struct key *key, const struct term *term, bool whole);
 
-/* The field of a kind that has an index or unique or child entries, n from 0; NULL behind the last. */
+/* Does the field have an owner form too, so that lists can be in its order? */
+bool field_is_sortable(const struct field_def *field);
+/* Does a change of the field touch index, child or unique? Terms are asked for apart. */
 bool field_is_indexed(const struct field_def *field);
 
 /*
  * The difference that a change makes to index, child, unique and term entries, added to set. before NULL: a new record; after NULL: one that goes.
  * Fields in changed only (NULL: all). The unique check is here: CRM_EXISTS names the field when another record holds the value.
+ * After any failure set holds a part of it: throw it away, as a refused mutation's is.
  */
 enum crm_status index_update(const struct view *view, struct writeset *set, const struct kind_def *kind, const struct record *before,
                              const struct record *after, const struct field_set *changed, struct arena *arena, struct failure *failure) MUST_CHECK;

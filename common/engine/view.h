@@ -9,6 +9,7 @@
 #include "common/engine/writeset.h"
 #include "common/model/record.h"
 #include "common/model/schema.h"
+#include "common/model/value.h"
 
 struct view {
     struct store_txn *txn;
@@ -19,6 +20,8 @@ struct view {
 
 /* As store_get: CRM_OK or CRM_NOT_FOUND … Borrowed until the transaction or the write sets change. */
 enum crm_status view_get(const struct view *view, enum store_db db, struct slice key, struct slice *out_value) MUST_CHECK;
+/* As store_get_many: many keys at once, data NULL where there is none. */
+enum crm_status view_get_many(const struct view *view, enum store_db db, const struct slice *keys, size_t n, struct slice *out_values) MUST_CHECK;
 /* The first (with reverse the last) pair of a range that is not deleted. */
 enum crm_status view_seek(const struct view *view, enum store_db db, const struct store_range *range, struct slice *out_key, struct slice *out_value) MUST_CHECK;
 /* Visit a range in order. Plain store_scan where there is no write set. */

@@ -1,0 +1,227 @@
+/*
+ * view.c - reading through the layers: own write set over the group's over the store's snapshot
+ *
+ * Rules, operations, lists and search read here; on io threads and workers there is no write set and everything falls through to the store. Owns
+ * nothing; values are borrowed from the layer that they come from.
+ */
+#include "common/engine/view.h"
+
+#include "common/engine/index.h"
+
+/* Room to fold one text for a lookup: TEXT_MAX grows at most some times by NFKD. */
+#define FOLD_BUDGET (64u << 10)
+
+/* Does a come before b in the direction of a range? */
+static bool is_before(const struct store_range *range, struct slice a, struct slice b)
+{
+    int order = slice_compare(a, b);
+
+    return range->reverse ? order > 0 : order < 0;
+}
+
+/* What is left of a range behind key. The new bound lives in buffer (forwards) or is key itself. */
+static void range_step_past(struct store_range *range, struct slice key, uint8_t buffer[STORE_KEY_MAX + 1])
+{
+    if (range->reverse) {
+        range->to = key;
+        return;
+    }
+    memcpy(buffer, key.data, key.size);
+    buffer[key.size] = 0;
+    range->from = slice_of(buffer, key.size + 1);
+}
+
+/* The first entry of the two write sets in a range, deletes included; the own set covers the group's. */
+static bool overlay_seek(const struct view *view, enum store_db db, const struct store_range *range, struct slice *out_key, struct slice *out_value)
+{
+    struct slice key, value;
+    bool found = view->own && writeset_seek(view->own, db, range, out_key, out_value);
+
+    if (!view->group || !writeset_seek(view->group, db, range, &key, &value))
+        return found;
+    if (!found || is_before(range, key, *out_key)) {
+        *out_key = key;
+        *out_value = value;
+    }
+    return true;
+}
+
+enum crm_status view_get(const struct view *view, enum store_db db, struct slice key, struct slice *out_value)
+{
+    struct slice value;
+
+    if ((view->own && writeset_get(view->own, db, key, &value)) || (view->group && writeset_get(view->group, db, key, &value))) {
+        if (!value.data)
+            return CRM_NOT_FOUND;
+        *out_value = value;
+        return CRM_OK;
+    }
+    return store_get(view->txn, db, key, out_value);
+}
+
+enum crm_status view_get_many(const struct view *view, enum store_db db, const struct slice *keys, size_t n, struct slice *out_values)
+{
+    enum crm_status status = store_get_many(view->txn, db, keys, n, out_values);
+
+    if (status != CRM_OK || (!view->own && !view->group))
+        return status;
+    for (size_t i = 0; i < n; i++) {
+        struct slice value;
+
+        if ((view->own && writeset_get(view->own, db, keys[i], &value)) || (view->group && writeset_get(view->group, db, keys[i], &value)))
+            out_values[i] = value;
+    }
+    return CRM_OK;
+}
+
+enum crm_status view_seek(const struct view *view, enum store_db db, const struct store_range *range, struct slice *out_key, struct slice *out_value)
+{
+    struct store_range rest = *range;
+    uint8_t bound[STORE_KEY_MAX + 1];
+    struct slice key, value, over_key, over_value;
+    enum crm_status status = store_seek(view->txn, db, &rest, &key, &value);
+
+    for (;;) {
+        if (status != CRM_OK && status != CRM_NOT_FOUND)
+            return status;
+        if (!overlay_seek(view, db, &rest, &over_key, &over_value) ||
+            (status == CRM_OK && is_before(&rest, key, over_key)))
+            break;
+        if (over_value.data) {
+            key = over_key;
+            value = over_value;
+            status = CRM_OK;
+            break;
+        }
+        range_step_past(&rest, over_key, bound);
+        if (status == CRM_OK && slice_equal(key, over_key))
+            status = store_seek(view->txn, db, &rest, &key, &value);
+    }
+    if (status == CRM_OK) {
+        *out_key = key;
+        *out_value = value;
+    }
+    return status;
+}
+
+/* A scan of the store into which the write sets' entries are merged. */
+struct merged_scan {
+    const struct view *view;
+    enum store_db db;
+    struct store_range rest; /* of the write sets: what is not given yet */
+    uint8_t bound[STORE_KEY_MAX + 1];
+    bool has_over;           /* over_key, over_value: the next entry of the write sets */
+    struct slice over_key, over_value;
+    store_visit *visit;
+    void *arg;
+    bool stopped;
+};
+
+static void merged_advance(struct merged_scan *scan)
+{
+    range_step_past(&scan->rest, scan->over_key, scan->bound);
+    scan->has_over = overlay_seek(scan->view, scan->db, &scan->rest, &scan->over_key, &scan->over_value);
+}
+
+/* Give what the write sets put before limit (NULL: to the end). false: the visitor has had enough. */
+static bool merged_give_before(struct merged_scan *scan, const struct slice *limit)
+{
+    while (scan->has_over && (!limit || is_before(&scan->rest, scan->over_key, *limit))) {
+        if (scan->over_value.data && !scan->visit(scan->arg, scan->over_key, scan->over_value)) {
+            scan->stopped = true;
+            return false;
+        }
+        merged_advance(scan);
+    }
+    return true;
+}
+
+static bool merged_visit(void *arg, struct slice key, struct slice value)
+{
+    struct merged_scan *scan = arg;
+
+    if (!merged_give_before(scan, &key))
+        return false;
+    if (scan->has_over && slice_equal(scan->over_key, key)) {
+        bool go_on = !scan->over_value.data || scan->visit(scan->arg, scan->over_key, scan->over_value);
+
+        merged_advance(scan);
+        scan->stopped = !go_on;
+        return go_on;
+    }
+    scan->stopped = !scan->visit(scan->arg, key, value);
+    return !scan->stopped;
+}
+
+enum crm_status view_scan(const struct view *view, enum store_db db, const struct store_range *range, store_visit *visit, void *arg)
+{
+    struct merged_scan scan = { .view = view, .db = db, .rest = *range, .visit = visit, .arg = arg };
+    enum crm_status status;
+
+    scan.has_over = overlay_seek(view, db, range, &scan.over_key, &scan.over_value);
+    if (!scan.has_over)
+        return store_scan(view->txn, db, range, visit, arg);
+    status = store_scan(view->txn, db, range, merged_visit, &scan);
+    if (status == CRM_OK && !scan.stopped)
+        merged_give_before(&scan, NULL);
+    return status;
+}
+
+static enum crm_status record_in(const struct view *view, enum store_db db, enum kind kind, const struct uuid *id, struct record *out_record)
+{
+    uint8_t key[RECORD_KEY_SIZE];
+    struct slice value;
+    enum crm_status status;
+
+    record_key(kind, id, key);
+    status = view_get(view, db, slice_of(key, sizeof key), &value);
+    return status == CRM_OK ? record_decode(kind, id, value, out_record) : status;
+}
+
+enum crm_status view_record(const struct view *view, enum kind kind, const struct uuid *id, struct record *out_record)
+{
+    return record_in(view, STORE_RECORD, kind, id, out_record);
+}
+
+enum crm_status view_deleted(const struct view *view, enum kind kind, const struct uuid *id, struct record *out_record)
+{
+    return record_in(view, STORE_DELETED, kind, id, out_record);
+}
+
+enum crm_status view_unique(const struct view *view, enum kind kind, const struct field_def *field, const struct value *value, struct uuid *out_id)
+{
+    struct arena arena;
+    struct key key = { .size = 0 };
+    struct slice id;
+    enum crm_status status;
+
+    arena_init(&arena, FOLD_BUDGET);
+    if (!unique_key(&key, kind, field, value, &arena)) {
+        status = CRM_NO_MEMORY;
+    } else {
+        status = view_get(view, STORE_UNIQUE, key_slice(&key), &id);
+        if (status == CRM_OK && !uuid_from_slice(id, out_id))
+            status = CRM_CORRUPT;
+    }
+    arena_fini(&arena);
+    return status;
+}
+
+enum crm_status view_number(const struct view *view, enum kind kind, uint64_t number, struct uuid *out_id)
+{
+    struct key from = { .size = 0 }, to = { .size = 0 };
+    struct slice key, value;
+    enum crm_status status;
+
+    if (number == 0 || number > INT64_MAX)
+        return CRM_NOT_FOUND;
+    index_prefix(&from, kind, HEADER_NUMBER, INDEX_GLOBAL, NULL);
+    key_u8(&from, INDEX_PRESENT);
+    key_i64(&from, (int64_t)number);
+    if (!key_after_prefix(&from, &to))
+        to.size = 0;
+    status = view_seek(view, STORE_INDEX, &(struct store_range){ .from = key_slice(&from), .to = key_slice(&to) }, &key, &value);
+    if (status == CRM_OK && !index_key_id(key, out_id))
+        status = CRM_CORRUPT;
+    return status;
+}
