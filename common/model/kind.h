@@ -36,7 +36,7 @@ enum kind {
 enum field_type {
     FIELD_NONE = 0,
     FIELD_TEXT = 1,
-    FIELD_INTEGER = 2,  /* uint32, uint64 or sint64 */
+    FIELD_INTEGER = 2,  /* uint32 or uint64 */
     FIELD_DECIMAL = 3,  /* sint64 millionths */
     FIELD_MONEY = 4,    /* message Money */
     FIELD_DATE = 5,     /* sint32 days */

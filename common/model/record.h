@@ -1,7 +1,7 @@
 /*
  * record.h - a stored record: fixed header ‖ packed message, with format version and checksum
  *
- * Layout, little-endian, 144 bytes before the body (offsets in record.c). The value of `record` and of `deleted`.
+ * Layout, little-endian, 128 bytes before the body (offsets in record.c). The value of `record` and of `deleted`.
  */
 #ifndef CRM_MODEL_RECORD_H
 #define CRM_MODEL_RECORD_H
@@ -11,7 +11,7 @@
 #include "common/model/kind.h"
 #include "proto/wire.pb-c.h"
 
-#define RECORD_HEADER_SIZE 144
+#define RECORD_HEADER_SIZE 128
 #define RECORD_SIZE_MAX    65536
 #define RECORD_VERSION     1
 
