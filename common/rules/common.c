@@ -1,0 +1,50 @@
+/*
+ * common.c - the actions that every kind has: assign to somebody else, restore from the recycle bin
+ */
+#include "common/rules/rule.h"
+
+static enum crm_status take_id(struct rule_ctx *ctx, const char *field, enum kind kind, ProtobufCBinaryData bytes, struct uuid *out_id)
+{
+    struct record record;
+
+    if (!uuid_from_slice(slice_of(bytes.data, bytes.len), out_id) || view_record(ctx->view, kind, out_id, &record) != CRM_OK)
+        return rule_refuse_field(ctx, CRM_INVALID, field, "there is no such %s", kind_def(kind)->name);
+    return CRM_OK;
+}
+
+/* Give the record another owner, another team, or both. A new owner brings the team along unless one is named. */
+static enum crm_status assign(struct rule_ctx *ctx, const void *argument)
+{
+    const Crm__AssignArgument *to = argument;
+    enum crm_status status = CRM_OK;
+
+    if (!to->has_owner && !to->has_team)
+        return rule_refuse_field(ctx, CRM_INVALID, "owner", "to whom, or to which team?");
+    if (to->has_owner) {
+        const Crm__User *user = rule_load(ctx, KIND_USER, to->owner);
+
+        status = take_id(ctx, "owner", KIND_USER, to->owner, &ctx->after->header.owner);
+        if (status == CRM_OK && user && user->has_team)
+            uuid_from_slice(slice_of(user->team.data, user->team.len), &ctx->after->header.team);
+    }
+    if (status == CRM_OK && to->has_team)
+        status = take_id(ctx, "team", KIND_TEAM, to->team, &ctx->after->header.team);
+    return status;
+}
+
+/* Take the record out of the recycle bin; what was deleted with it comes back too. */
+static enum crm_status restore(struct rule_ctx *ctx, const void *argument)
+{
+    (void)argument;
+    if (!(ctx->after->header.flags & RECORD_DELETED))
+        return rule_refuse_field(ctx, CRM_INVALID, NULL, "it is not deleted");
+    ctx->verb = RULE_RESTORE;
+    return CRM_OK;
+}
+
+static const struct action_def actions[] = {
+    { .name = "assign", .flags = RULE_LOCAL, .right = CRM__RIGHT__RIGHT_REASSIGN, .argument = &crm__assign_argument__descriptor, .run = assign },
+    { .name = "restore", .flags = RULE_LOCAL, .right = CRM__RIGHT__RIGHT_RESTORE, .argument = &crm__restore_argument__descriptor, .run = restore },
+};
+
+const struct rule_module rules_common = { .kind = KIND_NONE, .actions = actions, .n_actions = ARRAY_LEN(actions) };

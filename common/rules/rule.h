@@ -1,0 +1,107 @@
+/*
+ * rule.h - what the business asks for, kind by kind: pure functions from (view, mutation) to changes or a refusal
+ *
+ * A rule reads through the view, changes the record in hand through the setters below, and may add mutations of other records; it writes
+ * nothing itself. Everything is allocated from the mutation's arena. Rules with RULE_LOCAL also run on a replica.
+ */
+#ifndef CRM_RULES_RULE_H
+#define CRM_RULES_RULE_H
+
+#include "common/engine/view.h"
+#include "common/model/reflect.h"
+
+enum rule_verb { RULE_CREATE, RULE_PATCH, RULE_DELETE, RULE_RESTORE };
+
+/* A further change that a rule asks for; queued behind the one in hand, inside the same atomic unit. */
+struct rule_more {
+    struct rule_more *next;
+    enum rule_verb verb;
+    enum kind kind;
+    struct uuid id;
+    struct slice set; /* canonical body: fields that get a value */
+    const uint32_t *clear;
+    size_t n_clear;
+};
+
+struct rule_ctx {
+    const struct view *view;
+    struct arena *arena;
+    struct failure *failure;
+    const struct kind_def *kind;
+    const struct record *before; /* NULL on a create */
+    struct record *after;        /* what will be stored; the setters change its body */
+    struct uuid actor;
+    int64_t now_us;
+    int64_t happened_us;         /* when it happened, as reported; a rule may move it */
+    int32_t today;               /* company-local */
+    enum rule_verb verb;         /* an action may turn PATCH into RESTORE */
+    bool is_override;            /* an action with a right of its own has lifted the kind's gate */
+    struct rule_more *more;      /* newest last */
+};
+
+enum rule_flag {
+    RULE_LOCAL = 1, /* also runs on a replica */
+};
+
+/* An action on records; kind KIND_NONE: of every kind. */
+struct action_def {
+    const char *name;
+    enum kind kind;
+    unsigned flags;
+    Crm__Right right; /* RIGHT_UNSET: the right to write the record */
+    const ProtobufCMessageDescriptor *argument;
+    enum crm_status (*run)(struct rule_ctx *ctx, const void *argument);
+};
+
+/* What one kind asks for. */
+struct rule_module {
+    enum kind kind; /* KIND_NONE: of every kind */
+    const struct action_def *actions;
+    size_t n_actions;
+    /* Called for every create and patch, by whatever path, before validation: refuse, or set derived fields. NULL: nothing to ask. */
+    enum crm_status (*complete)(struct rule_ctx *ctx);
+};
+
+/* The row of an action for a kind, its own before the common ones; NULL if there is none. */
+const struct action_def *rule_action(enum kind kind, const char *name);
+/* The nth action that a kind has, from 0; NULL behind the last. */
+const struct action_def *rule_action_at(enum kind kind, size_t n);
+/* Run a kind's complete function, if it has one, then derive the company value of changed money fields. */
+enum crm_status rule_complete(struct rule_ctx *ctx) MUST_CHECK;
+
+/* --- for rules */
+
+/* Refuse, naming the field. */
+#define rule_refuse_field(ctx, status, field, ...) fail((ctx)->failure, (status), (field), __VA_ARGS__)
+
+/* The record in hand as a message of its kind, as it will be stored; unpacked anew at each call. NULL when memory is spent. */
+const void *rule_record(struct rule_ctx *ctx);
+/* The record before the change, NULL on a create. */
+const void *rule_before(struct rule_ctx *ctx);
+/* Another record as a message; NULL if there is none or the reference is empty. */
+const void *rule_load(struct rule_ctx *ctx, enum kind kind, ProtobufCBinaryData id);
+/* Did this change touch a field? On a create: does it have a value? */
+bool rule_changes(struct rule_ctx *ctx, const char *field);
+/* Set one field of the record in hand. */
+enum crm_status rule_set(struct rule_ctx *ctx, const char *field, const struct value *value) MUST_CHECK;
+enum crm_status rule_set_text(struct rule_ctx *ctx, const char *field, const char *text) MUST_CHECK;
+/* Integers, days, instants, booleans and choices. */
+enum crm_status rule_set_integer(struct rule_ctx *ctx, const char *field, int64_t integer) MUST_CHECK;
+enum crm_status rule_set_ref(struct rule_ctx *ctx, const char *field, const struct uuid *ref) MUST_CHECK;
+enum crm_status rule_clear(struct rule_ctx *ctx, const char *field) MUST_CHECK;
+/* All of these fields must have a value; otherwise CRM_INVALID names every one that is missing. */
+enum crm_status rule_require_fields(struct rule_ctx *ctx, char **names, size_t n) MUST_CHECK;
+/* Patch another record: one field. */
+enum crm_status rule_patch_other(struct rule_ctx *ctx, enum kind kind, const struct uuid *id, const char *field, const struct value *value) MUST_CHECK;
+
+/* The company's record; its currency ("" before there is one). */
+const Crm__Company *rule_company(struct rule_ctx *ctx);
+
+/* modules of this folder */
+extern const struct rule_module rules_common, rules_deal, rules_task, rules_activity, rules_user, rules_team, rules_contact,
+    rules_field_definition, rules_exchange_rate, rules_pipeline, rules_role;
+
+/* Used by rule_complete: the company value of every money field that changed, at the rate of its day. */
+enum crm_status money_derive(struct rule_ctx *ctx) MUST_CHECK;
+
+#endif

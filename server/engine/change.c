@@ -1,0 +1,212 @@
+/*
+ * change.c - groups, changes, and the one function that stores a changed record with everything that hangs on it
+ *
+ * Writer thread, or a worker in a dry run. Everything is allocated from the group's arena.
+ */
+#include "server/engine/change.h"
+
+#include "common/base/calendar.h"
+#include "common/base/clock.h"
+#include "server/engine/rollup.h"
+#include "server/engine/sealed.h"
+
+void change_group_init(struct change_group *group, struct store_txn *txn, const struct schema *schema, struct arena *arena, int64_t now_us)
+{
+    *group = (struct change_group){
+        .txn = txn, .schema = schema, .arena = arena, .now_us = now_us, .today = day_of_instant(now_us)
+    };
+    group->last_event = &group->events;
+}
+
+enum crm_status change_group_begin(struct change_group *group)
+{
+    struct view view = { .txn = group->txn, .schema = group->schema };
+
+    group->set = writeset_create(group->arena);
+    return group->set ? log_head_load(&view, &group->head) : CRM_NO_MEMORY;
+}
+
+enum crm_status change_begin(struct change *change, struct change_group *group, const struct change_actor *actor)
+{
+    *change = (struct change){ .group = group, .actor = actor, .head = group->head };
+    change->own = writeset_create(group->arena);
+    if (!change->own)
+        return CRM_NO_MEMORY;
+    change->view = (struct view){ .txn = group->txn, .group = group->set, .own = change->own, .schema = group->schema };
+    change->last_event = &change->events;
+    return CRM_OK;
+}
+
+enum crm_status change_accept(struct change *change)
+{
+    struct change_group *group = change->group;
+    enum crm_status status = writeset_fold(group->set, change->own);
+
+    if (status != CRM_OK)
+        return status;
+    group->head = change->head;
+    group->schema_changed |= change->schema_changed;
+    if (change->events) {
+        *group->last_event = change->events;
+        group->last_event = change->last_event;
+    }
+    return CRM_OK;
+}
+
+bool actor_has_right(const struct change_actor *actor, Crm__Right right)
+{
+    return actor->is_system || (actor->rights & (1u << right)) != 0;
+}
+
+enum crm_status change_next_number(struct change *change, const struct kind_def *kind, uint64_t *out_number)
+{
+    struct key key = { 0 };
+    struct slice value, content;
+    uint8_t *sealed, *out;
+    uint64_t last = 0;
+    enum crm_status status;
+
+    key_bytes(&key, "number.", 7);
+    key_u8(&key, (uint8_t)kind->kind);
+    status = view_get(&change->view, STORE_META, key_slice(&key), &value);
+    if (status == CRM_OK)
+        status = sealed_open(value, sizeof last, &content);
+    if (status == CRM_OK)
+        memcpy(&last, content.data, sizeof last);
+    else if (status != CRM_NOT_FOUND)
+        return status;
+    last++;
+    sealed = sealed_alloc(change->group->arena, sizeof last, &out);
+    if (!sealed)
+        return CRM_NO_MEMORY;
+    memcpy(out, &last, sizeof last);
+    *out_number = last;
+    return writeset_put(change->own, STORE_META, key_slice(&key), sealed_close(sealed, sizeof last));
+}
+
+static enum crm_status append_log(struct change *change, const struct change_record *record)
+{
+    struct change_group *group = change->group;
+    const struct record *before = record->before;
+    struct log_entry entry = {
+        .verb = record->verb,
+        .kind = record->kind->kind,
+        .id = record->after->header.id,
+        .number = record->after->header.number,
+        .rev = record->after->header.rev,
+        .by = change->actor->user,
+        .recorded_us = group->now_us,
+        .happened_us = record->happened_us,
+        .before = before ? before->header.seq : 0,
+        .job = change->job,
+        .from = slice_text(change->actor->from),
+        .action = slice_text(record->action),
+        .changed = record->changed ? *record->changed : (struct field_set){ 0 },
+    };
+    enum crm_status status;
+
+    if (before) {
+        entry.old_owner = before->header.owner;
+        entry.old_team = before->header.team;
+        entry.old_root = before->header.root;
+    }
+    if (before && entry.changed.n > 0) {
+        status = body_keep(group->arena, before->body, &entry.changed, &entry.previous);
+        if (status != CRM_OK)
+            return status;
+    }
+    if (field_set_has(&entry.changed, HEADER_OWNER) || field_set_has(&entry.changed, HEADER_TEAM) ||
+        (before && !uuid_equal(&before->header.root, &record->after->header.root)))
+        entry.flags |= LOG_VIEW;
+    return log_append(&change->head, change->own, &entry, group->arena);
+}
+
+static enum crm_status add_event(struct change *change, const struct change_record *record)
+{
+    const struct record_header *header = &record->after->header;
+    struct change_event *event = arena_alloc(change->group->arena, sizeof *event);
+
+    if (!event)
+        return CRM_NO_MEMORY;
+    *event = (struct change_event){
+        .seq = header->seq, .rev = header->rev, .number = header->number, .verb = record->verb, .kind = header->kind,
+        .id = header->id, .root = header->root, .by = change->actor->user,
+        .recorded_us = change->group->now_us, .happened_us = record->happened_us,
+    };
+    *change->last_event = event;
+    change->last_event = &event->next;
+    return CRM_OK;
+}
+
+/* "Came away with": kept beside the children so that restoring the one finds the others. */
+static void bin_child_key(struct key *key, const struct uuid *with, const struct record_header *header)
+{
+    key->size = 0;
+    key_bytes(key, with->bytes, UUID_SIZE);
+    key_u8(key, 0xff);
+    key_u16(key, (uint16_t)header->kind);
+    key_bytes(key, header->id.bytes, UUID_SIZE);
+}
+
+/* The record's own row: live, or in the recycle bin. */
+static enum crm_status put_row(struct change *change, const struct change_record *record, struct slice value)
+{
+    const struct record_header *header = &record->after->header;
+    uint8_t key[RECORD_KEY_SIZE];
+    struct slice row = slice_of(key, sizeof key);
+    struct key child;
+    enum crm_status status;
+
+    record_key(header->kind, &header->id, key);
+    if (record->verb == LOG_DELETE) {
+        status = writeset_delete(change->own, STORE_RECORD, row);
+        if (status == CRM_OK && record->deleted_with) {
+            bin_child_key(&child, record->deleted_with, header);
+            status = writeset_put(change->own, STORE_CHILD, key_slice(&child), slice_of(NULL, 0));
+        }
+        return status == CRM_OK ? writeset_put(change->own, STORE_DELETED, row, value) : status;
+    }
+    if (record->verb == LOG_RESTORE) {
+        status = writeset_delete(change->own, STORE_DELETED, row);
+        if (status == CRM_OK && record->deleted_with) {
+            bin_child_key(&child, record->deleted_with, header);
+            status = writeset_delete(change->own, STORE_CHILD, key_slice(&child));
+        }
+        if (status != CRM_OK)
+            return status;
+    }
+    return writeset_put(change->own, STORE_RECORD, row, value);
+}
+
+enum crm_status change_put(struct change *change, struct change_record *record)
+{
+    struct change_group *group = change->group;
+    struct record_header *header = &record->after->header;
+    const struct record *gone = record->verb == LOG_RESTORE ? NULL : record->before; /* what index and rollup hold now */
+    const struct record *kept = record->verb == LOG_DELETE ? NULL : record->after;
+    struct slice value;
+    enum crm_status status;
+
+    header->rev = record->before ? record->before->header.rev + 1 : 1;
+    header->seq = change->head.seq + 1;
+    header->updated_us = group->now_us;
+    header->updated_by = change->actor->user;
+    header->flags = record->verb == LOG_DELETE ? RECORD_DELETED : 0;
+    status = index_update(&change->view, change->own, record->kind, gone, kept, record->verb == LOG_PATCH ? record->changed : NULL,
+                          group->arena, &change->failure);
+    if (status == CRM_OK)
+        status = rollup_update(&change->view, change->own, gone, kept, record->happened_us, group->arena);
+    if (status == CRM_OK)
+        status = append_log(change, record);
+    if (status == CRM_OK)
+        status = record_encode(record->after, group->arena, &value);
+    if (status == CRM_OK)
+        status = put_row(change, record, value);
+    if (status == CRM_OK)
+        status = add_event(change, record);
+    if (status != CRM_OK)
+        return fail(&change->failure, status, NULL, "%s", crm_status_info((int)status)->sentence);
+    change->schema_changed |= record->kind->kind == KIND_FIELD_DEFINITION;
+    change->records++;
+    return CRM_OK;
+}

@@ -1,0 +1,89 @@
+/*
+ * change.h - the units of writing: a group that commits at once, and in it changes that are accepted or dropped one by one
+ *
+ * The writer thread makes a group for each commit; a dry run makes one on a worker and throws it away. A change reads through its view: the store's
+ * snapshot, below what the group has accepted, below its own.
+ */
+#ifndef CRM_SERVER_ENGINE_CHANGE_H
+#define CRM_SERVER_ENGINE_CHANGE_H
+
+#include "common/engine/index.h"
+#include "server/engine/log.h"
+
+/* What became of one record, for subscriptions; in log order. */
+struct change_event {
+    struct change_event *next;
+    uint64_t seq, rev, number;
+    enum log_verb verb;
+    enum kind kind;
+    struct uuid id, root, by;
+    int64_t recorded_us, happened_us;
+};
+
+/* All that one commit takes. */
+struct change_group {
+    struct store_txn *txn;
+    const struct schema *schema;
+    struct arena *arena;   /* lives until the commit's replies have left */
+    struct writeset *set;  /* accepted so far */
+    struct log_head head;  /* the end of the log, with what is accepted */
+    int64_t now_us;
+    int32_t today;         /* company-local */
+    struct change_event *events, **last_event;
+    bool schema_changed;   /* a field definition is among them */
+};
+
+/* Who changes, from where. */
+struct change_actor {
+    struct uuid user;
+    struct uuid team;      /* the user's main team: what the user creates belongs there */
+    uint32_t rights;       /* bit (1 << enum right) */
+    const char *from;      /* address and program, for the log */
+    bool is_system;        /* crmd itself: init, restore, upgrade; no right is missing, derived fields may be set */
+};
+
+/* One unit inside a group. */
+struct change {
+    struct change_group *group;
+    const struct change_actor *actor;
+    struct view view;
+    struct writeset *own;
+    struct log_head head;
+    struct change_event *events, **last_event;
+    struct uuid job;       /* of what belongs together; nil for a single change */
+    unsigned depth;        /* of rules that ask for further changes */
+    unsigned records;      /* changed so far */
+    bool schema_changed;
+    struct failure failure;
+};
+
+void change_group_init(struct change_group *group, struct store_txn *txn, const struct schema *schema, struct arena *arena,
+                       int64_t now_us);
+/* CRM_NO_MEMORY, or what reading the log's head gave. */
+enum crm_status change_group_begin(struct change_group *group) MUST_CHECK;
+
+enum crm_status change_begin(struct change *change, struct change_group *group, const struct change_actor *actor) MUST_CHECK;
+/* Fold the change into the group. A change that is dropped needs no call. */
+enum crm_status change_accept(struct change *change) MUST_CHECK;
+
+bool actor_has_right(const struct change_actor *actor, Crm__Right right);
+
+/* A counter in meta, from 1: the human numbers of a kind. */
+enum crm_status change_next_number(struct change *change, const struct kind_def *kind, uint64_t *out_number) MUST_CHECK;
+
+/* What is to be stored, decided and complete. */
+struct change_record {
+    enum log_verb verb;
+    const struct kind_def *kind;
+    const struct record *before;     /* NULL on a create; a deleted record on a restore */
+    struct record *after;            /* header.rev, seq and updated are set here; on a delete the same as before */
+    const struct field_set *changed; /* fields and header fields that differ; empty on create, delete, restore */
+    const char *action;              /* or NULL */
+    int64_t happened_us;
+    const struct uuid *deleted_with; /* on a taken-along delete: the record with which it went */
+};
+
+/* Store it with everything that hangs on it: index, unique, child, terms, log, rollup, recycle bin, event. */
+enum crm_status change_put(struct change *change, struct change_record *record) MUST_CHECK;
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * log.h - the append-only log: what changed, who, when, and what was there before; chained by hash
+ *
+ * Key: seq, big-endian. A record's header names the seq of its last change and every entry that of the change before, so a record's history is
+ * a walk along its own chain. previous holds the values of the changed fields as they were, so that one step back is one overlay.
+ */
+#ifndef CRM_SERVER_ENGINE_LOG_H
+#define CRM_SERVER_ENGINE_LOG_H
+
+#include "common/base/digest.h"
+#include "common/engine/view.h"
+#include "common/model/body.h"
+
+enum log_verb { LOG_CREATE = 1, LOG_PATCH = 2, LOG_DELETE = 3, LOG_RESTORE = 4 };
+
+enum log_flag {
+    LOG_VIEW = 1, /* owner, team, parent or a grant changed: whose view it left or entered is told to feed and sync */
+};
+
+struct log_entry {
+    uint64_t seq; /* from the key */
+    enum log_verb verb;
+    uint32_t flags;
+    enum kind kind;
+    struct uuid id;
+    uint64_t number;
+    uint64_t rev; /* after the change */
+    struct uuid by;
+    int64_t recorded_us;
+    int64_t happened_us;
+    uint64_t before; /* seq of the record's change before, 0: none */
+    struct uuid job; /* what belonged together: a cascade's or batch's id; nil */
+    uint8_t hash[SHA256_SIZE];
+    struct slice from;   /* address and program */
+    struct slice action; /* name; empty for plain changes */
+    struct field_set changed;
+    struct uuid old_owner, old_team, old_root; /* with HEADER_OWNER or HEADER_TEAM in changed */
+    struct slice previous; /* packed: the changed fields as they were */
+};
+
+/* The end of the chain: the newest entry. */
+struct log_head {
+    uint64_t seq;
+    uint8_t hash[SHA256_SIZE];
+};
+
+/* From the store; all zero for an empty log. */
+enum crm_status log_head_load(const struct view *view, struct log_head *out_head) MUST_CHECK;
+
+/* Append behind head: gives the entry its seq and hash, moves head on. */
+enum crm_status log_append(struct log_head *head, struct writeset *set, struct log_entry *entry, struct arena *arena) MUST_CHECK;
+
+/* An entry; slices borrow the store, changed.refs the arena. CRM_NOT_FOUND, CRM_CORRUPT. */
+enum crm_status log_read(const struct view *view, uint64_t seq, struct arena *arena, struct log_entry *out_entry) MUST_CHECK;
+/* The same from a value that a scan has given. */
+enum crm_status log_decode(uint64_t seq, struct slice value, struct arena *arena, struct log_entry *out_entry) MUST_CHECK;
+/* Does entry follow from the hash before it? For crmd check. */
+bool log_verify(const uint8_t previous_hash[SHA256_SIZE], struct slice value, uint8_t out_hash[SHA256_SIZE]);
+
+/* The seq of the last entry recorded at or before a time; 0 when there is none. */
+enum crm_status log_seq_at(const struct view *view, int64_t time_us, uint64_t *out_seq) MUST_CHECK;
+
+/*
+ * Take record back to what it was at seq (its body then lives in the arena). false in *out_existed when it did not exist then or was deleted.
+ * CRM_GONE below the floor of the log.
+ */
+enum crm_status log_rewind(const struct view *view, uint64_t seq, struct arena *arena, struct record *record, bool *out_existed) MUST_CHECK;
+
+#endif

@@ -1,0 +1,600 @@
+/*
+ * mutate.c - from a mutation to a stored record: load, check, apply, ask the rules, validate, store
+ *
+ * Writer thread, or a worker in a dry run. Holds no business: that is in common/rules.
+ */
+#include "server/engine/mutate.h"
+
+#include <inttypes.h>
+
+#include "common/base/calendar.h"
+#include "common/base/clock.h"
+#include "common/model/validate.h"
+#include "common/rules/rule.h"
+#include "proto/codec.h"
+
+#define CLOCK_AHEAD_US INT64_C(1000000)
+
+static struct slice bytes_of(protobuf_c_boolean has, ProtobufCBinaryData data)
+{
+    return has ? slice_of(data.data, data.len) : (struct slice){ 0 };
+}
+
+/* Header and record of what is being made or changed, while it is. */
+struct work {
+    struct change *change;
+    const struct kind_def *kind;
+    const Crm__Mutation *mutation; /* NULL for a rule's own change */
+    struct record before;
+    bool has_before;
+    struct record after;
+    int64_t happened_us;
+    const char *action;
+    enum rule_verb verb;
+    struct rule_more *more;
+    bool is_override;
+};
+
+static struct failure *failure_of(struct work *work)
+{
+    return &work->change->failure;
+}
+
+/* What is reported counts, but never lies ahead of the server's clock. */
+static int64_t bounded_happened(const struct change *change, const Crm__Mutation *mutation)
+{
+    int64_t now = change->group->now_us;
+
+    if (!mutation || !mutation->has_happened_at || mutation->happened_at > now + CLOCK_AHEAD_US)
+        return now;
+    return mutation->happened_at;
+}
+
+static enum crm_status load_before(struct work *work, const struct uuid *id, bool also_deleted)
+{
+    enum crm_status status = view_record(&work->change->view, work->kind->kind, id, &work->before);
+
+    if (status == CRM_NOT_FOUND && also_deleted)
+        status = view_deleted(&work->change->view, work->kind->kind, id, &work->before);
+    if (status == CRM_NOT_FOUND)
+        return fail(failure_of(work), CRM_NOT_FOUND, NULL, "there is no such %s", work->kind->name);
+    if (status != CRM_OK)
+        return fail(failure_of(work), status, NULL, "the stored %s cannot be read", work->kind->name);
+    work->has_before = true;
+    work->after = work->before;
+    return CRM_OK;
+}
+
+static enum crm_status check_rev(struct work *work)
+{
+    const Crm__Mutation *mutation = work->mutation;
+
+    if (!mutation->has_base_rev || mutation->base_rev == 0 || mutation->base_rev == work->before.header.rev)
+        return CRM_OK;
+    return fail(failure_of(work), CRM_CONFLICT, "rev", "the record is at revision %" PRIu64 ", not %" PRIu64, work->before.header.rev,
+                (uint64_t)mutation->base_rev);
+}
+
+/* The body parts of a mutation, checked and canonical. */
+static enum crm_status read_patch(struct work *work, struct body_patch *out_patch)
+{
+    const Crm__Mutation *m = work->mutation;
+    struct change_group *group = work->change->group;
+    bool derived = work->change->actor->is_system;
+    const struct slice in[] = { bytes_of(m->has_set, m->set), bytes_of(m->has_add, m->add), bytes_of(m->has_remove, m->remove) };
+    struct slice *out[] = { &out_patch->set, &out_patch->add, &out_patch->remove };
+
+    *out_patch = (struct body_patch){ .clear = m->clear, .n_clear = m->n_clear };
+    for (size_t i = 0; i < ARRAY_LEN(in); i++) {
+        enum crm_status status;
+
+        if (in[i].size == 0)
+            continue;
+        status = validate_input(group->schema, work->kind, in[i], derived, group->arena, out[i], failure_of(work));
+        if (status != CRM_OK)
+            return status;
+    }
+    for (size_t i = 0; i < m->n_clear; i++) {
+        const struct field_def *field = schema_field(group->schema, work->kind, m->clear[i]);
+
+        if (!field || (field->flags & FIELD_HEADER))
+            return fail(failure_of(work), CRM_INVALID, "clear", "%s has no field number %u that can be cleared", work->kind->name, m->clear[i]);
+        if ((field->flags & FIELD_DERIVED) && !derived)
+            return fail(failure_of(work), CRM_INVALID, field->name, "this field is set by the server");
+    }
+    return CRM_OK;
+}
+
+static enum crm_status take_principal(struct work *work, const char *field, enum kind kind, ProtobufCBinaryData bytes, struct uuid *out_id)
+{
+    struct record record;
+
+    if (!uuid_from_slice(slice_of(bytes.data, bytes.len), out_id) || view_record(&work->change->view, kind, out_id, &record) != CRM_OK)
+        return fail(failure_of(work), CRM_INVALID, field, "there is no such %s", kind_def(kind)->name);
+    return CRM_OK;
+}
+
+/* The owner's main team: where the record belongs when no team is named. */
+static void team_of_owner(struct work *work)
+{
+    const struct kind_def *user = kind_def(KIND_USER);
+    struct record record;
+    struct value team;
+
+    if (uuid_equal(&work->after.header.owner, &work->change->actor->user)) {
+        work->after.header.team = work->change->actor->team;
+        return;
+    }
+    if (view_record(&work->change->view, KIND_USER, &work->after.header.owner, &record) == CRM_OK &&
+        reflect_get(kind_field_by_name(user, "team"), &record, &team))
+        work->after.header.team = team.ref;
+}
+
+static enum crm_status set_owner_and_team(struct work *work)
+{
+    const Crm__Mutation *m = work->mutation;
+    enum crm_status status = CRM_OK;
+
+    if (m && m->has_owner)
+        status = take_principal(work, "owner", KIND_USER, m->owner, &work->after.header.owner);
+    if (status == CRM_OK && m && m->has_team)
+        return take_principal(work, "team", KIND_TEAM, m->team, &work->after.header.team);
+    if (status == CRM_OK && (!work->has_before || (m && m->has_owner)))
+        team_of_owner(work);
+    return status;
+}
+
+static enum crm_status is_free(struct work *work, const struct uuid *id)
+{
+    struct record other;
+
+    if (view_record(&work->change->view, work->kind->kind, id, &other) == CRM_NOT_FOUND &&
+        view_deleted(&work->change->view, work->kind->kind, id, &other) == CRM_NOT_FOUND)
+        return CRM_OK;
+    return fail(failure_of(work), CRM_EXISTS, "id", "a %s with this id exists", work->kind->name);
+}
+
+static bool any_of_kind(const struct view *view, enum kind kind)
+{
+    uint8_t first = (uint8_t)kind, behind = (uint8_t)(kind + 1);
+    struct slice key, value;
+
+    return view_seek(view, STORE_RECORD, &(struct store_range){ .from = slice_of(&first, 1), .to = slice_of(&behind, 1) }, &key, &value) ==
+           CRM_OK;
+}
+
+/* A new record's header: id, owner, team, number, times. */
+static enum crm_status start_record(struct work *work, const struct uuid *id)
+{
+    struct record_header *header = &work->after.header;
+    enum crm_status status = is_free(work, id);
+
+    if (status != CRM_OK)
+        return status;
+    if ((work->kind->flags & KIND_SINGLE) && any_of_kind(&work->change->view, work->kind->kind))
+        return fail(failure_of(work), CRM_EXISTS, NULL, "there is only one %s: change it", work->kind->name);
+    *header = (struct record_header){
+        .id = *id, .kind = work->kind->kind, .owner = work->change->actor->user, .root = *id,
+        .created_us = work->change->group->now_us, .created_by = work->change->actor->user,
+    };
+    return set_owner_and_team(work);
+}
+
+/* The record that decides over access: the parent's root, where the kind has a parent and the record names one. */
+static void set_root(struct work *work)
+{
+    const struct field_def *parent = kind_parent_field(work->kind);
+    struct record record;
+    struct value value;
+
+    work->after.header.root = work->after.header.id;
+    if (parent && reflect_get(parent, &work->after, &value) &&
+        view_record(&work->change->view, parent->ref_kind, &value.ref, &record) == CRM_OK)
+        work->after.header.root = record.header.root;
+}
+
+struct reference_check {
+    struct work *work;
+    struct change *change;
+    const struct field_def *field;
+    const struct record *before;
+    enum crm_status status;
+};
+
+static bool check_reference(void *arg, const struct value *value)
+{
+    struct reference_check *check = arg;
+    struct record target;
+
+    if (check->field->ref_kind == KIND_NONE ||
+        view_record(&check->change->view, check->field->ref_kind, &value->ref, &target) == CRM_OK)
+        return true;
+    check->status = fail(&check->change->failure, CRM_INVALID, check->field->name, "it refers to a %s that does not exist",
+                         kind_def(check->field->ref_kind)->name);
+    return false;
+}
+
+static bool check_element(void *arg, struct slice element)
+{
+    struct reference_check *check = arg;
+    const struct field_def *group = check->field;
+    struct value value;
+
+    for (size_t i = 0; i < group->n_members && check->status == CRM_OK; i++) {
+        check->field = &group->members[i];
+        if (check->field->type == FIELD_REFERENCE && reflect_member(check->field, element, &value))
+            check_reference(check, &value);
+    }
+    check->field = group;
+    return check->status == CRM_OK;
+}
+
+static bool same_field(const struct record *before, const struct record *after, uint32_t ref, struct arena *arena)
+{
+    struct field_set set = { .refs = &ref, .n = 1 };
+    struct slice a = { 0 }, b = { 0 };
+
+    return before && body_keep(arena, before->body, &set, &a) == CRM_OK && body_keep(arena, after->body, &set, &b) == CRM_OK &&
+           slice_equal(a, b);
+}
+
+enum crm_status check_references(struct change *change, const struct kind_def *kind, const struct record *before,
+                                 const struct record *after)
+{
+    struct reference_check check = { .change = change, .status = CRM_OK };
+    const struct field_def *field;
+
+    for (size_t n = 0; (field = schema_field_at(change->group->schema, kind, n)) && check.status == CRM_OK; n++) {
+        if ((field->flags & FIELD_HEADER) || (field->type != FIELD_REFERENCE && field->type != FIELD_GROUP) ||
+            same_field(before, after, field->ref, change->group->arena))
+            continue;
+        check.field = field;
+        if (field->type == FIELD_REFERENCE)
+            reflect_each(field, after, check_reference, &check);
+        else
+            reflect_each_element(field, after, check_element, &check);
+    }
+    return check.status;
+}
+
+/* The kind's rules see the record as it will be and may change it. */
+static enum crm_status ask_rules(struct work *work, const struct action_def *action, const void *argument)
+{
+    struct change_group *group = work->change->group;
+    struct rule_ctx ctx = {
+        .view = &work->change->view, .arena = group->arena, .failure = failure_of(work), .kind = work->kind,
+        .before = work->has_before ? &work->before : NULL, .after = &work->after, .actor = work->change->actor->user,
+        .now_us = group->now_us, .happened_us = work->happened_us, .today = group->today,
+        .verb = work->has_before ? RULE_PATCH : RULE_CREATE,
+    };
+    enum crm_status status = action ? action->run(&ctx, argument) : CRM_OK;
+
+    if (status == CRM_OK && ctx.verb != RULE_RESTORE)
+        status = rule_complete(&ctx);
+    work->happened_us = ctx.happened_us;
+    work->verb = ctx.verb;
+    work->more = ctx.more;
+    return status == CRM_OK ? CRM_OK : fail(failure_of(work), status, NULL, "%s", crm_status_info((int)status)->sentence);
+}
+
+/* What differs, header fields included; sorted since header references lie above all tags and below all custom ones. */
+static enum crm_status differences(struct work *work, struct field_set *out_changed)
+{
+    struct arena *arena = work->change->group->arena;
+    const struct record_header *a = &work->before.header, *b = &work->after.header;
+    struct field_set body;
+    uint32_t *refs;
+    size_t n = 0, i = 0;
+    enum crm_status status = body_diff(arena, work->before.body, work->after.body, &body);
+
+    if (status != CRM_OK)
+        return status;
+    refs = arena_alloc(arena, (body.n + 2) * sizeof *refs);
+    if (!refs)
+        return CRM_NO_MEMORY;
+    for (; i < body.n && body.refs[i] < FIELD_REF_HEADER; i++)
+        refs[n++] = body.refs[i];
+    if (!uuid_equal(&a->owner, &b->owner))
+        refs[n++] = HEADER_OWNER;
+    if (!uuid_equal(&a->team, &b->team))
+        refs[n++] = HEADER_TEAM;
+    for (; i < body.n; i++)
+        refs[n++] = body.refs[i];
+    *out_changed = (struct field_set){ .refs = refs, .n = n };
+    return CRM_OK;
+}
+
+static enum crm_status run_more(struct change *change, struct rule_more *more, int64_t happened_us);
+
+/* Validate and store what the rules have left. */
+static enum crm_status finish(struct work *work, struct record_header *out_header)
+{
+    struct change *change = work->change;
+    struct field_set changed = { 0 };
+    struct change_record record = {
+        .verb = work->has_before ? LOG_PATCH : LOG_CREATE, .kind = work->kind, .before = work->has_before ? &work->before : NULL,
+        .after = &work->after, .changed = &changed, .action = work->action, .happened_us = work->happened_us,
+    };
+    enum crm_status status = validate_record(change->group->schema, work->kind, work->after.body, failure_of(work));
+
+    if (status == CRM_OK)
+        status = check_references(change, work->kind, work->has_before ? &work->before : NULL, &work->after);
+    if (status == CRM_OK && work->has_before)
+        status = differences(work, &changed);
+    if (status != CRM_OK)
+        return fail(failure_of(work), status, NULL, "%s", crm_status_info((int)status)->sentence);
+    if (work->has_before && changed.n == 0) {
+        *out_header = work->before.header;
+        return CRM_OK;
+    }
+    set_root(work);
+    if (!work->has_before && !(work->kind->flags & KIND_NO_NUMBER)) {
+        status = change_next_number(change, work->kind, &work->after.header.number);
+        if (status != CRM_OK)
+            return fail(failure_of(work), status, NULL, "the counter of numbers cannot be read");
+    }
+    status = change_put(change, &record);
+    if (status != CRM_OK)
+        return status;
+    *out_header = work->after.header;
+    return run_more(change, work->more, work->happened_us);
+}
+
+/* A rule's further changes, inside the same unit; bounded so that rules cannot chase each other. */
+static enum crm_status run_more(struct change *change, struct rule_more *more, int64_t happened_us)
+{
+    struct record_header header;
+    enum crm_status status = CRM_OK;
+
+    if (more && change->depth == MUTATION_DEPTH_MAX)
+        return fail(&change->failure, CRM_FAILED, NULL, "rules ask for more than %d changes of each other", MUTATION_DEPTH_MAX);
+    change->depth++;
+    for (; more && status == CRM_OK; more = more->next) {
+        const struct kind_def *kind = kind_def(more->kind);
+
+        if (more->verb == RULE_CREATE) {
+            struct work work = { .change = change, .kind = kind, .happened_us = happened_us };
+
+            status = start_record(&work, &more->id);
+            work.after.body = more->set;
+            if (status == CRM_OK)
+                status = ask_rules(&work, NULL, NULL);
+            if (status == CRM_OK)
+                status = finish(&work, &header);
+        } else {
+            struct body_patch patch = { .set = more->set, .clear = more->clear, .n_clear = more->n_clear };
+
+            status = mutate_patch(change, kind, &more->id, &patch, happened_us, &header);
+        }
+    }
+    change->depth--;
+    return status;
+}
+
+enum crm_status mutate_patch(struct change *change, const struct kind_def *kind, const struct uuid *id, const struct body_patch *patch,
+                             int64_t happened_us, struct record_header *out_header)
+{
+    struct work work = { .change = change, .kind = kind, .happened_us = happened_us };
+    enum crm_status status = load_before(&work, id, false);
+
+    if (status == CRM_OK)
+        status = body_apply(kind, change->group->arena, work.before.body, patch, &work.after.body, &change->failure);
+    if (status == CRM_OK)
+        status = ask_rules(&work, NULL, NULL);
+    return status == CRM_OK ? finish(&work, out_header) : status;
+}
+
+static enum crm_status create(struct work *work, const struct uuid *id, struct record_header *out_header)
+{
+    struct body_patch patch;
+    enum crm_status status = read_patch(work, &patch);
+
+    if (status == CRM_OK)
+        status = start_record(work, id);
+    if (status != CRM_OK)
+        return status;
+    work->after.body = patch.set;
+    status = ask_rules(work, NULL, NULL);
+    return status == CRM_OK ? finish(work, out_header) : status;
+}
+
+static enum crm_status patch(struct work *work, const struct uuid *id, struct record_header *out_header)
+{
+    struct body_patch body_patch;
+    enum crm_status status = load_before(work, id, false);
+
+    if (status == CRM_OK)
+        status = check_rev(work);
+    if (status == CRM_OK)
+        status = read_patch(work, &body_patch);
+    if (status == CRM_OK)
+        status = body_apply(work->kind, work->change->group->arena, work->before.body, &body_patch, &work->after.body, failure_of(work));
+    if (status == CRM_OK && (work->mutation->has_owner || work->mutation->has_team))
+        status = set_owner_and_team(work);
+    if (status == CRM_OK)
+        status = ask_rules(work, NULL, NULL);
+    return status == CRM_OK ? finish(work, out_header) : status;
+}
+
+static enum crm_status act(struct work *work, const struct uuid *id, struct record_header *out_header)
+{
+    const Crm__Mutation *m = work->mutation;
+    const struct action_def *action = m->action ? rule_action(work->kind->kind, m->action) : NULL;
+    const void *argument;
+    enum crm_status status;
+
+    if (!action)
+        return fail(failure_of(work), CRM_INVALID, "action", "%s has no such action", work->kind->name);
+    if (action->right && !actor_has_right(work->change->actor, action->right))
+        return fail(failure_of(work), CRM_NOT_ALLOWED, NULL, "your role does not allow this");
+    status = codec_unpack_body(bytes_of(m->has_argument, m->argument), action->argument, work->change->group->arena, &argument,
+                               failure_of(work));
+    if (status == CRM_OK)
+        status = load_before(work, id, true);
+    if (status == CRM_OK)
+        status = check_rev(work);
+    if (status != CRM_OK)
+        return status;
+    work->action = action->name;
+    status = ask_rules(work, action, argument);
+    if (status != CRM_OK)
+        return status;
+    if (work->verb == RULE_RESTORE)
+        return restore_record(work->change, work->kind, &work->before, work->happened_us, NULL, out_header);
+    if (work->before.header.flags & RECORD_DELETED)
+        return fail(failure_of(work), CRM_NOT_FOUND, NULL, "there is no such %s", work->kind->name);
+    return finish(work, out_header);
+}
+
+static enum crm_status delete_record(struct work *work, const struct uuid *id, struct record_header *out_header)
+{
+    enum crm_status status = load_before(work, id, false);
+
+    if (status == CRM_OK)
+        status = check_rev(work);
+    return status == CRM_OK ? remove_record(work->change, work->kind, &work->before, work->happened_us, NULL, out_header) : status;
+}
+
+enum crm_status mutate_one(struct change *change, const Crm__Mutation *mutation, struct record_header *out_header)
+{
+    struct work work = { .change = change, .mutation = mutation, .kind = kind_def(mutation->kind) };
+    struct uuid id;
+
+    if (!work.kind)
+        return fail(&change->failure, CRM_INVALID, "kind", "there is no kind number %u", mutation->kind);
+    if ((work.kind->flags & KIND_ADMINISTRATION) && !actor_has_right(change->actor, work.kind->write_right))
+        return fail(&change->failure, CRM_NOT_ALLOWED, NULL, "your role does not allow changing %s", work.kind->plural);
+    if (!uuid_from_slice(bytes_of(mutation->has_id, mutation->id), &id) || uuid_is_nil(&id)) {
+        if (mutation->has_id || mutation->verb != CRM__VERB__VERB_CREATE)
+            return fail(&change->failure, CRM_INVALID, "id", "an id has 16 bytes");
+        id = uuid_create();
+    }
+    work.happened_us = bounded_happened(change, mutation);
+    switch (mutation->verb) {
+    case CRM__VERB__VERB_CREATE:
+        return create(&work, &id, out_header);
+    case CRM__VERB__VERB_PATCH:
+        return patch(&work, &id, out_header);
+    case CRM__VERB__VERB_DELETE:
+        return delete_record(&work, &id, out_header);
+    case CRM__VERB__VERB_ACTION:
+        return act(&work, &id, out_header);
+    default:
+        return fail(&change->failure, CRM_INVALID, "verb", "create, patch, delete or action?");
+    }
+}
+
+/* --- requests */
+
+static bool set_error(struct change_group *group, Crm__MutateResult *result, enum crm_status status, const struct failure *failure)
+{
+    const struct crm_status_info *info = crm_status_info((int)status);
+    Crm__Error *error = arena_alloc(group->arena, sizeof *error);
+
+    if (!error)
+        return false;
+    crm__error__init(error);
+    error->has_status = result->has_status = true;
+    error->status = result->status = (uint32_t)status;
+    error->name = (char *)info->name;
+    error->has_retry = true;
+    error->retry = (uint32_t)info->retry;
+    error->has_outcome = true;
+    error->outcome = (uint32_t)info->outcome;
+    error->field = failure->field[0] ? arena_strdup(group->arena, failure->field) : NULL;
+    error->text = arena_strdup(group->arena, failure->text[0] ? failure->text : info->sentence);
+    result->error = error;
+    return true;
+}
+
+static bool set_result(struct change_group *group, Crm__MutateResult *result, const struct record_header *header)
+{
+    uint8_t *id = arena_memdup(group->arena, header->id.bytes, UUID_SIZE);
+
+    if (!id)
+        return false;
+    result->has_id = result->has_rev = result->has_seq = true;
+    result->id = (ProtobufCBinaryData){ .data = id, .len = UUID_SIZE };
+    result->rev = header->rev;
+    result->seq = header->seq;
+    result->has_number = header->number != 0;
+    result->number = header->number;
+    return true;
+}
+
+/* Does a status end the whole request, whatever the other mutations say? */
+static bool is_fatal(enum crm_status status)
+{
+    return status == CRM_NO_MEMORY || status == CRM_CORRUPT || status == CRM_IO || status == CRM_FULL;
+}
+
+static enum crm_status run_atomic(struct change_group *group, const struct change_actor *actor, const Crm__MutateRequest *request,
+                                  Crm__MutateReply *reply, struct failure *failure)
+{
+    struct change change;
+    enum crm_status status = change_begin(&change, group, actor);
+
+    if (status == CRM_OK && request->n_mutations > 1)
+        change.job = uuid_create();
+    for (size_t i = 0; i < request->n_mutations && status == CRM_OK; i++) {
+        struct record_header header;
+
+        status = mutate_one(&change, request->mutations[i], &header);
+        if (status == CRM_OK && !set_result(group, reply->results[i], &header))
+            status = CRM_NO_MEMORY;
+        if (status != CRM_OK) {
+            *failure = change.failure;
+            return fail(failure, status, NULL, "%s", crm_status_info((int)status)->sentence);
+        }
+    }
+    return status == CRM_OK ? change_accept(&change) : status;
+}
+
+static enum crm_status run_each(struct change_group *group, const struct change_actor *actor, const Crm__MutateRequest *request,
+                                Crm__MutateReply *reply, struct failure *failure)
+{
+    for (size_t i = 0; i < request->n_mutations; i++) {
+        struct change change;
+        struct record_header header;
+        enum crm_status status = change_begin(&change, group, actor);
+
+        if (status == CRM_OK)
+            status = mutate_one(&change, request->mutations[i], &header);
+        if (status == CRM_OK)
+            status = change_accept(&change);
+        if (is_fatal(status)) {
+            *failure = change.failure;
+            return fail(failure, status, NULL, "%s", crm_status_info((int)status)->sentence);
+        }
+        if (!(status == CRM_OK ? set_result(group, reply->results[i], &header)
+                               : set_error(group, reply->results[i], status, &change.failure)))
+            return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
+    }
+    return CRM_OK;
+}
+
+enum crm_status mutate_run(struct change_group *group, const struct change_actor *actor, const Crm__MutateRequest *request,
+                           Crm__MutateReply *reply, struct failure *failure)
+{
+    Crm__MutateResult *results;
+    enum crm_status status;
+
+    if (request->n_mutations == 0)
+        return fail(failure, CRM_INVALID, "mutations", "there is nothing to do");
+    if (request->n_mutations > MUTATIONS_MAX)
+        return fail(failure, CRM_TOO_LARGE, "mutations", "a request has at most %d mutations", MUTATIONS_MAX);
+    reply->results = arena_alloc(group->arena, request->n_mutations * sizeof *reply->results);
+    results = arena_alloc(group->arena, request->n_mutations * sizeof *results);
+    if (!reply->results || !results)
+        return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
+    reply->n_results = request->n_mutations;
+    for (size_t i = 0; i < request->n_mutations; i++) {
+        crm__mutate_result__init(&results[i]);
+        reply->results[i] = &results[i];
+    }
+    /* A single mutation is atomic anyway: its error is the request's, so that a plain client need not look into results. */
+    status = (request->atomic || request->n_mutations == 1 ? run_atomic : run_each)(group, actor, request, reply, failure);
+    reply->has_seq = true;
+    reply->seq = group->head.seq;
+    return status;
+}

@@ -1,0 +1,38 @@
+/*
+ * mutate.h - mutations: create, patch, delete, actions; one or many, each whole or not at all; the only way in which records change
+ */
+#ifndef CRM_SERVER_ENGINE_MUTATE_H
+#define CRM_SERVER_ENGINE_MUTATE_H
+
+#include "proto/wire.pb-c.h"
+#include "server/engine/change.h"
+
+#define MUTATIONS_MAX        500    /* in one request */
+#define MUTATION_RECORDS_MAX 20000  /* that one mutation may touch by what it takes along */
+#define MUTATION_DEPTH_MAX   8      /* rules that ask for changes that ask for changes … */
+
+/*
+ * Run a request's mutations in a group. The reply has a result for each mutation, or, where the request is atomic and one is refused, that one's
+ * error as the status returned (nothing is accepted then). Not atomic: CRM_OK although some results may carry errors. CRM_NO_MEMORY, CRM_CORRUPT and the
+ * like end the request. Nothing is looked up under the request's key here (outcome.h does).
+ */
+enum crm_status mutate_run(struct change_group *group, const struct change_actor *actor, const Crm__MutateRequest *request,
+                           Crm__MutateReply *reply, struct failure *failure) MUST_CHECK;
+
+/* One mutation inside a change; out_header is what the record is afterwards. */
+enum crm_status mutate_one(struct change *change, const Crm__Mutation *mutation, struct record_header *out_header) MUST_CHECK;
+
+/* remove.c: delete with what hangs on the record, and take it back. */
+enum crm_status remove_record(struct change *change, const struct kind_def *kind, const struct record *before, int64_t happened_us,
+                              const struct uuid *deleted_with, struct record_header *out_header) MUST_CHECK;
+enum crm_status restore_record(struct change *change, const struct kind_def *kind, const struct record *bin, int64_t happened_us,
+                               const struct uuid *deleted_with, struct record_header *out_header) MUST_CHECK;
+
+/* mutate.c, for remove.c: every reference in a record that changed points at something that exists. */
+enum crm_status check_references(struct change *change, const struct kind_def *kind, const struct record *before,
+                                 const struct record *after) MUST_CHECK;
+/* A patch that a rule or a deletion asks for: may set derived fields. */
+enum crm_status mutate_patch(struct change *change, const struct kind_def *kind, const struct uuid *id, const struct body_patch *patch,
+                             int64_t happened_us, struct record_header *out_header) MUST_CHECK;
+
+#endif
