@@ -6,6 +6,7 @@
 #ifndef CRM_MODEL_RECORD_H
 #define CRM_MODEL_RECORD_H
 
+#include "common/base/arena.h"
 #include "common/base/failure.h"
 #include "common/base/uuid.h"
 #include "common/model/kind.h"
