@@ -93,6 +93,29 @@ static enum crm_status put_client(struct change_group *group, const uint8_t clie
     return writeset_put(group->set, STORE_CLIENT, key_slice(&key), sealed_close(value, CLIENT_ROW_SIZE));
 }
 
+/* Rows up to the mark that the request names go; they are few, whatever the numbers are. */
+static enum crm_status forget_answered(struct change_group *group, const struct outcome_key *key, uint64_t *low_mark)
+{
+    struct view view = { .txn = group->txn, .group = group->set, .schema = group->schema };
+    uint64_t mark = key->low_mark < key->number ? key->low_mark : key->number - 1;
+    struct key from, to;
+    struct slice row, value;
+    enum crm_status status = CRM_OK;
+
+    if (mark <= *low_mark)
+        return CRM_OK;
+    number_key(&from, key->client, *low_mark + 1);
+    number_key(&to, key->client, mark + 1);
+    while (status == CRM_OK &&
+           (status = view_seek(&view, STORE_CLIENT, &(struct store_range){ .from = key_slice(&from), .to = key_slice(&to) }, &row, &value)) ==
+               CRM_OK)
+        status = writeset_delete(group->set, STORE_CLIENT, row);
+    if (status != CRM_NOT_FOUND)
+        return status;
+    *low_mark = mark;
+    return CRM_OK;
+}
+
 enum crm_status outcome_keep(struct change_group *group, const struct outcome_key *key, const struct uuid *user, struct slice reply)
 {
     uint8_t *content, *value = sealed_alloc(group->arena, OUTCOME_FIXED + reply.size, &content);
@@ -111,10 +134,8 @@ enum crm_status outcome_keep(struct change_group *group, const struct outcome_ke
         memcpy(content + OUTCOME_FIXED, reply.data, reply.size);
     number_key(&row, key->client, key->number);
     status = writeset_put(group->set, STORE_CLIENT, key_slice(&row), sealed_close(value, OUTCOME_FIXED + reply.size));
-    for (; status == CRM_OK && low_mark < key->low_mark && low_mark + 1 < key->number; low_mark++) {
-        number_key(&row, key->client, low_mark + 1);
-        status = writeset_delete(group->set, STORE_CLIENT, key_slice(&row));
-    }
+    if (status == CRM_OK)
+        status = forget_answered(group, key, &low_mark);
     return status == CRM_OK ? put_client(group, key->client, user, low_mark) : status;
 }
 

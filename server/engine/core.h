@@ -1,0 +1,48 @@
+/*
+ * core.h - what every thread of the server shares: the store, the schema as it is now, settings, identity
+ */
+#ifndef CRM_SERVER_ENGINE_CORE_H
+#define CRM_SERVER_ENGINE_CORE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "common/engine/view.h"
+#include "server/engine/change.h"
+#include "server/engine/settings.h"
+
+/* The format of everything in a data directory. Another one: `crmd upgrade`. */
+#define FORMAT_VERSION 2
+
+struct core {
+    struct store *store;
+    struct settings settings;
+    char directory[4096];
+    uint8_t database[UUID_SIZE]; /* made by init */
+    uint32_t epoch;              /* rises with every restore */
+    uint8_t token_key[32];       /* MACs page tokens; made by init */
+    uint8_t ca_sha256[32];       /* of the CA's certificate, DER */
+    _Atomic uint64_t seq;        /* of the last commit */
+    pthread_mutex_t schema_lock;
+    struct schema *schema;       /* swapped by the writer under the lock */
+};
+
+/* Opens nothing: takes an open store over, reads meta and builds the schema. CRM_FORMAT names both versions. */
+enum crm_status core_init(struct core *core, struct store *store, const struct settings *settings, const char *directory,
+                          struct failure *failure) MUST_CHECK;
+/* Does not close the store. Accepts an all-zero core. */
+void core_fini(struct core *core);
+
+/* A counted reference to the schema as it is now. */
+struct schema *core_schema(struct core *core);
+/* Build the schema from the field definitions in the store and swap it in: the writer, after a commit that changed one. */
+enum crm_status core_reload_schema(struct core *core, struct failure *failure) MUST_CHECK;
+
+/* meta rows: sealed bytes under a name. */
+enum crm_status meta_get(const struct view *view, const char *name, void *out, size_t size) MUST_CHECK;
+enum crm_status meta_put(struct writeset *set, const char *name, const void *data, size_t size, struct arena *arena) MUST_CHECK;
+
+/* What a new database needs before anything else: format, database id, epoch 1, token key. */
+enum crm_status core_format(struct change_group *group) MUST_CHECK;
+
+#endif

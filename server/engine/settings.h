@@ -1,0 +1,34 @@
+/*
+ * settings.h - what an administrator can set in crmd.conf; the table is in settings.c and prints crmd.conf(5)
+ */
+#ifndef CRM_SERVER_ENGINE_SETTINGS_H
+#define CRM_SERVER_ENGINE_SETTINGS_H
+
+#include "common/base/config.h"
+
+struct settings {
+    /* [server] */
+    char listen[256];
+    char name[256];
+    char certificate[256];
+    char key[256];
+    int64_t io_threads;
+    int64_t workers;
+    int64_t map_gib;
+    /* [limits] */
+    int64_t connections;
+    int64_t connections_per_address;
+    int64_t write_queue;
+    int64_t group;
+    /* [session] */
+    int64_t session_hours;
+    int64_t idle_minutes;
+    int64_t invitation_hours;
+    /* [log] */
+    char log_level[16];
+};
+
+extern const struct setting settings_table[];
+extern const size_t settings_count;
+
+#endif
