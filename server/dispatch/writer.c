@@ -1,0 +1,245 @@
+/*
+ * writer.c - takes all that wait, applies them to one group, commits once, then tells everybody
+ *
+ * The writer never waits for company: while the disk syncs one group the next gathers, so durable throughput grows with load. After a
+ * sync that failed the outcome of the group is unknown: nobody is answered and the process ends (PITFALLS 2.2).
+ */
+#include "server/dispatch/writer.h"
+
+#include <stdlib.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+
+#define GROUP_ARENA   (192u << 20)
+#define GROUP_BYTES   (4u << 20) /* of keys and values: then the group is closed */
+#define EXIT_SYNC     74         /* EX_IOERR */
+
+struct queue {
+    struct write_job *first, **last;
+    size_t n;
+};
+
+struct writer {
+    struct core *core;
+    writer_published *published;
+    void *arg;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct queue interactive, bulk;
+    bool stopping, started;
+    struct arena arena;
+    struct writer_stats stats;
+    /* of the group under way */
+    struct write_job *jobs;
+    struct change_group group;
+    struct schema *schema;
+};
+
+static void queue_init(struct queue *queue)
+{
+    *queue = (struct queue){ .last = &queue->first };
+}
+
+static void queue_push(struct queue *queue, struct write_job *job)
+{
+    job->next = NULL;
+    *queue->last = job;
+    queue->last = &job->next;
+    queue->n++;
+}
+
+static struct write_job *queue_pop(struct queue *queue)
+{
+    struct write_job *job = queue->first;
+
+    if (!job)
+        return NULL;
+    queue->first = job->next;
+    if (!queue->first)
+        queue->last = &queue->first;
+    queue->n--;
+    return job;
+}
+
+enum crm_status writer_create(struct core *core, writer_published *published, void *arg, struct writer **out_writer)
+{
+    struct writer *writer = calloc(1, sizeof *writer);
+
+    if (!writer)
+        return CRM_NO_MEMORY;
+    writer->core = core;
+    writer->published = published;
+    writer->arg = arg;
+    queue_init(&writer->interactive);
+    queue_init(&writer->bulk);
+    arena_init(&writer->arena, GROUP_ARENA);
+    if (pthread_mutex_init(&writer->lock, NULL) != 0 || pthread_cond_init(&writer->wake, NULL) != 0) {
+        free(writer);
+        return CRM_NO_MEMORY;
+    }
+    *out_writer = writer;
+    return CRM_OK;
+}
+
+void writer_destroy(struct writer *writer)
+{
+    if (!writer)
+        return;
+    writer_stop(writer);
+    arena_fini(&writer->arena);
+    pthread_cond_destroy(&writer->wake);
+    pthread_mutex_destroy(&writer->lock);
+    free(writer);
+}
+
+enum crm_status writer_submit(struct writer *writer, struct write_job *job)
+{
+    enum crm_status status = CRM_OK;
+
+    pthread_mutex_lock(&writer->lock);
+    if (writer->stopping) {
+        status = CRM_SHUTTING_DOWN;
+    } else if (writer->interactive.n + writer->bulk.n >= (size_t)writer->core->settings.write_queue) {
+        status = CRM_BUSY;
+    } else {
+        queue_push(job->is_bulk ? &writer->bulk : &writer->interactive, job);
+        pthread_cond_signal(&writer->wake);
+    }
+    pthread_mutex_unlock(&writer->lock);
+    return status;
+}
+
+/* All interactive writes that wait, up to the group's size; bulk writes only when there are none, or one of them between two groups. */
+static struct write_job *take_group(struct writer *writer, bool bulk_turn)
+{
+    struct write_job *jobs = NULL, **last = &jobs;
+    int64_t limit = writer->core->settings.group;
+
+    while (limit-- > 0) {
+        struct write_job *job = bulk_turn ? NULL : queue_pop(&writer->interactive);
+
+        if (!job && !jobs)
+            job = queue_pop(&writer->bulk);
+        if (!job && !jobs)
+            job = queue_pop(&writer->interactive);
+        if (!job)
+            break;
+        job->next = NULL;
+        *last = job;
+        last = &job->next;
+        if (job->is_bulk)
+            break;
+    }
+    return jobs;
+}
+
+/* The group's body; may be run again by an engine that lost a race. A job that does not fit any more is told to come again. */
+static enum crm_status apply_group(struct store_txn *txn, void *arg)
+{
+    struct writer *writer = arg;
+    struct change_group *group = &writer->group;
+    enum crm_status status;
+
+    arena_reset(&writer->arena);
+    change_group_init(group, txn, writer->schema, &writer->arena, clock_now_us());
+    status = change_group_begin(group);
+    if (status != CRM_OK)
+        return status;
+    for (struct write_job *job = writer->jobs; job; job = job->next) {
+        job->status = writeset_bytes(group->set) < GROUP_BYTES ? job->apply(job, group) : CRM_BUSY;
+        if (job->status != CRM_OK)
+            log_debug("write.refused", "status=%s", crm_status_info((int)job->status)->name);
+    }
+    return writeset_apply(group->set, txn);
+}
+
+static void after_commit(struct writer *writer)
+{
+    struct change_group *group = &writer->group;
+    struct failure failure = { 0 };
+
+    atomic_store(&writer->core->seq, group->head.seq);
+    if (group->schema_changed && core_reload_schema(writer->core, &failure) != CRM_OK)
+        log_error("schema.reload", "text=\"%s\"", failure.text);
+    if (group->events)
+        writer->published(writer->arg, group->events, group->head.seq);
+}
+
+static void run_group(struct writer *writer)
+{
+    struct write_job *job, *next;
+    uint64_t n = 0;
+    enum crm_status status;
+
+    writer->schema = core_schema(writer->core);
+    status = store_write_run(writer->core->store, apply_group, writer);
+    if (status == CRM_UNKNOWN) {
+        log_error("commit.unknown", "text=\"a sync failed: nobody is answered, the process ends\"");
+        _Exit(EXIT_SYNC);
+    }
+    if (status != CRM_OK)
+        log_error("commit.failed", "status=%s", crm_status_info((int)status)->name);
+    else
+        after_commit(writer);
+    for (job = writer->jobs; job; job = next) {
+        next = job->next;
+        n++;
+        job->done(job, job->status == CRM_OK ? status : job->status);
+    }
+    schema_unref(writer->schema);
+    pthread_mutex_lock(&writer->lock);
+    writer->jobs = NULL;
+    writer->stats.groups++;
+    writer->stats.jobs += n;
+    pthread_mutex_unlock(&writer->lock);
+}
+
+static void *writer_main(void *arg)
+{
+    struct writer *writer = arg;
+    bool bulk_turn = false;
+
+    pthread_mutex_lock(&writer->lock);
+    for (;;) {
+        while (!writer->interactive.first && !writer->bulk.first && !writer->stopping)
+            pthread_cond_wait(&writer->wake, &writer->lock);
+        if (!writer->interactive.first && !writer->bulk.first)
+            break;
+        writer->jobs = take_group(writer, bulk_turn && writer->bulk.first);
+        bulk_turn = !bulk_turn;
+        pthread_mutex_unlock(&writer->lock);
+        run_group(writer);
+        pthread_mutex_lock(&writer->lock);
+    }
+    pthread_mutex_unlock(&writer->lock);
+    return NULL;
+}
+
+enum crm_status writer_start(struct writer *writer)
+{
+    writer->started = pthread_create(&writer->thread, NULL, writer_main, writer) == 0;
+    return writer->started ? CRM_OK : CRM_NO_MEMORY;
+}
+
+void writer_stop(struct writer *writer)
+{
+    pthread_mutex_lock(&writer->lock);
+    writer->stopping = true;
+    pthread_cond_signal(&writer->wake);
+    pthread_mutex_unlock(&writer->lock);
+    if (writer->started)
+        pthread_join(writer->thread, NULL);
+    writer->started = false;
+}
+
+struct writer_stats writer_stats(struct writer *writer)
+{
+    struct writer_stats stats;
+
+    pthread_mutex_lock(&writer->lock);
+    stats = writer->stats;
+    pthread_mutex_unlock(&writer->lock);
+    return stats;
+}

@@ -1,0 +1,97 @@
+/*
+ * op.h - what a client may ask: one row an operation, one handler; the row says what must hold first, dispatch sees to it
+ *
+ * A handler never sees a socket, never opens or ends a transaction, never sends: it reads ctx->view (or writes to ctx->group) and fills ctx->reply.
+ * To add an operation: its messages in wire.proto, its line in proto/operation.h, its row in op_table.c and its handler in one op_<area>.c.
+ */
+#ifndef CRM_SERVER_OPS_OP_H
+#define CRM_SERVER_OPS_OP_H
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "proto/operation.h"
+#include "proto/wire.pb-c.h"
+#include "server/session/session.h"
+
+enum op_flag {
+    OP_NO_LOGIN = 1u << 0,  /* may be asked before login */
+    OP_WRITES = 1u << 1,    /* run is called by the writer, in its group */
+    OP_WORKS = 1u << 2,     /* run is called by a worker: it takes long */
+    OP_STREAMS = 1u << 3,   /* answers with chunks: step is called until it says done */
+    OP_UPLOADS = 1u << 4,   /* takes chunks from the client: run is called for each, see stage */
+    OP_SECRET = 1u << 5,    /* bodies are never compressed nor logged */
+    OP_WATCHES = 1u << 6,   /* the stream stays open for events */
+};
+
+enum op_stage {
+    OP_BEGIN, /* the request itself */
+    OP_CHUNK, /* an uploaded chunk */
+    OP_END,   /* the upload is complete */
+};
+
+/* What a subscription waits for; filled by an operation that watches. */
+struct op_watch {
+    uint64_t kinds; /* bit (1 << kind); 0: all */
+    struct uuid id; /* a record and what has it as access root; nil: all */
+    uint64_t after_seq;
+    bool has_after;
+};
+
+struct op_ctx {
+    struct core *core;
+    const struct session *session; /* NULL before login */
+    const struct schema *schema;   /* of the moment at which the request arrived */
+    struct arena *arena;           /* of the request */
+    const char *peer;
+    const char *software;          /* of the client, from its hello */
+    const void *request;           /* unpacked message of the row's type */
+    void *reply;                   /* initialised message of the row's type */
+    struct failure failure;
+    Crm__Error *error;             /* more to say with a failure: candidates; usually NULL */
+    void *state;                   /* of a stream or an upload; set by run, lives in arena */
+    /* reading */
+    const struct view *view;       /* of this turn; nothing of it may be kept */
+    /* writing */
+    struct change_group *group;
+    /* streaming */
+    void *chunk;                   /* initialised message of the row's type, in scratch */
+    size_t chunk_budget;           /* stop adding when about so many bytes are in it */
+    struct arena *scratch;         /* of this step */
+    /* uploading */
+    enum op_stage stage;
+    const void *upload_message;    /* UploadChunk or UploadEnd */
+    struct uuid *upload_id;        /* set by BEGIN, kept with the stream */
+    struct op_watch *watch;
+    bool close_session;            /* logout: the connection's session ends */
+    struct session *opened;        /* login: the session that the connection has from now on; in arena */
+};
+
+/* Turn a request away; returns status. */
+#define op_fail(ctx, status, ...)              fail(&(ctx)->failure, (status), NULL, __VA_ARGS__)
+#define op_fail_field(ctx, status, field, ...) fail(&(ctx)->failure, (status), (field), __VA_ARGS__)
+
+struct op_def {
+    enum operation code;
+    const char *name;
+    unsigned flags;
+    Crm__Right right; /* RIGHT_UNSET: none asked for */
+    const ProtobufCMessageDescriptor *request, *reply, *chunk;
+    /* On a worker first, with a snapshot of its own: what takes long and writes nothing. NULL: none. */
+    enum crm_status (*prepare)(struct op_ctx *ctx);
+    enum crm_status (*run)(struct op_ctx *ctx);
+    /* One turn of a stream. */
+    enum crm_status (*step)(struct op_ctx *ctx, bool *out_more);
+    /* Where it runs, when that depends on the request: gives flags to use instead. NULL: the row's. */
+    unsigned (*place)(const void *request, unsigned flags);
+};
+
+/* NULL for a code that is none. */
+const struct op_def *op_find(uint32_t code);
+/* The nth row, from 0; NULL behind the last. */
+const struct op_def *op_at(size_t n);
+
+/* rows, one file an area */
+extern const struct op_def op_login, op_logout, op_ping, op_describe, op_get, op_list, op_count, op_search, op_mutate, op_history, op_subscribe,
+    op_upload, op_report, op_invite, op_password;
+
+#endif

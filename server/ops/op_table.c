@@ -1,0 +1,32 @@
+/*
+ * op_table.c - every operation, by its code
+ */
+#include "server/ops/op.h"
+
+static const struct op_def *const table[OP_MAX + 1] = {
+    [OP_LOGIN] = &op_login,
+    [OP_LOGOUT] = &op_logout,
+    [OP_PING] = &op_ping,
+    [OP_DESCRIBE] = &op_describe,
+    [OP_GET] = &op_get,
+    [OP_LIST] = &op_list,
+    [OP_COUNT] = &op_count,
+    [OP_SEARCH] = &op_search,
+    [OP_MUTATE] = &op_mutate,
+    [OP_HISTORY] = &op_history,
+    [OP_SUBSCRIBE] = &op_subscribe,
+    [OP_UPLOAD] = &op_upload,
+    [OP_REPORT] = &op_report,
+    [OP_INVITE] = &op_invite,
+    [OP_PASSWORD] = &op_password,
+};
+
+const struct op_def *op_find(uint32_t code)
+{
+    return code <= OP_MAX ? table[code] : NULL;
+}
+
+const struct op_def *op_at(size_t n)
+{
+    return n < OP_MAX ? table[n + 1] : NULL;
+}
