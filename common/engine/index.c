@@ -63,13 +63,18 @@ bool index_value(struct key *key, const struct field_def *field, const struct va
     return true;
 }
 
+bool index_value_is_none(const struct field_def *field, const struct value *value)
+{
+    if (field->ref == HEADER_NUMBER)
+        return value->integer == 0;
+    if (value_is_text(field))
+        return value->text.size == 0;
+    return value->type == FIELD_NONE || (value->type == FIELD_REFERENCE && uuid_is_nil(&value->ref));
+}
+
 void index_first_value(const struct field_def *field, const struct record *record, struct value *out_value)
 {
-    if (!reflect_get(field, record, out_value))
-        out_value->type = FIELD_NONE;
-    else if (out_value->type == FIELD_REFERENCE && uuid_is_nil(&out_value->ref))
-        out_value->type = FIELD_NONE;
-    else if (field->ref == HEADER_NUMBER && out_value->integer == 0)
+    if (!reflect_get(field, record, out_value) || index_value_is_none(field, out_value))
         out_value->type = FIELD_NONE;
 }
 

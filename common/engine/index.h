@@ -33,7 +33,9 @@ enum index_present { INDEX_PRESENT = 1, INDEX_MISSING = 2 };
 void index_prefix(struct key *key, enum kind kind, uint32_t ref, enum index_form form, const struct uuid *owner);
 /* present ‖ value. value NULL or of FIELD_NONE: there is none. false when folding ran out of memory. */
 bool index_value(struct key *key, const struct field_def *field, const struct value *value, struct arena *arena) MUST_CHECK;
-/* The value by which a record stands in a sort order: its first, or FIELD_NONE. An unset number or reference counts as none. */
+/* An empty text, an unset number and a nil reference count as no value, as they do for filters. */
+bool index_value_is_none(const struct field_def *field, const struct value *value);
+/* The value by which a record stands in a sort order: its first, or FIELD_NONE. */
 void index_first_value(const struct field_def *field, const struct record *record, struct value *out_value);
 /* The record's id at the end of an index, child or term key. */
 bool index_key_id(struct slice key, struct uuid *out_id);

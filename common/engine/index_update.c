@@ -21,6 +21,7 @@ struct entry_list {
     const struct kind_def *kind;
     const struct record *record;
     const struct field_def *field; /* that is looked at */
+    bool has_value;                /* it has one */
     struct arena *arena;
     struct entry *entries;
     size_t n, capacity;
@@ -111,6 +112,9 @@ static bool add_value(void *arg, const struct value *value)
 {
     struct entry_list *list = arg;
 
+    if (index_value_is_none(list->field, value))
+        return true;
+    list->has_value = true;
     if (is_in_index(list->field))
         add_index(list, value);
     if (list->field->flags & FIELD_UNIQUE)
@@ -138,19 +142,16 @@ static bool add_element(void *arg, struct slice element)
 /* Everything that a field of the record has. */
 static void add_field(struct entry_list *list, const struct field_def *field)
 {
-    struct value value;
-
     if (list->status != CRM_OK || !list->record || !field_is_indexed(field))
         return;
     list->field = field;
+    list->has_value = false;
     if (field->type == FIELD_GROUP) {
         reflect_each_element(field, list->record, add_element, list);
         return;
     }
-    index_first_value(field, list->record, &value);
-    if (value.type != FIELD_NONE)
-        reflect_each(field, list->record, add_value, list);
-    else if (is_in_index(field))
+    reflect_each(field, list->record, add_value, list);
+    if (!list->has_value && is_in_index(field))
         add_index(list, NULL);
 }
 
