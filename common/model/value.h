@@ -4,6 +4,7 @@
 #ifndef CRM_MODEL_VALUE_H
 #define CRM_MODEL_VALUE_H
 
+#include "common/base/arena.h"
 #include "common/base/money.h"
 #include "common/base/uuid.h"
 #include "common/model/kind.h"
