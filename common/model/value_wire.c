@@ -43,7 +43,9 @@ static bool money_read(struct slice content, struct value *out_value)
         if (field.tag == MONEY_MINOR && field.wire_type == WIRE_VARINT) {
             out_value->integer = body_zigzag(field.number);
             has_minor = true;
-        } else if (field.tag == MONEY_CURRENCY && field.bytes.size == 3) {
+        } else if (field.tag == MONEY_CURRENCY && field.bytes.size) {
+            if (field.bytes.size != 3)
+                return false;
             memcpy(out_value->currency, field.bytes.data, 3);
         } else if (field.tag == MONEY_COMPANY_MINOR && field.wire_type == WIRE_VARINT) {
             out_value->company_minor = body_zigzag(field.number);
