@@ -97,10 +97,10 @@ enum crm_status lmdb_file_check_size(struct store_lmdb *store, const char *path,
 
 /*
  * LMDB never writes a page that was taken from the end of the file and freed again in the same
- * transaction: a sound file may then end before its last page and would be refused at the next
- * start (seen with large values that were put twice in one run). So a sparse stretch is kept behind
- * the last page. That it cannot be made is no error: the disk is full, and the file is only as it
- * would be without it.
+ * transaction: a sound file may then end before its last page, and lmdb_file_check_size would
+ * refuse it at the next start. So the file is kept longer, by a sparse stretch that is more than
+ * such runs leave unwritten; after a run that leaves more, it is mended at once. That it cannot be
+ * made is no error: the file is only as LMDB left it.
  */
 void lmdb_file_keep_ahead(struct store_lmdb *store)
 {

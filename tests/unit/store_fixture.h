@@ -1,7 +1,9 @@
 /*
- * store_fixture.h - what the tests of the store share: a directory for a test, write runs given as a list, ranges read as text
+ * store_fixture.h - what the tests of the store share: a directory for a test, write runs given as
+ * a list, ranges read as text
  *
- * Nothing here asserts inside a transaction: a failed assertion jumps out, and would leave the transaction open.
+ * Nothing here asserts inside a transaction: a failed assertion jumps out, and would leave the
+ * transaction open.
  */
 #ifndef CRM_TEST_STORE_FIXTURE_H
 #define CRM_TEST_STORE_FIXTURE_H
@@ -28,7 +30,8 @@ static inline void fixture_dir_create(char dir[FIXTURE_DIR_SIZE])
 }
 
 /* The path of a file in it. */
-static inline const char *fixture_path(const char *dir, const char *name, char path[2 * FIXTURE_DIR_SIZE])
+static inline const char *fixture_path(const char *dir, const char *name,
+                                       char path[2 * FIXTURE_DIR_SIZE])
 {
     snprintf(path, 2 * FIXTURE_DIR_SIZE, "%s/%s", dir, name);
     return path;
@@ -63,8 +66,9 @@ static inline enum crm_status steps_run(struct store_txn *txn, void *arg)
     for (size_t i = 0; i < steps->n; i++) {
         const struct step *step = &steps->steps[i];
         struct slice key = slice_text(step->key);
-        enum crm_status status = step->value ? store_put(txn, step->db, key, slice_text(step->value))
-                                             : store_delete(txn, step->db, key);
+        enum crm_status status = step->value
+                                     ? store_put(txn, step->db, key, slice_text(step->value))
+                                     : store_delete(txn, step->db, key);
 
         if (status != CRM_OK)
             return status;
@@ -72,7 +76,8 @@ static inline enum crm_status steps_run(struct store_txn *txn, void *arg)
     return steps->end;
 }
 
-static inline enum crm_status put_text(struct store *store, enum store_db db, const char *key, const char *value)
+static inline enum crm_status put_text(struct store *store, enum store_db db, const char *key,
+                                       const char *value)
 {
     struct step step = { db, key, value };
     struct steps steps = { &step, 1, CRM_OK };
@@ -91,8 +96,9 @@ struct listing {
 static inline bool listing_add(void *arg, struct slice key, struct slice value)
 {
     struct listing *listing = arg;
-    int n = snprintf(listing->text + listing->size, sizeof listing->text - listing->size, "%.*s=%.*s ", (int)key.size,
-                     (const char *)key.data, (int)value.size, (const char *)value.data);
+    int n =
+        snprintf(listing->text + listing->size, sizeof listing->text - listing->size, "%.*s=%.*s ",
+                 (int)key.size, (const char *)key.data, (int)value.size, (const char *)value.data);
 
     listing->size += (size_t)n;
     listing->n++;
@@ -101,7 +107,8 @@ static inline bool listing_add(void *arg, struct slice key, struct slice value)
 
 static inline struct store_range range_text(const char *from, const char *to, bool reverse)
 {
-    return (struct store_range){ .from = slice_text(from), .to = slice_text(to), .reverse = reverse };
+    return (
+        struct store_range){ .from = slice_text(from), .to = slice_text(to), .reverse = reverse };
 }
 
 static inline struct store_txn *read_begin(struct store *store)
@@ -118,7 +125,8 @@ static inline void assert_slice_text(struct slice s, const char *text)
     assert_memory_equal(s.data, text, s.size);
 }
 
-static inline void assert_listing(struct store_txn *txn, enum store_db db, struct store_range range, const char *expected)
+static inline void assert_listing(struct store_txn *txn, enum store_db db, struct store_range range,
+                                  const char *expected)
 {
     struct listing listing = { .size = 0 };
 
@@ -127,7 +135,8 @@ static inline void assert_listing(struct store_txn *txn, enum store_db db, struc
 }
 
 /* In a snapshot of its own. */
-static inline void assert_stored(struct store *store, enum store_db db, const char *key, const char *value)
+static inline void assert_stored(struct store *store, enum store_db db, const char *key,
+                                 const char *value)
 {
     struct store_txn *txn = read_begin(store);
     struct slice found;

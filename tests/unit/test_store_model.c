@@ -1,8 +1,10 @@
 /*
- * test_store_model.c - the same seeded random operations on the map and on LMDB must look the same, step by step
+ * test_store_model.c - the same seeded random operations on the map and on LMDB must look the same,
+ * step by step
  *
- * A run folds everything that it sees into a fingerprint; the engines' fingerprints are compared after each run. A failure prints seed and
- * run, and the same seed fails again: give it in CRM_TEST_SEED to run it alone.
+ * A run folds everything that it sees into a fingerprint; the engines' fingerprints are compared
+ * after each run. A failure prints seed and run, and the same seed fails again: give it in
+ * CRM_TEST_SEED to run it alone.
  */
 #include "common/store/key.h"
 
@@ -61,7 +63,8 @@ static void note_slice(struct trace *trace, struct slice s)
     note(trace, s.data, s.size);
 }
 
-/* A key of a pool small enough that puts meet one another; some share long prefixes, a few are as long as a key may be. */
+/* A key of a pool small enough that puts meet one another; some share long prefixes, a few are as
+ * long as a key may be. */
 static struct key random_key(struct trace *trace)
 {
     static const uint8_t letters[] = { 0x00, 'a', 'b', 0x7f, 0x80, 0xff };
@@ -81,7 +84,8 @@ static struct key random_key(struct trace *trace)
 static struct slice random_value(struct trace *trace, uint8_t buffer[STORE_VALUE_MAX])
 {
     static const unsigned sizes[] = { 1, 20, 300, 3000, STORE_VALUE_MAX + 1 };
-    unsigned size = below(trace, sizes[below(trace, 40) ? below(trace, ARRAY_LEN(sizes) - 1) : ARRAY_LEN(sizes) - 1]);
+    unsigned size = below(
+        trace, sizes[below(trace, 40) ? below(trace, ARRAY_LEN(sizes) - 1) : ARRAY_LEN(sizes) - 1]);
 
     memset(buffer, (int)below(trace, 256), size);
     return slice_of(buffer, size);
@@ -125,7 +129,9 @@ static void look_along(struct trace *trace)
 {
     enum store_db db = random_db(trace);
     struct key from = random_key(trace), to = random_key(trace);
-    struct store_range range = { .from = key_slice(&from), .to = key_slice(&to), .reverse = below(trace, 2) };
+    struct store_range range = { .from = key_slice(&from),
+                                 .to = key_slice(&to),
+                                 .reverse = below(trace, 2) };
     struct slice key = { NULL, 0 }, value = { NULL, 0 };
 
     if (below(trace, 4) == 0)
@@ -146,7 +152,8 @@ static void change(struct trace *trace, uint8_t buffer[STORE_VALUE_MAX])
     if (below(trace, 3) == 0)
         note_number(trace, (uint64_t)store_delete(trace->txn, db, key_slice(&key)));
     else
-        note_number(trace, (uint64_t)store_put(trace->txn, db, key_slice(&key), random_value(trace, buffer)));
+        note_number(trace, (uint64_t)store_put(trace->txn, db, key_slice(&key),
+                                               random_value(trace, buffer)));
 }
 
 static enum crm_status random_run(struct store_txn *txn, void *arg, bool may_change)
@@ -193,7 +200,8 @@ static enum crm_status random_read(struct store_txn *txn, void *arg)
         for (int reverse = 0; reverse < 2; reverse++) {
             struct store_range all = { .reverse = reverse };
 
-            note_number(trace, (uint64_t)store_scan(txn, (enum store_db)db, &all, note_whole_pair, trace));
+            note_number(trace,
+                        (uint64_t)store_scan(txn, (enum store_db)db, &all, note_whole_pair, trace));
         }
         note_number(trace, (uint64_t)store_stats(txn, (enum store_db)db, &stats));
         note_number(trace, stats.entries);
