@@ -1,0 +1,222 @@
+/*
+ * search.c - records that have all words of a text
+ *
+ * Called by operations on io threads (server) and by the replica, in one transaction. Each word is a stream of ids, newest first; the streams leap over each
+ * other until they agree. What is read is bounded by SEARCH_EXAMINED_MAX, whatever is asked for.
+ */
+#include "common/engine/search.h"
+
+#include <stdio.h>
+
+#include "common/engine/search_posting.h"
+
+#define ROW_BUDGET (1u << 20) /* to take the terms of one record */
+#define VERIFY_COST 8 /* taking a record's terms costs as much as so many entries */
+
+struct search {
+    const struct search_query *query;
+    struct posting_space space;
+    struct posting postings[ARRAY_LEN(((struct term_query *)0)->terms)];
+    size_t n_postings;
+    struct posting *streams[ARRAY_LEN(((struct term_query *)0)->terms)]; /* those that give ids */
+    size_t n_streams;
+    struct arena row;
+    list_emit *emit;
+    void *arg;
+    struct list_explain explain;
+    bool stop;
+};
+
+static bool kind_has_terms(const struct schema *schema, const struct kind_def *kind)
+{
+    const struct field_def *field;
+
+    for (size_t n = 0; (field = schema_field_at(schema, kind, n)) != NULL; n++) {
+        if (field->flags & (FIELD_SEARCHED | FIELD_PHONE))
+            return true;
+    }
+    return false;
+}
+
+static bool kind_is_asked_for(const struct search *search, const struct kind_def *kind)
+{
+    for (size_t i = 0; search->query->kinds && i < search->query->n_kinds; i++) {
+        if (search->query->kinds[i] == (unsigned)kind->kind)
+            return true;
+    }
+    return !search->query->kinds;
+}
+
+static void choose_kinds(struct search *search)
+{
+    struct posting_space *space = &search->space;
+    const struct kind_def *kind;
+
+    for (size_t n = 0; (kind = kind_at(n)) != NULL; n++) {
+        if (kind_is_asked_for(search, kind) && kind_has_terms(space->view->schema, kind))
+            space->kinds[space->n_kinds++] = kind;
+    }
+    memset(space->rank, (int)space->n_kinds, sizeof space->rank);
+    for (size_t rank = 0; rank < space->n_kinds; rank++)
+        space->rank[space->kinds[rank]->kind] = (uint8_t)rank;
+}
+
+/* "words acme*, 上海" */
+static void describe(struct search *search)
+{
+    char *plan = search->explain.plan;
+    size_t room = sizeof search->explain.plan;
+    int n = snprintf(plan, room, "words");
+
+    for (size_t i = 0; i < search->n_postings; i++) {
+        const struct posting *posting = &search->postings[i];
+
+        if (n < 0 || (size_t)n + TERM_SIZE_MAX + 32 > room)
+            break;
+        n += snprintf(plan + n, room - (size_t)n, "%s %.*s%s%s", i ? "," : "", posting->term.size - 1, (const char *)posting->term.data + 1,
+                      posting->is_prefix ? "*" : "", posting->is_wide ? " (by record)" : "");
+    }
+}
+
+static enum crm_status open_postings(struct search *search, const struct term_query *words, const struct term *alternatives)
+{
+    enum crm_status status = CRM_OK;
+
+    for (size_t i = 0; i < words->n && status == CRM_OK; i++) {
+        struct posting *posting = &search->postings[search->n_postings++];
+
+        posting->term = words->terms[i];
+        posting->is_prefix = words->is_prefix[i];
+        posting->alternative = alternatives[i];
+        status = posting_open(posting, &search->space);
+        if (status == CRM_OK && !posting->is_wide)
+            search->streams[search->n_streams++] = posting;
+    }
+    if (status == CRM_OK && search->n_streams == 0) {
+        search->streams[search->n_streams++] = &search->postings[0];
+        status = posting_collect(&search->postings[0], &search->space);
+    }
+    return status;
+}
+
+/* The newest id at or before *bound that all streams have. */
+static enum crm_status next_common(struct search *search, const struct uuid *bound, struct uuid *out_id)
+{
+    struct uuid target = *bound;
+    size_t agreed = 0;
+
+    for (size_t i = 0; agreed < search->n_streams; i = (i + 1) % search->n_streams) {
+        struct uuid id;
+        enum crm_status status;
+
+        if (search->space.looked > SEARCH_EXAMINED_MAX)
+            return CRM_NOT_FOUND;
+        status = posting_seek(search->streams[i], &search->space, &target, &id);
+        if (status != CRM_OK)
+            return status;
+        agreed = uuid_equal(&id, &target) ? agreed + 1 : 1;
+        target = id;
+    }
+    *out_id = target;
+    return CRM_OK;
+}
+
+/* The words that were too wide to be streams are looked for in the record itself. */
+static enum crm_status fits_wide(struct search *search, const struct kind_def *kind, const struct record *record, bool *out_fits)
+{
+    struct term_list terms;
+    enum crm_status status;
+
+    *out_fits = true;
+    if (search->n_streams == search->n_postings)
+        return CRM_OK;
+    search->space.looked += VERIFY_COST;
+    status = term_extract(search->space.view->schema, kind, record, &search->row, &terms);
+    for (size_t i = 0; status == CRM_OK && i < search->n_postings && *out_fits; i++)
+        *out_fits = !search->postings[i].is_wide || posting_fits(&search->postings[i], &terms);
+    return status;
+}
+
+static enum crm_status show(struct search *search, const struct kind_def *kind, const struct uuid *id)
+{
+    const struct search_query *query = search->query;
+    struct record record;
+    bool fits;
+    enum crm_status status = view_record(search->space.view, kind->kind, id, &record);
+
+    if (status == CRM_NOT_FOUND)
+        return CRM_OK;
+    if (status != CRM_OK)
+        return status;
+    if (query->may_see && !query->may_see(query->arg, &record))
+        return CRM_OK;
+    search->explain.examined++;
+    status = fits_wide(search, kind, &record, &fits);
+    if (status == CRM_OK && fits) {
+        search->explain.matched++;
+        search->stop = !search->emit(search->arg, &record) || (query->limit && search->explain.matched == query->limit);
+    }
+    arena_reset(&search->row);
+    return status;
+}
+
+/* The id before this one; false behind the last. */
+static bool id_step_back(struct uuid *id)
+{
+    for (size_t i = UUID_SIZE; i-- > 0;) {
+        if (id->bytes[i]-- != 0)
+            return true;
+    }
+    return false;
+}
+
+static enum crm_status search_kind(struct search *search, size_t rank)
+{
+    struct uuid bound, id;
+    bool more = true;
+    enum crm_status status = CRM_OK;
+
+    memset(bound.bytes, 0xff, sizeof bound.bytes);
+    for (size_t i = 0; i < search->n_streams; i++)
+        posting_begin_kind(search->streams[i], rank);
+    while (more && !search->stop && status == CRM_OK) {
+        status = next_common(search, &bound, &id);
+        if (status != CRM_OK)
+            break;
+        status = show(search, search->space.kinds[rank], &id);
+        bound = id;
+        more = id_step_back(&bound);
+    }
+    return status == CRM_NOT_FOUND ? CRM_OK : status;
+}
+
+enum crm_status search_run(const struct view *view, const struct search_query *query, struct arena *arena, list_emit *emit, void *arg,
+                           struct list_explain *out_explain, struct failure *failure)
+{
+    struct search *search = arena_zalloc(arena, sizeof *search);
+    struct term_query words;
+    struct term alternatives[ARRAY_LEN(words.terms)];
+    enum crm_status status;
+
+    if (!search)
+        return CRM_NO_MEMORY;
+    status = term_query_parse(query->text, arena, &words, alternatives, failure);
+    if (status != CRM_OK)
+        return status;
+    search->query = query;
+    search->space.view = view;
+    search->space.arena = arena;
+    search->emit = emit;
+    search->arg = arg;
+    arena_init(&search->row, ROW_BUDGET);
+    choose_kinds(search);
+    status = open_postings(search, &words, alternatives);
+    describe(search);
+    search->space.looked = 0; /* leaping has an allowance of its own, or a collected prefix would leave nothing */
+    for (size_t rank = 0; rank < search->space.n_kinds && !search->stop && status == CRM_OK; rank++)
+        status = search_kind(search, rank);
+    arena_fini(&search->row);
+    if (status == CRM_OK && out_explain)
+        *out_explain = search->explain;
+    return status;
+}
