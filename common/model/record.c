@@ -10,7 +10,7 @@
 
 #include "common/base/digest.h"
 
-/* Where things are in a stored value. The checksum is over everything behind it. */
+/* Where things are in a stored value. The checksum is over everything else. */
 enum record_offset {
     OFFSET_VERSION = 0,
     OFFSET_FLAGS = 1,
@@ -55,9 +55,10 @@ static void write_u64(uint8_t *p, uint64_t n)
     write_u32(p + 4, (uint32_t)(n >> 32));
 }
 
+/* What stands before the checksum is what it begins with, so that one pass covers all. */
 static uint32_t checksum(const uint8_t *value, size_t size)
 {
-    return crc32c(0, value + OFFSET_NUMBER, size - OFFSET_NUMBER);
+    return crc32c(read_u32(value), value + OFFSET_NUMBER, size - OFFSET_NUMBER);
 }
 
 enum crm_status record_decode(enum kind kind, const struct uuid *id, struct slice value, struct record *out_record)
