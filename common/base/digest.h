@@ -12,6 +12,8 @@
 
 /* CRC-32C (Castagnoli, RFC 3720 appendix B.4); hardware where the CPU has it. Chain calls by passing the last result; begin with 0. */
 uint32_t crc32c(uint32_t crc, const void *data, size_t size);
+/* The same by tables, on any CPU: what crc32c falls back to, and what its test compares it with. */
+uint32_t crc32c_portable(uint32_t crc, const void *data, size_t size);
 
 /* SHA-256 of the parts one after the other. Aborts only if OpenSSL has lost its default provider. */
 void sha256(const struct slice *parts, size_t n_parts, uint8_t out[SHA256_SIZE]);
