@@ -17,7 +17,7 @@
 #define SCAN_FIRST        16 /* fields that protobuf-c scans into a slab on its stack; each further slab is twice as large */
 #define SCAN_MEMBER_SIZE  32 /* bytes of one scanned field */
 #define BASE_MEMORY       (64u * 1024)
-#define MEMORY_PER_BYTE   16
+#define MEMORY_PER_BYTE   64 /* a small number in a sub-message takes that much: 40 cells of a report in 200 bytes */
 #define MEMORY_MAX        (16u * 1024 * 1024)
 #define ELEMENTS_MAX      5000
 #define UNKNOWN_MAX       16
@@ -161,7 +161,7 @@ static bool string_is_valid(const uint8_t *data, size_t size)
         uint64_t word;
 
         memcpy(&word, data + i, sizeof(word));
-        if (((word - ones) | word) & tops) /* a byte that is 0 or above 0x7f; may also be a false alarm */
+        if (((word - ones) | word) & tops) /* a byte that is 0 or above 0x7f */
             return text_is_valid(slice_of(data, size));
     }
     for (; i < size; i++)
@@ -217,7 +217,7 @@ static enum crm_status check_fixed(struct walk *walk, struct level *level, size_
 static enum crm_status check_packed(struct walk *walk, struct level *level, const uint8_t *end)
 {
     ProtobufCWireType wire = wire_type_of(level->field->type);
-    const uint8_t *rest = level->end;
+    const uint8_t *start = level->at, *rest = level->end;
     enum crm_status status = CRM_OK;
     size_t n = 0;
 
@@ -229,6 +229,8 @@ static enum crm_status check_packed(struct walk *walk, struct level *level, cons
             status = check_fixed(walk, level, wire == PROTOBUF_C_WIRE_TYPE_32BIT ? 4 : 8);
     }
     level->end = rest;
+    if (level->field->type == PROTOBUF_C_TYPE_BOOL) /* protobuf-c makes room for one in each byte, however long they are */
+        walk->memory += ((size_t)(end - start) - n) * element_size(PROTOBUF_C_TYPE_BOOL);
     return status ? status : count_elements(walk, level, n);
 }
 

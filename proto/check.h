@@ -20,7 +20,7 @@ struct check_limits {
     unsigned depth;            /* of nested messages */
 };
 
-/* 64 KiB + 16 x body size (at most 16 MiB), 5,000 elements, 16 unknown fields, depth 8. */
+/* 64 KiB + 64 x body size (at most 16 MiB), 5,000 elements, 16 unknown fields, depth 8. */
 struct check_limits check_limits_for(size_t body_size);
 
 /*
