@@ -1,0 +1,266 @@
+/*
+ * test_search.c - search against a walk over all records and their terms: words, prefixes, CJK, phone endings, wide prefixes, limits and access
+ */
+#include "engine_fixture.h"
+
+#include "common/engine/search.h"
+
+static struct world world;
+
+struct asked {
+    const char *text;
+    bool hides;
+    unsigned limit;
+    unsigned kind; /* 0: all */
+};
+
+static bool may_see(void *arg, const struct record *record)
+{
+    const struct asked *asked = arg;
+
+    return !asked->hides || !uuid_equal(&record->header.owner, &world.owners[0]);
+}
+
+struct output {
+    struct uuid ids[WORLD_ROWS];
+    size_t n;
+};
+
+static bool emit(void *arg, const struct record *record)
+{
+    struct output *output = arg;
+
+    if (output->n == WORLD_ROWS)
+        return false;
+    output->ids[output->n++] = record->header.id;
+    return true;
+}
+
+static bool has_term(const struct term_list *terms, const struct term *term, bool is_prefix)
+{
+    for (size_t i = 0; i < terms->n; i++) {
+        struct slice have = slice_of(terms->terms[i].data, terms->terms[i].size), want = slice_of(term->data, term->size);
+
+        if (is_prefix ? slice_has_prefix(have, want) : slice_equal(have, want))
+            return true;
+    }
+    return false;
+}
+
+static bool fits(const struct record *row, const struct term_query *query, const struct term alternatives[16])
+{
+    struct term_list terms;
+
+    assert_int_equal(term_extract(world.schema, kind_def((unsigned)row->header.kind), row, &world.arena, &terms), CRM_OK);
+    for (size_t i = 0; i < query->n; i++) {
+        if (!has_term(&terms, &query->terms[i], query->is_prefix[i]) && !(alternatives[i].size && has_term(&terms, &alternatives[i], true)))
+            return false;
+    }
+    return true;
+}
+
+static size_t table_place(enum kind kind)
+{
+    for (size_t n = 0; kind_at(n); n++) {
+        if (kind_at(n)->kind == kind)
+            return n;
+    }
+    return SIZE_MAX;
+}
+
+static int by_kind_newest_first(const void *a, const void *b)
+{
+    const struct record *x = a, *y = b;
+
+    if (x->header.kind != y->header.kind)
+        return table_place(x->header.kind) < table_place(y->header.kind) ? -1 : 1;
+    return -memcmp(x->header.id.bytes, y->header.id.bytes, UUID_SIZE);
+}
+
+static size_t model_run(struct asked *asked, struct record rows[WORLD_ROWS])
+{
+    struct term_query query;
+    struct term alternatives[16];
+    size_t n = 0;
+
+    assert_int_equal(term_query_parse(slice_text(asked->text), &world.arena, &query, alternatives, NULL), CRM_OK);
+    for (size_t i = 0; i < WORLD_ROWS; i++) {
+        const struct record *row = &world.rows[i];
+
+        if (!world_is_deleted(row) && (!asked->kind || asked->kind == (unsigned)row->header.kind) && may_see(asked, row) &&
+            fits(row, &query, alternatives))
+            rows[n++] = *row;
+    }
+    qsort(rows, n, sizeof *rows, by_kind_newest_first);
+    return asked->limit && n > asked->limit ? asked->limit : n;
+}
+
+struct search_call {
+    struct asked *asked;
+    struct output output;
+    struct list_explain explain;
+    enum crm_status status;
+    bool through_sets; /* changes that only the write sets have */
+};
+
+static enum crm_status search_in(struct store_txn *txn, void *arg)
+{
+    struct search_call *call = arg;
+    struct view view = { .txn = txn, .schema = world.schema };
+    struct search_query query = { .text = slice_text(call->asked->text), .limit = call->asked->limit, .may_see = may_see, .arg = call->asked };
+    struct arena arena;
+    enum crm_status status = CRM_OK;
+
+    if (call->asked->kind) {
+        query.kinds = &call->asked->kind;
+        query.n_kinds = 1;
+    }
+    if (call->through_sets) {
+        struct writeset *own = writeset_create(&world.arena);
+
+        view.own = own;
+        for (int i = 0; i < 50 && status == CRM_OK; i++)
+            status = world_touch(&world, world_random(&world, WORLD_ROWS), &view, own);
+    }
+    arena_init(&arena, 4u << 20);
+    if (status == CRM_OK)
+        call->status = search_run(&view, &query, &arena, emit, &call->output, &call->explain, &(struct failure){ 0 });
+    arena_fini(&arena);
+    return status;
+}
+
+static size_t check_call(struct asked *asked, bool through_sets)
+{
+    static struct record expected[WORLD_ROWS], kept[WORLD_ROWS];
+    static struct search_call call;
+    size_t n;
+
+    memset(&call, 0, sizeof call);
+    memcpy(kept, world.rows, sizeof kept);
+    call.asked = asked;
+    call.through_sets = through_sets;
+    assert_int_equal(store_read_run(world.store, search_in, &call), CRM_OK);
+    assert_int_equal(call.status, CRM_OK);
+    n = model_run(asked, expected);
+    if (call.output.n != n)
+        fail_msg("'%s': %zu records instead of %zu", asked->text, call.output.n, n);
+    for (size_t i = 0; i < n; i++)
+        assert_memory_equal(call.output.ids[i].bytes, expected[i].header.id.bytes, UUID_SIZE);
+    assert_int_equal(call.explain.matched, n);
+    memcpy(world.rows, kept, sizeof kept);
+    return n;
+}
+
+static void searches_agree_with_a_walk(enum world_engine engine)
+{
+    /* "0" to "5" and "a" are prefixes of more words than are merged. */
+    static const char *const texts[] = { "acme", "ac", "acme 1", "holding acme", "上海", "海", "上海科技", "zurich", "ZÜRICH 4", "5555", "1234", "a", "1",
+                                         "contoso 5", "nothing", "acme a", "软件", "initech 7", "+86 21 5555", "0007", "21", "globex 3 globex" };
+    size_t found = 0;
+
+    world_begin(&world, engine, 31);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        for (unsigned variant = 0; variant < 12; variant++) {
+            struct asked asked = { .text = texts[i], .hides = variant & 1, .limit = variant & 2 ? 5 : 0,
+                                   .kind = variant / 4 == 0 ? 0 : variant / 4 == 1 ? KIND_DEAL : KIND_CUSTOMER };
+
+            found += check_call(&asked, false);
+            if (variant == 0)
+                found += check_call(&asked, true);
+        }
+    }
+    assert_true(found > 1000);
+    world_end(&world);
+}
+
+static void searches_agree_on_the_map(void **state)
+{
+    (void)state;
+    searches_agree_with_a_walk(WORLD_MAP);
+}
+
+static void searches_agree_on_lmdb(void **state)
+{
+    (void)state;
+    searches_agree_with_a_walk(WORLD_LMDB);
+}
+
+static void nothing_searchable_is_said(void **state)
+{
+    static struct search_call call;
+    struct asked asked = { .text = " -- !" };
+
+    (void)state;
+    world_begin(&world, WORLD_MAP, 32);
+    call.asked = &asked;
+    assert_int_equal(store_read_run(world.store, search_in, &call), CRM_OK);
+    assert_int_equal(call.status, CRM_INVALID);
+    assert_int_equal(call.output.n, 0);
+    world_end(&world);
+}
+
+/* ---- prefixes with thousands of words behind them */
+
+#define MANY 6000
+
+static enum crm_status put_many(struct store_txn *txn, void *arg)
+{
+    struct writeset *set = writeset_create(&world.arena);
+    struct view view = { .txn = txn, .own = set, .schema = world.schema };
+    struct record *rows = arg;
+    enum crm_status status = set ? CRM_OK : CRM_NO_MEMORY;
+
+    for (unsigned i = 0; i < MANY && status == CRM_OK; i++) {
+        struct world_body body = { .world = &world, .kind = KIND_CUSTOMER };
+
+        rows[i] = (struct record){ .header = { .id = world_id(&world), .kind = KIND_CUSTOMER, .number = 1000 + i, .rev = 1 } };
+        body_builder_init(&body.builder, &world.arena);
+        world_add_text(&body, "name", arena_printf(&world.arena, "quux%05u %s", i, i % 100 == 0 ? "rare" : "qommon"));
+        status = body_builder_finish(&body.builder, &rows[i].body);
+        if (status == CRM_OK)
+            status = world_change(&world, &view, set, NULL, &rows[i], NULL, &world.arena);
+    }
+    return status == CRM_OK ? writeset_apply(set, txn) : status;
+}
+
+static void wide_prefixes_are_looked_for_in_records(void **state)
+{
+    static struct record rows[MANY];
+    static struct search_call call;
+    struct asked asked = { .text = "rare quux", .limit = 20 };
+    size_t n = 0;
+
+    (void)state;
+    world_begin(&world, WORLD_LMDB, 33);
+    assert_int_equal(store_write_run(world.store, put_many, rows), CRM_OK);
+    call.asked = &asked;
+    assert_int_equal(store_read_run(world.store, search_in, &call), CRM_OK);
+    assert_int_equal(call.status, CRM_OK);
+    assert_int_equal(call.output.n, 20);
+    assert_non_null(strstr(call.explain.plan, "quux* (by record)"));
+    for (size_t i = 1; i < call.output.n; i++)
+        assert_true(memcmp(call.output.ids[i - 1].bytes, call.output.ids[i].bytes, UUID_SIZE) > 0);
+
+    /* Alone, such a prefix is read as a whole as long as that is bounded: the newest of all come first. */
+    memset(&call, 0, sizeof call);
+    asked.text = "quux";
+    call.asked = &asked;
+    assert_int_equal(store_read_run(world.store, search_in, &call), CRM_OK);
+    assert_int_equal(call.output.n, 20);
+    for (size_t i = 0; i < MANY; i++)
+        n += memcmp(rows[i].header.id.bytes, call.output.ids[19].bytes, UUID_SIZE) >= 0;
+    assert_int_equal(n, 20);
+    world_end(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(searches_agree_on_the_map),
+        cmocka_unit_test(searches_agree_on_lmdb),
+        cmocka_unit_test(nothing_searchable_is_said),
+        cmocka_unit_test(wide_prefixes_are_looked_for_in_records),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
