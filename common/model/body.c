@@ -101,10 +101,13 @@ bool body_find(struct slice body, uint32_t tag, struct body_field *out_field)
 uint32_t body_custom_number(struct slice content)
 {
     struct body_field field;
+    size_t position = 0;
 
-    if (!body_find(content, 1, &field) || field.wire_type != WIRE_VARINT || field.number > CUSTOM_MAX)
-        return 0;
-    return (uint32_t)field.number;
+    while (body_next(content, &position, &field)) { /* it comes first, but from outside it need not */
+        if (field.tag == 1)
+            return field.wire_type == WIRE_VARINT && field.number <= CUSTOM_MAX ? (uint32_t)field.number : 0;
+    }
+    return 0;
 }
 
 /* Where a field stands among those of its body; false where it cannot be in one. */
@@ -198,8 +201,9 @@ static enum crm_status survey(struct slice body, size_t *out_n, bool *out_is_can
         uint32_t ref;
 
         if (!field_order(&field, &order, &ref))
-            return fail(failure, CRM_INVALID, NULL, "field %u is not one that a record can have",
-                        (unsigned)field.tag);
+            return field.tag == BODY_TAG_CUSTOM
+                       ? fail(failure, CRM_INVALID, "custom", "a custom value has no number that can be one")
+                       : fail(failure, CRM_INVALID, NULL, "field %u is not one that a record can have", (unsigned)field.tag);
         if (order < last || (order == last && field.tag == BODY_TAG_CUSTOM))
             *out_is_canonical = false;
         last = order;
