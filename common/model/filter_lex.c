@@ -120,10 +120,18 @@ static bool is_comparison(enum lex_sign sign)
 
 /* ---- names */
 
+/* Does this keyword, where a word of a name begins, end the name? As its first word, in and is belong to it: "In this stage since". */
+static bool ends_name(enum lex_sign keyword, bool is_first)
+{
+    if (keyword == LEX_NONE || keyword == LEX_EMPTY)
+        return false;
+    return !is_first || (keyword != LEX_IN && keyword != LEX_IS);
+}
+
 /* Where an unquoted name that begins here ends. */
 static size_t name_end(const struct lexer *lexer, size_t at)
 {
-    size_t end = at;
+    size_t begin = at, end = at;
     bool word_begins = true;
     size_t size;
     int32_t c;
@@ -138,7 +146,7 @@ static size_t name_end(const struct lexer *lexer, size_t at)
             continue;
         }
         sign = word_begins ? keyword_at(lexer, at, &ignored) : LEX_NONE;
-        if ((sign != LEX_NONE && sign != LEX_EMPTY) || sign_at(lexer, at, &ignored) != LEX_NONE)
+        if (ends_name(sign, at == begin) || sign_at(lexer, at, &ignored) != LEX_NONE)
             break;
         word_begins = false;
         at += size;

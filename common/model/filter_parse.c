@@ -181,6 +181,15 @@ static enum crm_status read_comparison(struct parser *parser, struct lexer *lexe
     return CRM_OK;
 }
 
+static bool is_blank(struct slice text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] != ' ' && text.data[i] != '\t')
+            return false;
+    }
+    return true;
+}
+
 static enum crm_status read_operand(struct parser *parser, struct lexer *lexer, const struct filter_subject *subject, bool in_list,
                                     struct filter_operand *out_operand)
 {
@@ -197,7 +206,7 @@ static enum crm_status read_operand(struct parser *parser, struct lexer *lexer, 
         return lex_fail(parser, lexer, result, "a value");
     if (++parser->n_operands > FILTER_OPERANDS_MAX)
         return parser_fail(parser, CRM_TOO_LARGE, at, "the filter has more than %d values", FILTER_OPERANDS_MAX);
-    if (text.size == 0)
+    if (is_blank(text))
         return parser_fail(parser, CRM_INVALID, at, "to find what has no value, write '%s is empty'", subject->field->name);
 
     status = filter_operand_parse(subject, text, parser->context, parser->arena, out_operand, &plain);

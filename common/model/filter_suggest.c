@@ -37,25 +37,28 @@ static size_t min3(size_t a, size_t b, size_t c)
     return least < c ? least : c;
 }
 
-/* Characters to insert, drop or replace. */
+/* Characters to insert, drop or replace; two that changed places count once. Three rows of the usual table are enough. */
 static size_t edit_distance(const int32_t *a, size_t n_a, const int32_t *b, size_t n_b)
 {
-    size_t row[WORD_MAX + 1];
+    size_t rows[3][WORD_MAX + 1];
+    size_t *above_that = rows[0], *above = rows[1], *row = rows[2];
 
     for (size_t j = 0; j <= n_b; j++)
-        row[j] = j;
+        above[j] = j;
     for (size_t i = 1; i <= n_a; i++) {
-        size_t diagonal = row[0];
+        size_t *oldest = above_that;
 
         row[0] = i;
         for (size_t j = 1; j <= n_b; j++) {
-            size_t above = row[j];
-
-            row[j] = min3(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
-            diagonal = above;
+            row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] != b[j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && above_that[j - 2] + 1 < row[j])
+                row[j] = above_that[j - 2] + 1;
         }
+        above_that = above;
+        above = row;
+        row = oldest;
     }
-    return row[n_b];
+    return above[n_b];
 }
 
 /* A third of the word may be wrong, of short words one character. false where nothing can be near. */
