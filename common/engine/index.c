@@ -1,7 +1,8 @@
 /*
  * index.c - the shape of index, child, unique and term keys
  *
- * Everything that writes, scans or checks these databases builds its keys here, so that their format stands in one place.
+ * Everything that writes, scans or checks these databases builds its keys here, so that their
+ * format stands in one place.
  */
 #include "common/engine/index.h"
 
@@ -10,7 +11,8 @@
 
 #define UNIQUE_TEXT_MAX 400 /* longer texts are told apart by their hash */
 
-void index_prefix(struct key *key, enum kind kind, uint32_t ref, enum index_form form, const struct uuid *owner)
+void index_prefix(struct key *key, enum kind kind, uint32_t ref, enum index_form form,
+                  const struct uuid *owner)
 {
     key_u8(key, (uint8_t)kind);
     key_u16(key, (uint16_t)ref);
@@ -22,7 +24,8 @@ void index_prefix(struct key *key, enum kind kind, uint32_t ref, enum index_form
 /* The text of a value, folded; custom choices are kept by name. */
 static bool value_is_text(const struct field_def *field)
 {
-    return field->type == FIELD_TEXT || (field->type == FIELD_CHOICE && (field->flags & FIELD_CUSTOM));
+    return field->type == FIELD_TEXT ||
+           (field->type == FIELD_CHOICE && (field->flags & FIELD_CUSTOM));
 }
 
 /* What has no text: fixed size, in the order of the values. */
@@ -42,7 +45,8 @@ static void key_scalar(struct key *key, const struct value *value)
     }
 }
 
-bool index_value(struct key *key, const struct field_def *field, const struct value *value, struct arena *arena)
+bool index_value(struct key *key, const struct field_def *field, const struct value *value,
+                 struct arena *arena)
 {
     struct slice folded;
 
@@ -69,10 +73,12 @@ bool index_value_is_none(const struct field_def *field, const struct value *valu
         return value->integer == 0;
     if (value_is_text(field))
         return value->text.size == 0;
-    return value->type == FIELD_NONE || (value->type == FIELD_REFERENCE && uuid_is_nil(&value->ref));
+    return value->type == FIELD_NONE ||
+           (value->type == FIELD_REFERENCE && uuid_is_nil(&value->ref));
 }
 
-void index_first_value(const struct field_def *field, const struct record *record, struct value *out_value)
+void index_first_value(const struct field_def *field, const struct record *record,
+                       struct value *out_value)
 {
     if (!reflect_get(field, record, out_value) || index_value_is_none(field, out_value))
         out_value->type = FIELD_NONE;
@@ -80,7 +86,8 @@ void index_first_value(const struct field_def *field, const struct record *recor
 
 bool index_key_id(struct slice key, struct uuid *out_id)
 {
-    return key.size > UUID_SIZE && uuid_from_slice(slice_of(key.data + key.size - UUID_SIZE, UUID_SIZE), out_id);
+    return key.size > UUID_SIZE &&
+           uuid_from_slice(slice_of(key.data + key.size - UUID_SIZE, UUID_SIZE), out_id);
 }
 
 void child_prefix(struct key *key, const struct uuid *target, enum kind kind, uint32_t ref)
@@ -90,7 +97,8 @@ void child_prefix(struct key *key, const struct uuid *target, enum kind kind, ui
     key_u16(key, (uint16_t)ref);
 }
 
-bool unique_key(struct key *key, enum kind kind, const struct field_def *field, const struct value *value, struct arena *arena)
+bool unique_key(struct key *key, enum kind kind, const struct field_def *field,
+                const struct value *value, struct arena *arena)
 {
     struct slice folded;
 

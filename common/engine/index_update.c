@@ -1,8 +1,9 @@
 /*
  * index_update.c - keeping index, child, unique and term entries in step with the records
  *
- * Called inside a mutation (engine, replica) and by check and rebuild. One function says which entries a field of a record has; what a change does
- * is the difference of two such lists. Pure: reads through the view, adds to the write set, allocates from the mutation's arena.
+ * Called inside a mutation (engine, replica) and by check and rebuild. One function says which
+ * entries a field of a record has; what a change does is the difference of two such lists. Pure:
+ * reads through the view, adds to the write set, allocates from the mutation's arena.
  */
 #include <stdlib.h>
 
@@ -28,7 +29,8 @@ struct entry_list {
     enum crm_status status;
 };
 
-static void entry_add(struct entry_list *list, enum store_db db, const struct key *key, struct slice value)
+static void entry_add(struct entry_list *list, enum store_db db, const struct key *key,
+                      struct slice value)
 {
     uint8_t *copy;
 
@@ -52,7 +54,8 @@ static void entry_add(struct entry_list *list, enum store_db db, const struct ke
         list->status = CRM_NO_MEMORY;
         return;
     }
-    list->entries[list->n++] = (struct entry){ .db = db, .key = slice_of(copy, key->size), .value = value };
+    list->entries[list->n++] =
+        (struct entry){ .db = db, .key = slice_of(copy, key->size), .value = value };
 }
 
 static struct slice no_value(void)
@@ -76,7 +79,8 @@ static void add_index(struct entry_list *list, const struct value *value)
 
         if (form == INDEX_OWNER && (!field_is_sortable(list->field) || uuid_is_nil(&header->owner)))
             break;
-        index_prefix(&key, list->kind->kind, list->field->ref, (enum index_form)form, &header->owner);
+        index_prefix(&key, list->kind->kind, list->field->ref, (enum index_form)form,
+                     &header->owner);
         key_bytes(&key, suffix.data, suffix.size);
         entry_add(list, STORE_INDEX, &key, no_value());
     }
@@ -105,7 +109,8 @@ static void add_child(struct entry_list *list, const struct value *value)
 
 static bool is_in_index(const struct field_def *field)
 {
-    return field->flags & FIELD_HEADER ? field_is_indexed(field) : (field->flags & (FIELD_INDEXED | FIELD_SORTABLE)) != 0;
+    return field->flags & FIELD_HEADER ? field_is_indexed(field)
+                                       : (field->flags & (FIELD_INDEXED | FIELD_SORTABLE)) != 0;
 }
 
 static bool add_value(void *arg, const struct value *value)
@@ -205,7 +210,8 @@ static bool field_is_searched(const struct field_def *field)
 }
 
 /* Call add for each field of both lists that a change touches. */
-static void add_changed(const struct schema *schema, const struct kind_def *kind, struct entry_list *before, struct entry_list *after,
+static void add_changed(const struct schema *schema, const struct kind_def *kind,
+                        struct entry_list *before, struct entry_list *after,
                         const struct field_set *changed)
 {
     bool all = !changed;
@@ -221,7 +227,8 @@ static void add_changed(const struct schema *schema, const struct kind_def *kind
         add_field(after, field);
         terms = terms || field_is_searched(field);
     }
-    /* An owner who hands over moves every owner-form entry; what comes twice here is settled later. */
+    /* An owner who hands over moves every owner-form entry; what comes twice here is settled later.
+     */
     for (size_t n = 0; owner; n++) {
         const struct field_def *field = schema_field_at(schema, kind, n);
 
@@ -239,30 +246,36 @@ static void add_changed(const struct schema *schema, const struct kind_def *kind
 }
 
 /* Refuse a unique value that another record holds. */
-static enum crm_status unique_check(const struct view *view, const struct kind_def *kind, const struct record *record, const struct entry *entry,
+static enum crm_status unique_check(const struct view *view, const struct kind_def *kind,
+                                    const struct record *record, const struct entry *entry,
                                     struct failure *failure)
 {
     const struct field_def *field;
     struct slice holder;
     enum crm_status status = view_get(view, STORE_UNIQUE, entry->key, &holder);
 
-    if (status == CRM_NOT_FOUND || (status == CRM_OK && slice_equal(holder, uuid_slice(&record->header.id))))
+    if (status == CRM_NOT_FOUND ||
+        (status == CRM_OK && slice_equal(holder, uuid_slice(&record->header.id))))
         return CRM_OK;
     if (status != CRM_OK)
         return status;
     field = schema_field(view->schema, kind, key_read_u16(entry->key.data + 1));
-    return fail(failure, CRM_EXISTS, field ? field->name : NULL, "another %s has this %s", kind->name, field ? field->name : "value");
+    return fail(failure, CRM_EXISTS, field ? field->name : NULL, "another %s has this %s",
+                kind->name, field ? field->name : "value");
 }
 
 /* Two settled lists: what only before has goes, what only after has comes. */
-static enum crm_status apply_difference(const struct view *view, struct writeset *set, const struct entry_list *before,
+static enum crm_status apply_difference(const struct view *view, struct writeset *set,
+                                        const struct entry_list *before,
                                         const struct entry_list *after, struct failure *failure)
 {
     size_t b = 0, a = 0;
     enum crm_status status = CRM_OK;
 
     while (status == CRM_OK && (b < before->n || a < after->n)) {
-        int order = b == before->n ? 1 : a == after->n ? -1 : entry_compare(&before->entries[b], &after->entries[a]);
+        int order = b == before->n  ? 1
+                    : a == after->n ? -1
+                                    : entry_compare(&before->entries[b], &after->entries[a]);
 
         if (order < 0) {
             status = writeset_delete(set, before->entries[b].db, before->entries[b].key);
@@ -282,8 +295,10 @@ static enum crm_status apply_difference(const struct view *view, struct writeset
     return status;
 }
 
-enum crm_status index_update(const struct view *view, struct writeset *set, const struct kind_def *kind, const struct record *before,
-                             const struct record *after, const struct field_set *changed, struct arena *arena, struct failure *failure)
+enum crm_status index_update(const struct view *view, struct writeset *set,
+                             const struct kind_def *kind, const struct record *before,
+                             const struct record *after, const struct field_set *changed,
+                             struct arena *arena, struct failure *failure)
 {
     struct entry_list old = { .kind = kind, .record = before, .arena = arena };
     struct entry_list new = { .kind = kind, .record = after, .arena = arena };
@@ -298,8 +313,9 @@ enum crm_status index_update(const struct view *view, struct writeset *set, cons
     return apply_difference(view, set, &old, &new, failure);
 }
 
-enum crm_status index_each(const struct schema *schema, const struct kind_def *kind, const struct record *record, struct arena *arena,
-                           index_visit *visit, void *arg)
+enum crm_status index_each(const struct schema *schema, const struct kind_def *kind,
+                           const struct record *record, struct arena *arena, index_visit *visit,
+                           void *arg)
 {
     struct entry_list list = { .kind = kind, .record = record, .arena = arena };
     struct entry_list none = { .kind = kind, .arena = arena };

@@ -1,9 +1,10 @@
 /*
  * list.c - lists: begun once, then stepped, each step in a transaction of its own
  *
- * Called by operations on io threads and workers (server) and by the replica. A cursor holds a plan, how far it has come, and matches that wait to be
- * sorted; never a transaction, never anything borrowed from one. Whether a record is wanted is decided in one place, may_see before all else, so
- * that what may not be seen leaves no trace in result or counts.
+ * Called by operations on io threads and workers (server) and by the replica. A cursor holds a
+ * plan, how far it has come, and matches that wait to be sorted; never a transaction, never
+ * anything borrowed from one. Whether a record is wanted is decided in one place, may_see before
+ * all else, so that what may not be seen leaves no trace in result or counts.
  */
 #include "common/engine/list.h"
 
@@ -13,12 +14,12 @@
 #include "common/engine/list_sort.h"
 #include "common/engine/list_walk.h"
 
-#define BATCH_MAX     128       /* candidates whose records are read together */
+#define BATCH_MAX     128 /* candidates whose records are read together */
 #define BATCH_MIN     16
-#define STEP_ROWS_MAX 4096      /* bounds what a step takes of scratch */
+#define STEP_ROWS_MAX 4096       /* bounds what a step takes of scratch */
 #define ROW_BUDGET    (1u << 20) /* to fold the texts of one record */
-#define DEADLINE_ROWS 16        /* the clock is asked so often */
-#define MEMO_SIZE     8         /* referenced records that a step remembers */
+#define DEADLINE_ROWS 16         /* the clock is asked so often */
+#define MEMO_SIZE     8          /* referenced records that a step remembers */
 
 struct list_cursor {
     const struct list_query *query;
@@ -27,14 +28,14 @@ struct list_cursor {
     size_t n_sort;
     struct plan plan;
     struct list_explain explain;
-    struct walk_place place;   /* the last candidate that is dealt with */
-    bool exhausted;            /* no candidate is left */
-    bool collects;             /* the path is not in order: matches wait in sorter */
-    bool is_sorted;            /* they are in order now */
+    struct walk_place place; /* the last candidate that is dealt with */
+    bool exhausted;          /* no candidate is left */
+    bool collects;           /* the path is not in order: matches wait in sorter */
+    bool is_sorted;          /* they are in order now */
     struct sorter sorter;
-    size_t next;               /* of the sorted ones */
+    size_t next; /* of the sorted ones */
     uint64_t given;
-    bool has_more;             /* a match behind the limit, or the chance of one */
+    bool has_more; /* a match behind the limit, or the chance of one */
     size_t position_size;
     uint8_t position[SORT_PLACE_MAX];
 };
@@ -66,7 +67,8 @@ struct step {
 /* ---- is a record wanted? */
 
 /* filter_load: neighbours in a list mostly refer to the same few records. */
-static bool load_reference(void *arg, enum kind kind, const struct uuid *id, struct record *out_record)
+static bool load_reference(void *arg, enum kind kind, const struct uuid *id,
+                           struct record *out_record)
 {
     struct step *step = arg;
     const struct list_query *query = step->cursor->query;
@@ -111,13 +113,15 @@ static bool reference_element(void *arg, struct slice element)
     for (size_t i = 0; i < look->field->n_members && !look->found; i++) {
         struct value value;
 
-        if (look->field->members[i].type == FIELD_REFERENCE && reflect_member(&look->field->members[i], element, &value))
+        if (look->field->members[i].type == FIELD_REFERENCE &&
+            reflect_member(&look->field->members[i], element, &value))
             look->found = uuid_equal(&value.ref, look->id);
     }
     return !look->found;
 }
 
-static bool refers_to(const struct schema *schema, const struct kind_def *kind, const struct record *record, const struct uuid *id)
+static bool refers_to(const struct schema *schema, const struct kind_def *kind,
+                      const struct record *record, const struct uuid *id)
 {
     struct reference_look look = { .id = id };
 
@@ -142,16 +146,19 @@ static bool is_wanted(struct step *step, struct record *record, bool count)
     const struct list_query *query = cursor->query;
 
     if (query->rewind) {
-        if (!query->rewind(query->arg, record) || query->deleted != ((record->header.flags & RECORD_DELETED) != 0))
+        if (!query->rewind(query->arg, record) ||
+            query->deleted != ((record->header.flags & RECORD_DELETED) != 0))
             return false;
     }
     if (query->may_see && !query->may_see(query->arg, record))
         return false;
     if (count)
         cursor->explain.examined++;
-    if (!uuid_is_nil(&query->parent) && !cursor->plan.parent_settled && !refers_to(step->view->schema, query->kind, record, &query->parent))
+    if (!uuid_is_nil(&query->parent) && !cursor->plan.parent_settled &&
+        !refers_to(step->view->schema, query->kind, record, &query->parent))
         return false;
-    return !query->filter || filter_matches(query->filter, record, load_reference, step, &step->row);
+    return !query->filter ||
+           filter_matches(query->filter, record, load_reference, step, &step->row);
 }
 
 /* ---- giving and keeping matches */
@@ -178,7 +185,8 @@ static enum crm_status keep(struct step *step, const struct record *record)
     cursor->explain.matched++;
     if (!sort_place_of(cursor->sort, cursor->n_sort, record, &step->row, &place))
         return CRM_NO_MEMORY;
-    if (cursor->query->position.size && slice_compare(sort_place_slice(&place), cursor->query->position) <= 0)
+    if (cursor->query->position.size &&
+        slice_compare(sort_place_slice(&place), cursor->query->position) <= 0)
         return CRM_OK;
     if (cursor->plan.leading && sorter_is_settled(&cursor->sorter, &place)) {
         cursor->exhausted = true;
@@ -186,8 +194,10 @@ static enum crm_status keep(struct step *step, const struct record *record)
     }
     status = sorter_add(&cursor->sorter, &place);
     if (status == CRM_TOO_LARGE)
-        return fail(step->failure, status, NULL, "too many matches to sort by %s: narrow the filter, set a limit, or sort by number",
-                    cursor->sort[0].field->name);
+        return fail(
+            step->failure, status, NULL,
+            "too many matches to sort by %s: narrow the filter, set a limit, or sort by number",
+            cursor->sort[0].field->name);
     return status;
 }
 
@@ -195,7 +205,8 @@ static enum crm_status keep(struct step *step, const struct record *record)
 static void count_row(struct step *step)
 {
     step->rows_left--;
-    if (step->deadline_us && step->rows_left % DEADLINE_ROWS == 0 && clock_monotonic_us() >= step->deadline_us)
+    if (step->deadline_us && step->rows_left % DEADLINE_ROWS == 0 &&
+        clock_monotonic_us() >= step->deadline_us)
         step->stop = true;
 }
 
@@ -208,10 +219,11 @@ struct batch {
     struct uuid ids[BATCH_MAX];
     struct slice values[BATCH_MAX]; /* data NULL: there is no such record */
     size_t n;
-    bool ended;                     /* nothing behind it */
+    bool ended; /* nothing behind it */
 };
 
-static enum crm_status batch_read(struct step *step, struct walk *walk, size_t want, struct batch *batch)
+static enum crm_status batch_read(struct step *step, struct walk *walk, size_t want,
+                                  struct batch *batch)
 {
     struct slice keys[BATCH_MAX];
     enum kind kind = step->cursor->query->kind->kind;
@@ -230,13 +242,16 @@ static enum crm_status batch_read(struct step *step, struct walk *walk, size_t w
             return status;
         if (candidate->suffix.size < UUID_SIZE)
             return CRM_CORRUPT;
-        memcpy(batch->ids[batch->n].bytes, candidate->suffix.data + candidate->suffix.size - UUID_SIZE, UUID_SIZE);
+        memcpy(batch->ids[batch->n].bytes,
+               candidate->suffix.data + candidate->suffix.size - UUID_SIZE, UUID_SIZE);
         record_key(kind, &batch->ids[batch->n], batch->keys[batch->n]);
         keys[batch->n] = slice_of(batch->keys[batch->n], RECORD_KEY_SIZE);
         batch->values[batch->n] = candidate->value;
         has_records = candidate->value.data != NULL;
     }
-    return has_records || batch->n == 0 ? CRM_OK : view_get_many(step->view, STORE_RECORD, keys, batch->n, batch->values);
+    return has_records || batch->n == 0
+               ? CRM_OK
+               : view_get_many(step->view, STORE_RECORD, keys, batch->n, batch->values);
 }
 
 static enum crm_status take(struct step *step, const struct batch *batch, size_t i)
@@ -247,7 +262,8 @@ static enum crm_status take(struct step *step, const struct batch *batch, size_t
     bool wanted = false;
 
     if (batch->values[i].data) {
-        status = record_decode(cursor->query->kind->kind, &batch->ids[i], batch->values[i], &record);
+        status =
+            record_decode(cursor->query->kind->kind, &batch->ids[i], batch->values[i], &record);
         if (status != CRM_OK)
             return status;
         wanted = is_wanted(step, &record, !limit_is_reached(cursor));
@@ -267,11 +283,14 @@ static enum crm_status take(struct step *step, const struct batch *batch, size_t
     return status;
 }
 
-/* How many candidates to read at once: no more than a page needs where each matches, and the match behind it that tells whether there is more. */
+/* How many candidates to read at once: no more than a page needs where each matches, and the match
+ * behind it that tells whether there is more. */
 static size_t batch_size(const struct step *step, size_t last)
 {
     const struct list_cursor *cursor = step->cursor;
-    uint64_t need = cursor->query->limit && !cursor->collects ? cursor->query->limit - cursor->given + 1 : BATCH_MAX;
+    uint64_t need = cursor->query->limit && !cursor->collects
+                        ? cursor->query->limit - cursor->given + 1
+                        : BATCH_MAX;
     size_t size = last * 2 > BATCH_MIN ? last * 2 : BATCH_MIN;
 
     if (need > size)
@@ -328,7 +347,8 @@ static enum crm_status give_sorted(struct step *step)
 {
     struct list_cursor *cursor = step->cursor;
 
-    while (!step->stop && step->rows_left > 0 && cursor->next < cursor->sorter.n && !limit_is_reached(cursor)) {
+    while (!step->stop && step->rows_left > 0 && cursor->next < cursor->sorter.n &&
+           !limit_is_reached(cursor)) {
         const struct sort_entry *entry = cursor->sorter.entries[cursor->next++];
         struct uuid id = sort_place_id(cursor->sort, slice_of(entry->place, entry->size));
         struct record record;
@@ -353,8 +373,8 @@ static enum crm_status give_sorted(struct step *step)
 static enum crm_status resume(struct list_cursor *cursor, struct failure *failure)
 {
     struct slice position = cursor->query->position;
-    bool valid = position.size > UUID_SIZE && position.size <= SORT_PLACE_MAX && position.data[0] >= INDEX_PRESENT &&
-                 position.data[0] <= INDEX_MISSING;
+    bool valid = position.size > UUID_SIZE && position.size <= SORT_PLACE_MAX &&
+                 position.data[0] >= INDEX_PRESENT && position.data[0] <= INDEX_MISSING;
 
     if (valid && cursor->plan.ordered) {
         valid = sort_place_turn(cursor->sort, position, cursor->place.suffix.data);
@@ -371,7 +391,8 @@ static enum crm_status resume(struct list_cursor *cursor, struct failure *failur
     return CRM_OK;
 }
 
-enum crm_status list_begin(const struct view *view, const struct list_query *query, struct arena *arena, struct list_cursor **out_cursor,
+enum crm_status list_begin(const struct view *view, const struct list_query *query,
+                           struct arena *arena, struct list_cursor **out_cursor,
                            struct failure *failure)
 {
     struct list_cursor *cursor = arena_alloc(arena, sizeof *cursor);
@@ -397,12 +418,14 @@ enum crm_status list_begin(const struct view *view, const struct list_query *que
     cursor->collects = !cursor->plan.ordered;
     cursor->sorter.arena = arena;
     cursor->sorter.max = cursor->plan.may_repeat || !query->limit ? 0 : query->limit + 1;
-    snprintf(cursor->explain.plan, sizeof cursor->explain.plan, "%s%s", cursor->plan.text, cursor->collects ? ", sorted in memory" : "");
+    snprintf(cursor->explain.plan, sizeof cursor->explain.plan, "%s%s", cursor->plan.text,
+             cursor->collects ? ", sorted in memory" : "");
     *out_cursor = cursor;
     return CRM_OK;
 }
 
-/* Is the list complete? The match that would be next is looked for in the step that reached the limit, and no longer. */
+/* Is the list complete? The match that would be next is looked for in the step that reached the
+ * limit, and no longer. */
 static bool is_done(struct list_cursor *cursor)
 {
     if (cursor->collects)
@@ -414,10 +437,16 @@ static bool is_done(struct list_cursor *cursor)
     return cursor->exhausted;
 }
 
-enum crm_status list_step(struct list_cursor *cursor, const struct view *view, unsigned max_rows, int64_t deadline_us, list_emit *emit, void *arg,
-                          struct arena *scratch, enum list_state *out_state, struct failure *failure)
+enum crm_status list_step(struct list_cursor *cursor, const struct view *view, unsigned max_rows,
+                          int64_t deadline_us, list_emit *emit, void *arg, struct arena *scratch,
+                          enum list_state *out_state, struct failure *failure)
 {
-    struct step step = { .cursor = cursor, .view = view, .deadline_us = deadline_us, .emit = emit, .arg = arg, .scratch = scratch,
+    struct step step = { .cursor = cursor,
+                         .view = view,
+                         .deadline_us = deadline_us,
+                         .emit = emit,
+                         .arg = arg,
+                         .scratch = scratch,
                          .failure = failure };
     enum crm_status status = CRM_OK;
 
@@ -442,7 +471,9 @@ enum crm_status list_step(struct list_cursor *cursor, const struct view *view, u
 
 struct slice list_position(const struct list_cursor *cursor)
 {
-    return cursor->has_more && limit_is_reached(cursor) ? slice_of(cursor->position, cursor->position_size) : slice_of(NULL, 0);
+    return cursor->has_more && limit_is_reached(cursor)
+               ? slice_of(cursor->position, cursor->position_size)
+               : slice_of(NULL, 0);
 }
 
 const struct list_explain *list_explain(const struct list_cursor *cursor)

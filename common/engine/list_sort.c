@@ -1,14 +1,15 @@
 /*
  * list_sort.c - sort places, and matches kept in memory until they can be given in order
  *
- * Called by list.c where the path's order is not the one asked for. With a limit only so many are kept, in a heap: a page costs no memory that
- * grows with the base.
+ * Called by list.c where the path's order is not the one asked for. With a limit only so many are
+ * kept, in a heap: a page costs no memory that grows with the base.
  */
 #include "common/engine/list_sort.h"
 
 #include <stdlib.h>
 
-#define PLACE_STEP 64 /* entries' room grows in such steps, so that a slot is nearly always used again */
+#define PLACE_STEP                                                                                 \
+    64 /* entries' room grows in such steps, so that a slot is nearly always used again */
 
 static void turn(uint8_t *bytes, size_t n)
 {
@@ -16,7 +17,8 @@ static void turn(uint8_t *bytes, size_t n)
         bytes[i] = (uint8_t)~bytes[i];
 }
 
-bool sort_place_of(const struct sort_key *sort, size_t n_sort, const struct record *record, struct arena *scratch, struct sort_place *out_place)
+bool sort_place_of(const struct sort_key *sort, size_t n_sort, const struct record *record,
+                   struct arena *scratch, struct sort_place *out_place)
 {
     size_t size = 0;
 
@@ -71,7 +73,8 @@ static size_t first_value_size(const struct sort_key *sort, struct slice place)
         return 0;
     if (place.data[0] == INDEX_MISSING)
         return 1;
-    if (sort[0].field->type == FIELD_TEXT || (sort[0].field->type == FIELD_CHOICE && (sort[0].field->flags & FIELD_CUSTOM))) {
+    if (sort[0].field->type == FIELD_TEXT ||
+        (sort[0].field->type == FIELD_CHOICE && (sort[0].field->flags & FIELD_CUSTOM))) {
         end = memchr(place.data + 1, 0, place.size - 1);
         size = end ? (size_t)(end - place.data) + 1 : 0;
     } else {
@@ -218,7 +221,8 @@ bool sorter_is_settled(const struct sorter *sorter, const struct sort_place *pla
     if (!sorter->max || sorter->n < sorter->max)
         return false;
     top = sorter->entries[0];
-    return slice_compare(slice_of(place->data, place->first_size), slice_of(top->place, top->first_size)) > 0;
+    return slice_compare(slice_of(place->data, place->first_size),
+                         slice_of(top->place, top->first_size)) > 0;
 }
 
 static int entry_compare(const void *a, const void *b)

@@ -1,9 +1,11 @@
 /*
- * list_sort.h - the place of a record in a sort order, and the matches of a list that wait to be sorted
+ * list_sort.h - the place of a record in a sort order, and the matches of a list that wait to be
+ * sorted
  *
- * Between list.c and list_sort.c. A place is a byte string whose order (memcmp) is that of the list: for each sort key present ‖ value, the value's bytes
- * turned where it descends (what has none is last either way), then the id, turned with the first key. It is what a page token holds, whatever
- * path the list takes.
+ * Between list.c and list_sort.c. A place is a byte string whose order (memcmp) is that of the
+ * list: for each sort key present ‖ value, the value's bytes turned where it descends (what has
+ * none is last either way), then the id, turned with the first key. It is what a page token holds,
+ * whatever path the list takes.
  */
 #ifndef CRM_ENGINE_LIST_SORT_H
 #define CRM_ENGINE_LIST_SORT_H
@@ -24,17 +26,22 @@ static inline struct slice sort_place_slice(const struct sort_place *place)
 }
 
 /* Where a record stands. scratch is for folding. false when memory is spent. */
-bool sort_place_of(const struct sort_key *sort, size_t n_sort, const struct record *record, struct arena *scratch, struct sort_place *out_place) MUST_CHECK;
+bool sort_place_of(const struct sort_key *sort, size_t n_sort, const struct record *record,
+                   struct arena *scratch, struct sort_place *out_place) MUST_CHECK;
 /* The id at a place's end. */
 struct uuid sort_place_id(const struct sort_key *sort, struct slice place);
-/* Between a place of one sort key and what follows the prefix of that index: there and back by the same turn. false if the size cannot be one. */
-bool sort_place_turn(const struct sort_key *sort, struct slice from, uint8_t out[STORE_KEY_MAX]) MUST_CHECK;
+/* Between a place of one sort key and what follows the prefix of that index: there and back by the
+ * same turn. false if the size cannot be one. */
+bool sort_place_turn(const struct sort_key *sort, struct slice from,
+                     uint8_t out[STORE_KEY_MAX]) MUST_CHECK;
 
 /*
- * Where to start walking the index of the first of several sort keys, to reach all places behind one: what precedes the first wanted key's suffix in
- * walking direction. false if place is none of this order.
+ * Where to start walking the index of the first of several sort keys, to reach all places behind
+ * one: what precedes the first wanted key's suffix in walking direction. false if place is none of
+ * this order.
  */
-bool sort_place_start(const struct sort_key *sort, struct slice place, struct key *out_suffix) MUST_CHECK;
+bool sort_place_start(const struct sort_key *sort, struct slice place,
+                      struct key *out_suffix) MUST_CHECK;
 
 /* A match that waits. */
 struct sort_entry {
@@ -47,7 +54,7 @@ struct sort_entry {
 /* The first max of what is added, or everything. In the cursor's arena. */
 struct sorter {
     struct arena *arena;
-    uint64_t max;              /* 0: keep all */
+    uint64_t max;                /* 0: keep all */
     struct sort_entry **entries; /* with max a heap, the last in order on top */
     size_t n, capacity;
     size_t bytes;

@@ -1,12 +1,13 @@
 /*
  * list_walk.c - walking a plan's ranges, merged by what follows their prefixes
  *
- * Called by list_step. Each source is read in small runs, so that a merge of many owners' ranges does not seek for every row and one long range is
- * read at the speed of a scan. Keys are copied to scratch: a run ends before its keys are used.
+ * Called by list_step. Each source is read in small runs, so that a merge of many owners' ranges
+ * does not seek for every row and one long range is read at the speed of a scan. Keys are copied to
+ * scratch: a run ends before its keys are used.
  */
 #include "common/engine/list_walk.h"
 
-#define RUN_MIN 8   /* keys read at once from each of many sources */
+#define RUN_MIN 8 /* keys read at once from each of many sources */
 #define RUN_MAX 128
 
 /* A source and the run of keys that was read from it. */
@@ -22,7 +23,8 @@ struct walk {
     const struct plan *plan;
     struct arena *scratch;
     uint8_t segment;
-    struct slice behind;  /* suffix of the last candidate of the segment; data NULL: from its start */
+    struct slice
+        behind; /* suffix of the last candidate of the segment; data NULL: from its start */
     size_t run_max;
     struct walk_source *sources; /* of the segment */
     size_t n_sources;
@@ -57,10 +59,12 @@ static bool run_visit(void *arg, struct slice key, struct slice value)
 }
 
 /* What is left of a source's range behind a suffix. bound has room for the new limit. */
-static struct store_range range_behind(const struct walk *walk, const struct plan_source *source, struct slice behind,
-                                       uint8_t bound[2 * STORE_KEY_MAX])
+static struct store_range range_behind(const struct walk *walk, const struct plan_source *source,
+                                       struct slice behind, uint8_t bound[2 * STORE_KEY_MAX])
 {
-    struct store_range range = { .from = source->from, .to = source->to, .reverse = walk->plan->reverse };
+    struct store_range range = { .from = source->from,
+                                 .to = source->to,
+                                 .reverse = walk->plan->reverse };
     struct slice limit;
 
     if (!behind.data)
@@ -119,14 +123,16 @@ static void segment_begin(struct walk *walk)
     walk->n_sources = n;
 }
 
-struct walk *walk_create(const struct view *view, const struct plan *plan, const struct walk_place *place, size_t chunk, struct arena *scratch)
+struct walk *walk_create(const struct view *view, const struct plan *plan,
+                         const struct walk_place *place, size_t chunk, struct arena *scratch)
 {
     struct walk *walk = arena_alloc(scratch, sizeof *walk);
     size_t most = 0;
 
     if (!walk)
         return NULL;
-    *walk = (struct walk){ .view = view, .plan = plan, .scratch = scratch, .segment = place->segment };
+    *walk =
+        (struct walk){ .view = view, .plan = plan, .scratch = scratch, .segment = place->segment };
     if (place->begun)
         walk->behind = key_slice(&place->suffix);
     walk->sources = arena_alloc(scratch, (plan->n_sources + 1) * sizeof *walk->sources);
@@ -141,7 +147,9 @@ struct walk *walk_create(const struct view *view, const struct plan *plan, const
     segment_begin(walk);
 
     walk->run_max = most > 1 ? 2 * chunk / most + 1 : chunk;
-    walk->run_max = walk->run_max < RUN_MIN && most > 1 ? RUN_MIN : walk->run_max > RUN_MAX ? RUN_MAX : walk->run_max;
+    walk->run_max = walk->run_max < RUN_MIN && most > 1 ? RUN_MIN
+                    : walk->run_max > RUN_MAX           ? RUN_MAX
+                                                        : walk->run_max;
     for (size_t i = 0; i < most; i++) {
         walk->sources[i].run = arena_alloc(scratch, walk->run_max * sizeof *walk->sources[i].run);
         if (!walk->sources[i].run)
@@ -150,7 +158,8 @@ struct walk *walk_create(const struct view *view, const struct plan *plan, const
     return walk;
 }
 
-/* The source whose next suffix is first; NULL where all have ended. Runs that are used up are read on. */
+/* The source whose next suffix is first; NULL where all have ended. Runs that are used up are read
+ * on. */
 static enum crm_status first_source(struct walk *walk, struct walk_source **out_source)
 {
     struct walk_source *best = NULL;
@@ -167,7 +176,8 @@ static enum crm_status first_source(struct walk *walk, struct walk_source **out_
         }
         if (source->next == source->n)
             continue;
-        order = best ? slice_compare(source->run[source->next].suffix, best->run[best->next].suffix) : 0;
+        order = best ? slice_compare(source->run[source->next].suffix, best->run[best->next].suffix)
+                     : 0;
         if (!best || (walk->plan->reverse ? order > 0 : order < 0))
             best = source;
     }

@@ -19,14 +19,17 @@ struct walk_place {
 struct walk_candidate {
     uint8_t segment;
     struct slice suffix; /* in scratch */
-    struct slice value;  /* of `record` and `deleted`: the stored record, borrowed from the view; else empty */
+    struct slice value;  /* of `record` and `deleted`: the stored record, borrowed from the view;
+                            else empty */
     enum store_db db;
 };
 
 struct walk;
 
-/* A walk that goes on behind place. chunk: about how many candidates will be asked for. NULL when memory is spent. */
-struct walk *walk_create(const struct view *view, const struct plan *plan, const struct walk_place *place, size_t chunk,
+/* A walk that goes on behind place. chunk: about how many candidates will be asked for. NULL when
+ * memory is spent. */
+struct walk *walk_create(const struct view *view, const struct plan *plan,
+                         const struct walk_place *place, size_t chunk,
                          struct arena *scratch) MUST_CHECK;
 /* The next candidate; CRM_NOT_FOUND behind the last. */
 enum crm_status walk_next(struct walk *walk, struct walk_candidate *out_candidate) MUST_CHECK;

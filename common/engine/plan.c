@@ -1,16 +1,17 @@
 /*
  * plan.c - choosing the way to a list's records
  *
- * Called by list_begin, in its transaction. Looks at the conditions that every match must fulfil (the top of the filter as far as it is `and`), makes
- * a candidate of each that some key range answers, and takes the one whose range ends first, counted, not guessed. A range only has to hold all
- * matches: the filter is asked about every record anyway, because keys are cut.
+ * Called by list_begin, in its transaction. Looks at the conditions that every match must fulfil
+ * (the top of the filter as far as it is `and`), makes a candidate of each that some key range
+ * answers, and takes the one whose range ends first, counted, not guessed. A range only has to hold
+ * all matches: the filter is asked about every record anyway, because keys are cut.
  */
 #include "common/engine/plan.h"
 
 #include <stdio.h>
 
-#define VALUES_MAX     16     /* of one `in` that becomes ranges */
-#define BOUNDS_MAX     16     /* fields whose conditions are looked at */
+#define VALUES_MAX     16               /* of one `in` that becomes ranges */
+#define BOUNDS_MAX     16               /* fields whose conditions are looked at */
 #define CANDIDATES_MAX (BOUNDS_MAX + 3) /* and the parent, the owners, the way of last resort */
 #define COUNT_FIRST    64
 #define COUNT_STEP     8      /* each round of counting looks that many times further */
@@ -53,8 +54,10 @@ struct planner {
 
 /* ---- conditions */
 
-/* The leaves that must all hold. A postfix list: the right side of an `and` ends before it, the left side before the right one begins. */
-static size_t find_conjuncts(const struct filter *filter, const struct filter_node *leaves[FILTER_NODES_MAX])
+/* The leaves that must all hold. A postfix list: the right side of an `and` ends before it, the
+ * left side before the right one begins. */
+static size_t find_conjuncts(const struct filter *filter,
+                             const struct filter_node *leaves[FILTER_NODES_MAX])
 {
     uint16_t first[FILTER_NODES_MAX], ends[FILTER_NODES_MAX];
     size_t n_leaves = 0, n_ends = 0;
@@ -166,8 +169,10 @@ static struct key key_of_byte(uint8_t byte)
     return key;
 }
 
-/* The parts of a field's index in which its matches are; at most VALUES_MAX, 0 where there are more. bounds NULL: all of it. */
-static size_t spans_of(struct planner *planner, const struct bounds *bounds, struct span spans[VALUES_MAX])
+/* The parts of a field's index in which its matches are; at most VALUES_MAX, 0 where there are
+ * more. bounds NULL: all of it. */
+static size_t spans_of(struct planner *planner, const struct bounds *bounds,
+                       struct span spans[VALUES_MAX])
 {
     if (bounds && bounds->equal) {
         const struct filter_node *node = bounds->equal;
@@ -224,18 +229,21 @@ static struct slice join(struct planner *planner, const struct key *a, const str
     return slice_of(bytes, (size_t)a->size + b->size);
 }
 
-static struct plan_source source_of(struct planner *planner, enum store_db db, const struct key *prefix, const struct span *span)
+static struct plan_source source_of(struct planner *planner, enum store_db db,
+                                    const struct key *prefix, const struct span *span)
 {
     struct plan_source source = { .db = db, .segment = span->segment, .prefix_size = prefix->size };
     struct key end = key_behind(prefix);
 
     source.from = join(planner, prefix, &span->from);
-    source.to = span->to.size ? join(planner, prefix, &span->to) : join(planner, &end, &(struct key){ .size = 0 });
+    source.to = span->to.size ? join(planner, prefix, &span->to)
+                              : join(planner, &end, &(struct key){ .size = 0 });
     return source;
 }
 
 /* All that has a prefix. */
-static struct plan_source source_whole(struct planner *planner, enum store_db db, const struct key *prefix)
+static struct plan_source source_whole(struct planner *planner, enum store_db db,
+                                       const struct key *prefix)
 {
     return source_of(planner, db, prefix, &(struct span){ .segment = 0 });
 }
@@ -249,7 +257,8 @@ static struct plan_source *sources_alloc(struct planner *planner, size_t n)
     return sources;
 }
 
-static struct candidate *candidate_add(struct planner *planner, struct plan_source *sources, size_t n)
+static struct candidate *candidate_add(struct planner *planner, struct plan_source *sources,
+                                       size_t n)
 {
     struct candidate *candidate = &planner->candidates[planner->n_candidates++];
 
@@ -265,7 +274,8 @@ static bool can_walk_index(const struct planner *planner, const struct field_def
 {
     if (field->flags & FIELD_HEADER)
         return field_is_indexed(field);
-    return (field->flags & (FIELD_INDEXED | FIELD_SORTABLE)) && schema_index_is_ready(planner->view->schema, planner->query->kind, field);
+    return (field->flags & (FIELD_INDEXED | FIELD_SORTABLE)) &&
+           schema_index_is_ready(planner->view->schema, planner->query->kind, field);
 }
 
 /* The first sort key has an index whose order is that of the list. */
@@ -273,7 +283,8 @@ static bool can_walk_sorted(const struct planner *planner)
 {
     const struct field_def *field = planner->sort[0].field;
 
-    return field_is_sortable(field) && !(field->flags & FIELD_REPEATED) && can_walk_index(planner, field);
+    return field_is_sortable(field) && !(field->flags & FIELD_REPEATED) &&
+           can_walk_index(planner, field);
 }
 
 /* The owners that the filter allows, 0 where it does not say or names too many. */
@@ -282,7 +293,8 @@ static const struct filter_node *wanted_owners(struct planner *planner)
     const struct field_def *owner = kind_field(planner->query->kind, HEADER_OWNER);
     const struct bounds *bounds = owner ? bounds_of(planner, owner, false) : NULL;
 
-    return bounds && bounds->equal && bounds->equal->n_values <= LIST_MERGE_MAX ? bounds->equal : NULL;
+    return bounds && bounds->equal && bounds->equal->n_values <= LIST_MERGE_MAX ? bounds->equal
+                                                                                : NULL;
 }
 
 static bool owner_came_before(const struct filter_node *owners, size_t i)
@@ -294,7 +306,8 @@ static bool owner_came_before(const struct filter_node *owners, size_t i)
     return false;
 }
 
-static void describe_index(struct candidate *candidate, const struct field_def *field, bool descending, size_t n_owners)
+static void describe_index(struct candidate *candidate, const struct field_def *field,
+                           bool descending, size_t n_owners)
 {
     char owners[48] = "";
 
@@ -302,10 +315,12 @@ static void describe_index(struct candidate *candidate, const struct field_def *
         snprintf(owners, sizeof owners, ", owner's range");
     else if (n_owners > 1)
         snprintf(owners, sizeof owners, ", merge of %zu owners' ranges", n_owners);
-    snprintf(candidate->plan.text, sizeof candidate->plan.text, "index %s%s%s", field->name, descending ? " desc" : "", owners);
+    snprintf(candidate->plan.text, sizeof candidate->plan.text, "index %s%s%s", field->name,
+             descending ? " desc" : "", owners);
 }
 
-/* The ranges of a field's index, in the owner form where the filter names owners and the form exists. */
+/* The ranges of a field's index, in the owner form where the filter names owners and the form
+ * exists. */
 static void add_index_candidate(struct planner *planner, const struct field_def *field)
 {
     const struct bounds *bounds = bounds_of(planner, field, false);
@@ -329,7 +344,8 @@ static void add_index_candidate(struct planner *planner, const struct field_def 
         if (owners && owner_came_before(owners, p))
             continue;
         n_owners += owners != NULL;
-        index_prefix(&prefix, planner->query->kind->kind, field->ref, owners ? INDEX_OWNER : INDEX_GLOBAL, owners ? &owners->values[p].ref : NULL);
+        index_prefix(&prefix, planner->query->kind->kind, field->ref,
+                     owners ? INDEX_OWNER : INDEX_GLOBAL, owners ? &owners->values[p].ref : NULL);
         for (size_t s = 0; s < n_spans; s++)
             sources[n++] = source_of(planner, STORE_INDEX, &prefix, &spans[s]);
     }
@@ -339,12 +355,14 @@ static void add_index_candidate(struct planner *planner, const struct field_def 
     candidate->plan.ordered = is_sort && planner->n_sort == 1;
     candidate->plan.leading = is_sort && planner->n_sort > 1;
     candidate->plan.reverse = is_sort && planner->sort[0].descending;
-    candidate->plan.may_repeat = (field->flags & FIELD_REPEATED) && !(bounds && bounds->equal && n_spans == 1);
+    candidate->plan.may_repeat =
+        (field->flags & FIELD_REPEATED) && !(bounds && bounds->equal && n_spans == 1);
     describe_index(candidate, field, candidate->plan.reverse, n_owners);
 }
 
 /* "C-12", or the end of the id where the record may not be seen. */
-static void label_of(const struct planner *planner, enum kind kind, const struct uuid *id, char text[RECORD_LABEL_SIZE])
+static void label_of(const struct planner *planner, enum kind kind, const struct uuid *id,
+                     char text[RECORD_LABEL_SIZE])
 {
     struct record record;
 
@@ -378,10 +396,12 @@ static void add_children_candidate(struct planner *planner, const struct filter_
         label_of(planner, node->field->ref_kind, &node->values[0].ref, label);
     else
         snprintf(label, sizeof label, "%zu records", node->n_values);
-    snprintf(candidate->plan.text, sizeof candidate->plan.text, "children of %s by %s.%s", label, kind->name, node->field->name);
+    snprintf(candidate->plan.text, sizeof candidate->plan.text, "children of %s by %s.%s", label,
+             kind->name, node->field->name);
 }
 
-/* The records that refer by any field to the parent: one range a field, since a record may refer to it by several. */
+/* The records that refer by any field to the parent: one range a field, since a record may refer to
+ * it by several. */
 static void add_parent_candidate(struct planner *planner)
 {
     const struct kind_def *kind = planner->query->kind;
@@ -399,14 +419,16 @@ static void add_parent_candidate(struct planner *planner)
         struct key prefix = { .size = 0 };
 
         field = schema_field_at(planner->view->schema, kind, i);
-        if ((field->flags & FIELD_HEADER) || !(field->type == FIELD_REFERENCE || field->type == FIELD_GROUP))
+        if ((field->flags & FIELD_HEADER) ||
+            !(field->type == FIELD_REFERENCE || field->type == FIELD_GROUP))
             continue;
         child_prefix(&prefix, &planner->query->parent, kind->kind, field->ref);
         sources[n] = source_whole(planner, STORE_CHILD, &prefix);
         if (field->type == FIELD_REFERENCE && parent_kind == KIND_NONE) {
             struct record record;
 
-            if (view_record(planner->view, field->ref_kind, &planner->query->parent, &record) == CRM_OK)
+            if (view_record(planner->view, field->ref_kind, &planner->query->parent, &record) ==
+                CRM_OK)
                 parent_kind = field->ref_kind;
         }
         n++;
@@ -435,7 +457,9 @@ static bool add_named_candidate(struct planner *planner, const struct filter_nod
         struct uuid id = node->values[i].ref;
         uint8_t bytes[RECORD_KEY_SIZE];
         struct key prefix = { .size = 0 }, rest = { .size = 0 };
-        enum crm_status status = by_id ? CRM_OK : view_unique(planner->view, kind->kind, node->field, &node->values[i], &id);
+        enum crm_status status =
+            by_id ? CRM_OK
+                  : view_unique(planner->view, kind->kind, node->field, &node->values[i], &id);
 
         if (status == CRM_NOT_FOUND)
             continue;
@@ -444,7 +468,8 @@ static bool add_named_candidate(struct planner *planner, const struct filter_nod
         record_key(kind->kind, &id, bytes);
         key_u8(&prefix, bytes[0]);
         key_bytes(&rest, bytes + 1, UUID_SIZE);
-        sources[n++] = source_of(planner, STORE_RECORD, &prefix, &(struct span){ .from = rest, .to = key_behind(&rest) });
+        sources[n++] = source_of(planner, STORE_RECORD, &prefix,
+                                 &(struct span){ .from = rest, .to = key_behind(&rest) });
     }
     if (!sources)
         return false;
@@ -471,7 +496,9 @@ static void add_scan_candidate(struct planner *planner)
         sources[n++] = source_whole(planner, STORE_DELETED, &prefix);
     candidate = candidate_add(planner, sources, n);
     snprintf(candidate->plan.text, sizeof candidate->plan.text, "%s",
-             query->rewind ? "all records, live and deleted, as of then" : query->deleted ? "recycle bin" : "all records");
+             query->rewind    ? "all records, live and deleted, as of then"
+             : query->deleted ? "recycle bin"
+                              : "all records");
 }
 
 /* ---- choice */
@@ -496,7 +523,8 @@ static void candidate_count(struct planner *planner, struct candidate *candidate
     for (size_t i = 0; i < candidate->plan.n_sources && counter.n < max; i++) {
         const struct plan_source *source = &candidate->plan.sources[i];
         struct store_range range = { .from = source->from, .to = source->to };
-        enum crm_status status = view_scan(planner->view, source->db, &range, count_entry, &counter);
+        enum crm_status status =
+            view_scan(planner->view, source->db, &range, count_entry, &counter);
 
         if (status != CRM_OK) {
             planner->status = status;
@@ -517,15 +545,19 @@ static uint64_t estimate_total(struct planner *planner)
     to = from;
     key_u8(&from, INDEX_PRESENT);
     key_u8(&to, INDEX_MISSING);
-    if (view_seek(planner->view, STORE_INDEX, &(struct store_range){ .from = key_slice(&from), .to = key_slice(&to), .reverse = true }, &key,
-                  &value) != CRM_OK || key.size != from.size + 8u + UUID_SIZE)
+    if (view_seek(planner->view, STORE_INDEX,
+                  &(struct store_range){
+                      .from = key_slice(&from), .to = key_slice(&to), .reverse = true },
+                  &key, &value) != CRM_OK ||
+        key.size != from.size + 8u + UUID_SIZE)
         return 0;
     return (uint64_t)key_read_i64(key.data + from.size);
 }
 
 /*
- * How many candidates are worth sorting. Walking the sort index to fill a page looks at about limit * total / matches records, taking all matches
- * and sorting them looks at matches: they cost the same at the root of limit * total.
+ * How many candidates are worth sorting. Walking the sort index to fill a page looks at about limit
+ * * total / matches records, taking all matches and sorting them looks at matches: they cost the
+ * same at the root of limit * total.
  */
 static uint64_t worth_sorting(struct planner *planner)
 {
@@ -536,13 +568,16 @@ static uint64_t worth_sorting(struct planner *planner)
     if (total == 0)
         return limit ? COUNT_UNKNOWN : COUNT_ALL_MAX;
     if (!limit)
-        return total / 4 < COUNT_UNKNOWN ? COUNT_UNKNOWN : total / 4 < COUNT_ALL_MAX ? total / 4 : COUNT_ALL_MAX;
+        return total / 4 < COUNT_UNKNOWN   ? COUNT_UNKNOWN
+               : total / 4 < COUNT_ALL_MAX ? total / 4
+                                           : COUNT_ALL_MAX;
     while (root < COUNT_MAX && root < UINT32_MAX && root * root / limit < total)
         root += root / 4;
     return root;
 }
 
-/* The candidate whose ranges end first, looking further round by round; NULL where none ends in time. */
+/* The candidate whose ranges end first, looking further round by round; NULL where none ends in
+ * time. */
 static struct candidate *count_out(struct planner *planner, uint64_t max)
 {
     for (uint64_t look = COUNT_FIRST;; look *= COUNT_STEP) {
@@ -580,7 +615,8 @@ static struct candidate *choose(struct planner *planner)
     }
     if (in_order)
         return in_order;
-    /* Nothing narrows it down enough, or nothing at all: in the order that is asked for, if there is such an index. */
+    /* Nothing narrows it down enough, or nothing at all: in the order that is asked for, if there
+     * is such an index. */
     if (!sorted && planner->n_candidates > 0)
         return &planner->candidates[0];
     if (sorted)
@@ -605,7 +641,8 @@ static bool add_candidates(struct planner *planner)
     for (size_t i = 0; i < planner->n_bounds; i++) {
         const struct bounds *bounds = &planner->bounds[i];
 
-        if (bounds->field->type == FIELD_REFERENCE && !(bounds->field->flags & FIELD_HEADER) && bounds->equal) {
+        if (bounds->field->type == FIELD_REFERENCE && !(bounds->field->flags & FIELD_HEADER) &&
+            bounds->equal) {
             add_children_candidate(planner, bounds->equal);
         } else if (can_walk_index(planner, bounds->field)) {
             owner_is_used = owner_is_used || bounds->field->ref == sort_field->ref;
@@ -613,11 +650,14 @@ static bool add_candidates(struct planner *planner)
         }
     }
     if (wanted_owners(planner) && !owner_is_used)
-        add_index_candidate(planner, can_walk_sorted(planner) ? sort_field : kind_field(planner->query->kind, HEADER_NUMBER));
+        add_index_candidate(planner, can_walk_sorted(planner)
+                                         ? sort_field
+                                         : kind_field(planner->query->kind, HEADER_NUMBER));
     return false;
 }
 
-enum crm_status plan_make(const struct view *view, const struct list_query *query, const struct sort_key *sort, size_t n_sort, struct arena *arena,
+enum crm_status plan_make(const struct view *view, const struct list_query *query,
+                          const struct sort_key *sort, size_t n_sort, struct arena *arena,
                           struct plan *out_plan, struct failure *failure)
 {
     const struct filter_node *leaves[FILTER_NODES_MAX];

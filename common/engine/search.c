@@ -1,8 +1,9 @@
 /*
  * search.c - records that have all words of a text
  *
- * Called by operations on io threads (server) and by the replica, in one transaction. Each word is a stream of ids, newest first; the streams leap over each
- * other until they agree. What is read is bounded by SEARCH_EXAMINED_MAX, whatever is asked for.
+ * Called by operations on io threads (server) and by the replica, in one transaction. Each word is
+ * a stream of ids, newest first; the streams leap over each other until they agree. What is read is
+ * bounded by SEARCH_EXAMINED_MAX, whatever is asked for.
  */
 #include "common/engine/search.h"
 
@@ -10,8 +11,8 @@
 
 #include "common/engine/search_posting.h"
 
-#define ROW_BUDGET (1u << 20) /* to take the terms of one record */
-#define VERIFY_COST 8 /* taking a record's terms costs as much as so many entries */
+#define ROW_BUDGET  (1u << 20) /* to take the terms of one record */
+#define VERIFY_COST 8          /* taking a record's terms costs as much as so many entries */
 
 struct search {
     const struct search_query *query;
@@ -73,12 +74,14 @@ static void describe(struct search *search)
 
         if (n < 0 || (size_t)n + TERM_SIZE_MAX + 32 > room)
             break;
-        n += snprintf(plan + n, room - (size_t)n, "%s %.*s%s%s", i ? "," : "", posting->term.size - 1, (const char *)posting->term.data + 1,
+        n += snprintf(plan + n, room - (size_t)n, "%s %.*s%s%s", i ? "," : "",
+                      posting->term.size - 1, (const char *)posting->term.data + 1,
                       posting->is_prefix ? "*" : "", posting->is_wide ? " (by record)" : "");
     }
 }
 
-static enum crm_status open_postings(struct search *search, const struct term_query *words, const struct term *alternatives)
+static enum crm_status open_postings(struct search *search, const struct term_query *words,
+                                     const struct term *alternatives)
 {
     enum crm_status status = CRM_OK;
 
@@ -100,7 +103,8 @@ static enum crm_status open_postings(struct search *search, const struct term_qu
 }
 
 /* The newest id at or before *bound that all streams have. */
-static enum crm_status next_common(struct search *search, const struct uuid *bound, struct uuid *out_id)
+static enum crm_status next_common(struct search *search, const struct uuid *bound,
+                                   struct uuid *out_id)
 {
     struct uuid target = *bound;
     size_t agreed = 0;
@@ -122,7 +126,8 @@ static enum crm_status next_common(struct search *search, const struct uuid *bou
 }
 
 /* The words that were too wide to be streams are looked for in the record itself. */
-static enum crm_status fits_wide(struct search *search, const struct kind_def *kind, const struct record *record, bool *out_fits)
+static enum crm_status fits_wide(struct search *search, const struct kind_def *kind,
+                                 const struct record *record, bool *out_fits)
 {
     struct term_list terms;
     enum crm_status status;
@@ -137,7 +142,8 @@ static enum crm_status fits_wide(struct search *search, const struct kind_def *k
     return status;
 }
 
-static enum crm_status show(struct search *search, const struct kind_def *kind, const struct uuid *id)
+static enum crm_status show(struct search *search, const struct kind_def *kind,
+                            const struct uuid *id)
 {
     const struct search_query *query = search->query;
     struct record record;
@@ -154,7 +160,8 @@ static enum crm_status show(struct search *search, const struct kind_def *kind, 
     status = fits_wide(search, kind, &record, &fits);
     if (status == CRM_OK && fits) {
         search->explain.matched++;
-        search->stop = !search->emit(search->arg, &record) || (query->limit && search->explain.matched == query->limit);
+        search->stop = !search->emit(search->arg, &record) ||
+                       (query->limit && search->explain.matched == query->limit);
     }
     arena_reset(&search->row);
     return status;
@@ -190,7 +197,8 @@ static enum crm_status search_kind(struct search *search, size_t rank)
     return status == CRM_NOT_FOUND ? CRM_OK : status;
 }
 
-enum crm_status search_run(const struct view *view, const struct search_query *query, struct arena *arena, list_emit *emit, void *arg,
+enum crm_status search_run(const struct view *view, const struct search_query *query,
+                           struct arena *arena, list_emit *emit, void *arg,
                            struct list_explain *out_explain, struct failure *failure)
 {
     struct search *search = arena_zalloc(arena, sizeof *search);
@@ -212,7 +220,8 @@ enum crm_status search_run(const struct view *view, const struct search_query *q
     choose_kinds(search);
     status = open_postings(search, &words, alternatives);
     describe(search);
-    search->space.looked = 0; /* leaping has an allowance of its own, or a collected prefix would leave nothing */
+    search->space.looked =
+        0; /* leaping has an allowance of its own, or a collected prefix would leave nothing */
     for (size_t rank = 0; rank < search->space.n_kinds && !search->stop && status == CRM_OK; rank++)
         status = search_kind(search, rank);
     arena_fini(&search->row);

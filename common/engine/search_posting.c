@@ -1,8 +1,9 @@
 /*
  * search_posting.c - one word of a search as a stream of ids
  *
- * Called by search.c. A whole word is a range for each kind, read backwards by seeking, so that a word that half of all records have costs no more than
- * what is shown. A prefix is the merge of the words behind it; of a prefix with more words than that the entries are read beforehand, if they
+ * Called by search.c. A whole word is a range for each kind, read backwards by seeking, so that a
+ * word that half of all records have costs no more than what is shown. A prefix is the merge of the
+ * words behind it; of a prefix with more words than that the entries are read beforehand, if they
  * are few; if they are many as well, the records that other words found are asked for theirs.
  */
 #include "common/engine/search_posting.h"
@@ -41,7 +42,8 @@ static void heap_pop(struct posting *posting)
     heap_down(posting->heap, posting->n_heap, 0);
 }
 
-static bool heap_push_unordered(struct posting *posting, struct arena *arena, const struct posting_entry *entry)
+static bool heap_push_unordered(struct posting *posting, struct arena *arena,
+                                const struct posting_entry *entry)
 {
     if (posting->n_heap == posting->capacity) {
         size_t capacity = posting->capacity ? posting->capacity * 2 : 256;
@@ -82,8 +84,10 @@ static struct store_range prefix_range(const struct term *prefix, struct key *fr
     return (struct store_range){ .from = key_slice(from), .to = key_slice(to) };
 }
 
-/* The words that begin with a prefix, leaping from each to the next. *out_complete is false where there are more than can be merged. */
-static enum crm_status find_words(struct posting *posting, struct posting_space *space, const struct term *prefix, bool *out_complete)
+/* The words that begin with a prefix, leaping from each to the next. *out_complete is false where
+ * there are more than can be merged. */
+static enum crm_status find_words(struct posting *posting, struct posting_space *space,
+                                  const struct term *prefix, bool *out_complete)
 {
     struct key from, to;
     struct store_range range = prefix_range(prefix, &from, &to);
@@ -137,7 +141,8 @@ static bool collect_visit(void *arg, struct slice key, struct slice value)
         return true;
     entry.rank = space->rank[key.data[key.size - UUID_SIZE - 1]];
     memcpy(entry.id.bytes, key.data + key.size - UUID_SIZE, UUID_SIZE);
-    if (entry.rank < space->n_kinds && !heap_push_unordered(collect->posting, space->arena, &entry)) {
+    if (entry.rank < space->n_kinds &&
+        !heap_push_unordered(collect->posting, space->arena, &entry)) {
         collect->out_of_memory = true;
         return false;
     }
@@ -145,7 +150,8 @@ static bool collect_visit(void *arg, struct slice key, struct slice value)
 }
 
 /* The entries of the posting's prefixes, at most max. */
-static enum crm_status collect_entries(struct posting *posting, struct posting_space *space, uint64_t max, bool *out_complete)
+static enum crm_status collect_entries(struct posting *posting, struct posting_space *space,
+                                       uint64_t max, bool *out_complete)
 {
     struct collect collect = { .posting = posting, .space = space, .left = max };
     const struct term *prefixes[2] = { &posting->term, &posting->alternative };
@@ -218,7 +224,8 @@ void posting_begin_kind(struct posting *posting, size_t rank)
     }
 }
 
-static enum crm_status word_seek(struct posting_word *word, struct posting_space *space, enum kind kind, const struct uuid *bound)
+static enum crm_status word_seek(struct posting_word *word, struct posting_space *space,
+                                 enum kind kind, const struct uuid *bound)
 {
     struct key from = { .size = 0 }, to;
     struct slice key, value;
@@ -229,15 +236,18 @@ static enum crm_status word_seek(struct posting_word *word, struct posting_space
     to = from;
     key_bytes(&to, bound->bytes, UUID_SIZE);
     key_u8(&to, 0); /* bound itself is within */
-    status = view_seek(space->view, STORE_TERM, &(struct store_range){ .from = key_slice(&from), .to = key_slice(&to), .reverse = true }, &key,
-                       &value);
+    status = view_seek(
+        space->view, STORE_TERM,
+        &(struct store_range){ .from = key_slice(&from), .to = key_slice(&to), .reverse = true },
+        &key, &value);
     space->looked++;
     word->has_head = status == CRM_OK && index_key_id(key, &word->head);
     word->ended = !word->has_head;
     return status == CRM_NOT_FOUND ? CRM_OK : status;
 }
 
-enum crm_status posting_seek(struct posting *posting, struct posting_space *space, const struct uuid *bound, struct uuid *out_id)
+enum crm_status posting_seek(struct posting *posting, struct posting_space *space,
+                             const struct uuid *bound, struct uuid *out_id)
 {
     const struct posting_entry limit = { .rank = posting->rank, .id = *bound };
     const struct uuid *best = NULL;
@@ -249,8 +259,10 @@ enum crm_status posting_seek(struct posting *posting, struct posting_space *spac
     for (size_t i = 0; i < posting->n_words; i++) {
         struct posting_word *word = &posting->words[i];
 
-        if (!word->ended && (!word->has_head || memcmp(word->head.bytes, bound->bytes, UUID_SIZE) > 0)) {
-            enum crm_status status = word_seek(word, space, space->kinds[posting->rank]->kind, bound);
+        if (!word->ended &&
+            (!word->has_head || memcmp(word->head.bytes, bound->bytes, UUID_SIZE) > 0)) {
+            enum crm_status status =
+                word_seek(word, space, space->kinds[posting->rank]->kind, bound);
 
             if (status != CRM_OK)
                 return status;
@@ -274,7 +286,8 @@ bool posting_fits(const struct posting *posting, const struct term_list *terms)
     for (size_t i = 0; i < terms->n; i++) {
         const struct term *term = &terms->terms[i];
 
-        if ((posting->is_prefix || term->size == posting->term.size) && term_begins(term, &posting->term))
+        if ((posting->is_prefix || term->size == posting->term.size) &&
+            term_begins(term, &posting->term))
             return true;
         if (posting->alternative.size && term_begins(term, &posting->alternative))
             return true;

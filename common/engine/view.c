@@ -1,8 +1,9 @@
 /*
  * view.c - reading through the layers: own write set over the group's over the store's snapshot
  *
- * Rules, operations, lists and search read here; on io threads and workers there is no write set and everything falls through to the store. Owns
- * nothing; values are borrowed from the layer that they come from.
+ * Rules, operations, lists and search read here; on io threads and workers there is no write set
+ * and everything falls through to the store. Owns nothing; values are borrowed from the layer that
+ * they come from.
  */
 #include "common/engine/view.h"
 
@@ -20,7 +21,8 @@ static bool is_before(const struct store_range *range, struct slice a, struct sl
 }
 
 /* What is left of a range behind key. The new bound lives in buffer (forwards) or is key itself. */
-static void range_step_past(struct store_range *range, struct slice key, uint8_t buffer[STORE_KEY_MAX + 1])
+static void range_step_past(struct store_range *range, struct slice key,
+                            uint8_t buffer[STORE_KEY_MAX + 1])
 {
     if (range->reverse) {
         range->to = key;
@@ -31,8 +33,10 @@ static void range_step_past(struct store_range *range, struct slice key, uint8_t
     range->from = slice_of(buffer, key.size + 1);
 }
 
-/* The first entry of the two write sets in a range, deletes included; the own set covers the group's. */
-static bool overlay_seek(const struct view *view, enum store_db db, const struct store_range *range, struct slice *out_key, struct slice *out_value)
+/* The first entry of the two write sets in a range, deletes included; the own set covers the
+ * group's. */
+static bool overlay_seek(const struct view *view, enum store_db db, const struct store_range *range,
+                         struct slice *out_key, struct slice *out_value)
 {
     struct slice key, value;
     bool found = view->own && writeset_seek(view->own, db, range, out_key, out_value);
@@ -46,11 +50,13 @@ static bool overlay_seek(const struct view *view, enum store_db db, const struct
     return true;
 }
 
-enum crm_status view_get(const struct view *view, enum store_db db, struct slice key, struct slice *out_value)
+enum crm_status view_get(const struct view *view, enum store_db db, struct slice key,
+                         struct slice *out_value)
 {
     struct slice value;
 
-    if ((view->own && writeset_get(view->own, db, key, &value)) || (view->group && writeset_get(view->group, db, key, &value))) {
+    if ((view->own && writeset_get(view->own, db, key, &value)) ||
+        (view->group && writeset_get(view->group, db, key, &value))) {
         if (!value.data)
             return CRM_NOT_FOUND;
         *out_value = value;
@@ -59,7 +65,8 @@ enum crm_status view_get(const struct view *view, enum store_db db, struct slice
     return store_get(view->txn, db, key, out_value);
 }
 
-enum crm_status view_get_many(const struct view *view, enum store_db db, const struct slice *keys, size_t n, struct slice *out_values)
+enum crm_status view_get_many(const struct view *view, enum store_db db, const struct slice *keys,
+                              size_t n, struct slice *out_values)
 {
     enum crm_status status = store_get_many(view->txn, db, keys, n, out_values);
 
@@ -68,13 +75,16 @@ enum crm_status view_get_many(const struct view *view, enum store_db db, const s
     for (size_t i = 0; i < n; i++) {
         struct slice value;
 
-        if ((view->own && writeset_get(view->own, db, keys[i], &value)) || (view->group && writeset_get(view->group, db, keys[i], &value)))
+        if ((view->own && writeset_get(view->own, db, keys[i], &value)) ||
+            (view->group && writeset_get(view->group, db, keys[i], &value)))
             out_values[i] = value;
     }
     return CRM_OK;
 }
 
-enum crm_status view_seek(const struct view *view, enum store_db db, const struct store_range *range, struct slice *out_key, struct slice *out_value)
+enum crm_status view_seek(const struct view *view, enum store_db db,
+                          const struct store_range *range, struct slice *out_key,
+                          struct slice *out_value)
 {
     struct store_range rest = *range;
     uint8_t bound[STORE_KEY_MAX + 1];
@@ -110,7 +120,7 @@ struct merged_scan {
     enum store_db db;
     struct store_range rest; /* of the write sets: what is not given yet */
     uint8_t bound[STORE_KEY_MAX + 1];
-    bool has_over;           /* over_key, over_value: the next entry of the write sets */
+    bool has_over; /* over_key, over_value: the next entry of the write sets */
     struct slice over_key, over_value;
     store_visit *visit;
     void *arg;
@@ -120,10 +130,12 @@ struct merged_scan {
 static void merged_advance(struct merged_scan *scan)
 {
     range_step_past(&scan->rest, scan->over_key, scan->bound);
-    scan->has_over = overlay_seek(scan->view, scan->db, &scan->rest, &scan->over_key, &scan->over_value);
+    scan->has_over =
+        overlay_seek(scan->view, scan->db, &scan->rest, &scan->over_key, &scan->over_value);
 }
 
-/* Give what the write sets put before limit (NULL: to the end). false: the visitor has had enough. */
+/* Give what the write sets put before limit (NULL: to the end). false: the visitor has had enough.
+ */
 static bool merged_give_before(struct merged_scan *scan, const struct slice *limit)
 {
     while (scan->has_over && (!limit || is_before(&scan->rest, scan->over_key, *limit))) {
@@ -143,7 +155,8 @@ static bool merged_visit(void *arg, struct slice key, struct slice value)
     if (!merged_give_before(scan, &key))
         return false;
     if (scan->has_over && slice_equal(scan->over_key, key)) {
-        bool go_on = !scan->over_value.data || scan->visit(scan->arg, scan->over_key, scan->over_value);
+        bool go_on =
+            !scan->over_value.data || scan->visit(scan->arg, scan->over_key, scan->over_value);
 
         merged_advance(scan);
         scan->stopped = !go_on;
@@ -153,9 +166,12 @@ static bool merged_visit(void *arg, struct slice key, struct slice value)
     return !scan->stopped;
 }
 
-enum crm_status view_scan(const struct view *view, enum store_db db, const struct store_range *range, store_visit *visit, void *arg)
+enum crm_status view_scan(const struct view *view, enum store_db db,
+                          const struct store_range *range, store_visit *visit, void *arg)
 {
-    struct merged_scan scan = { .view = view, .db = db, .rest = *range, .visit = visit, .arg = arg };
+    struct merged_scan scan = {
+        .view = view, .db = db, .rest = *range, .visit = visit, .arg = arg
+    };
     enum crm_status status;
 
     scan.has_over = overlay_seek(view, db, range, &scan.over_key, &scan.over_value);
@@ -167,7 +183,8 @@ enum crm_status view_scan(const struct view *view, enum store_db db, const struc
     return status;
 }
 
-static enum crm_status record_in(const struct view *view, enum store_db db, enum kind kind, const struct uuid *id, struct record *out_record)
+static enum crm_status record_in(const struct view *view, enum store_db db, enum kind kind,
+                                 const struct uuid *id, struct record *out_record)
 {
     uint8_t key[RECORD_KEY_SIZE];
     struct slice value;
@@ -178,17 +195,20 @@ static enum crm_status record_in(const struct view *view, enum store_db db, enum
     return status == CRM_OK ? record_decode(kind, id, value, out_record) : status;
 }
 
-enum crm_status view_record(const struct view *view, enum kind kind, const struct uuid *id, struct record *out_record)
+enum crm_status view_record(const struct view *view, enum kind kind, const struct uuid *id,
+                            struct record *out_record)
 {
     return record_in(view, STORE_RECORD, kind, id, out_record);
 }
 
-enum crm_status view_deleted(const struct view *view, enum kind kind, const struct uuid *id, struct record *out_record)
+enum crm_status view_deleted(const struct view *view, enum kind kind, const struct uuid *id,
+                             struct record *out_record)
 {
     return record_in(view, STORE_DELETED, kind, id, out_record);
 }
 
-enum crm_status view_unique(const struct view *view, enum kind kind, const struct field_def *field, const struct value *value, struct uuid *out_id)
+enum crm_status view_unique(const struct view *view, enum kind kind, const struct field_def *field,
+                            const struct value *value, struct uuid *out_id)
 {
     struct arena arena;
     struct key key = { .size = 0 };
@@ -207,7 +227,8 @@ enum crm_status view_unique(const struct view *view, enum kind kind, const struc
     return status;
 }
 
-enum crm_status view_number(const struct view *view, enum kind kind, uint64_t number, struct uuid *out_id)
+enum crm_status view_number(const struct view *view, enum kind kind, uint64_t number,
+                            struct uuid *out_id)
 {
     struct key from = { .size = 0 }, to = { .size = 0 };
     struct slice key, value;
@@ -220,7 +241,9 @@ enum crm_status view_number(const struct view *view, enum kind kind, uint64_t nu
     key_i64(&from, (int64_t)number);
     if (!key_after_prefix(&from, &to))
         to.size = 0;
-    status = view_seek(view, STORE_INDEX, &(struct store_range){ .from = key_slice(&from), .to = key_slice(&to) }, &key, &value);
+    status = view_seek(view, STORE_INDEX,
+                       &(struct store_range){ .from = key_slice(&from), .to = key_slice(&to) },
+                       &key, &value);
     if (status == CRM_OK && !index_key_id(key, out_id))
         status = CRM_CORRUPT;
     return status;

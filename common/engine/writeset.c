@@ -1,9 +1,10 @@
 /*
  * writeset.c - puts and deletes held in memory: a skip list over (database, key) in an arena
  *
- * Rules and the engine fill one for each mutation, the writer folds those that are accepted into the group's and applies that one. One thread at
- * a time. Nodes never move and values are never overwritten, so what was read through a set stays valid as long as its arena, even while more is put.
- * The arena owns everything; dropping a set is forgetting it.
+ * Rules and the engine fill one for each mutation, the writer folds those that are accepted into
+ * the group's and applies that one. One thread at a time. Nodes never move and values are never
+ * overwritten, so what was read through a set stays valid as long as its arena, even while more is
+ * put. The arena owns everything; dropping a set is forgetting it.
  */
 #include "common/engine/writeset.h"
 
@@ -12,7 +13,7 @@
 /* One key's entry: node ‖ key ‖ value in one allocation. */
 struct node {
     struct slice key;
-    struct slice value;  /* data NULL: deleted */
+    struct slice value; /* data NULL: deleted */
     uint8_t db;
     uint8_t height;      /* levels that it is linked in */
     struct node *next[]; /* by level */
@@ -21,16 +22,17 @@ struct node {
 struct writeset {
     struct arena *arena;
     size_t count;
-    size_t bytes;                       /* keys and values */
-    uint32_t random;                    /* state for heights; seeded alike everywhere, so that runs repeat */
-    uint32_t databases;                 /* bit db: the set says something of it */
-    unsigned height;                    /* levels in use; small sets stay flat and cheap */
+    size_t bytes;       /* keys and values */
+    uint32_t random;    /* state for heights; seeded alike everywhere, so that runs repeat */
+    uint32_t databases; /* bit db: the set says something of it */
+    unsigned height;    /* levels in use; small sets stay flat and cheap */
     struct node *head[LEVELS_MAX];
 };
 
 _Static_assert(STORE_DB_COUNT <= 32, "databases is a set of bits");
 
-/* The links to change when a node goes in: link[i] points at the first node of level i that is not before the key. */
+/* The links to change when a node goes in: link[i] points at the first node of level i that is not
+ * before the key. */
 struct path {
     struct node **link[LEVELS_MAX];
 };
@@ -43,7 +45,8 @@ static int node_compare(const struct node *node, enum store_db db, struct slice 
 }
 
 /* The last node before (db, key), NULL if there is none. path may be NULL. */
-static struct node *node_before(const struct writeset *set, enum store_db db, struct slice key, struct path *path)
+static struct node *node_before(const struct writeset *set, enum store_db db, struct slice key,
+                                struct path *path)
 {
     struct node *const *links = set->head;
     struct node *before = NULL;
@@ -54,7 +57,8 @@ static struct node *node_before(const struct writeset *set, enum store_db db, st
             links = before->next;
         }
         if (path)
-            path->link[level] = (struct node **)(before ? &before->next[level] : (struct node **)&set->head[level]);
+            path->link[level] =
+                (struct node **)(before ? &before->next[level] : (struct node **)&set->head[level]);
     }
     return before;
 }
@@ -84,7 +88,8 @@ static uint8_t next_height(struct writeset *set)
 }
 
 /* A node that is not linked yet; value.data NULL for a delete. NULL when memory is spent. */
-static struct node *node_create(struct writeset *set, enum store_db db, struct slice key, struct slice value)
+static struct node *node_create(struct writeset *set, enum store_db db, struct slice key,
+                                struct slice value)
 {
     uint8_t height = next_height(set);
     size_t links = height * sizeof(struct node *);
@@ -126,7 +131,8 @@ static void node_link(struct writeset *set, struct node *node)
     set->databases |= UINT32_C(1) << node->db;
 }
 
-static enum crm_status set_entry(struct writeset *set, enum store_db db, struct slice key, struct slice value)
+static enum crm_status set_entry(struct writeset *set, enum store_db db, struct slice key,
+                                 struct slice value)
 {
     struct node *node;
 
@@ -160,7 +166,8 @@ void writeset_clear(struct writeset *set)
     memset(set->head, 0, sizeof set->head);
 }
 
-enum crm_status writeset_put(struct writeset *set, enum store_db db, struct slice key, struct slice value)
+enum crm_status writeset_put(struct writeset *set, enum store_db db, struct slice key,
+                             struct slice value)
 {
     static const uint8_t nothing[1];
 
@@ -173,7 +180,8 @@ enum crm_status writeset_delete(struct writeset *set, enum store_db db, struct s
     return set_entry(set, db, key, slice_of(NULL, 0));
 }
 
-bool writeset_get(const struct writeset *set, enum store_db db, struct slice key, struct slice *out_value)
+bool writeset_get(const struct writeset *set, enum store_db db, struct slice key,
+                  struct slice *out_value)
 {
     const struct node *node;
 
@@ -186,7 +194,8 @@ bool writeset_get(const struct writeset *set, enum store_db db, struct slice key
     return true;
 }
 
-bool writeset_seek(const struct writeset *set, enum store_db db, const struct store_range *range, struct slice *out_key, struct slice *out_value)
+bool writeset_seek(const struct writeset *set, enum store_db db, const struct store_range *range,
+                   struct slice *out_key, struct slice *out_value)
 {
     const struct node *node;
 

@@ -1,6 +1,6 @@
 /*
- * engine_fixture.h - what the tests of common/engine share: a store of either engine, and a small seeded base of customers and deals that is
- * kept twice, in the store and as a plain array
+ * engine_fixture.h - what the tests of common/engine share: a store of either engine, and a small
+ * seeded base of customers and deals that is kept twice, in the store and as a plain array
  */
 #ifndef CRM_TEST_ENGINE_FIXTURE_H
 #define CRM_TEST_ENGINE_FIXTURE_H
@@ -59,9 +59,11 @@ static inline struct uuid world_id(struct world *world)
     return id;
 }
 
-static inline const struct field_def *world_field(const struct world *world, enum kind kind, const char *name)
+static inline const struct field_def *world_field(const struct world *world, enum kind kind,
+                                                  const char *name)
 {
-    const struct field_def *field = schema_field_by_name(world->schema, kind_def((unsigned)kind), name);
+    const struct field_def *field =
+        schema_field_by_name(world->schema, kind_def((unsigned)kind), name);
 
     if (!field) {
         fprintf(stderr, "no field %s\n", name);
@@ -79,7 +81,9 @@ static inline bool world_is_deleted(const struct record *record)
 
 static const char *const world_stages[] = { "Prospecting", "Engaging", "Won", "Lost" };
 static const char *const world_industries[] = { "retail", "Médical", "软件", "finance" };
-static const char *const world_words[] = { "Acme", "Globex", "上海科技", "北京软件", "Zürich", "acorn", "Acme Holding", "contoso", "initech", "ACME" };
+static const char *const world_words[] = { "Acme",    "Globex", "上海科技",     "北京软件",
+                                           "Zürich",  "acorn",  "Acme Holding", "contoso",
+                                           "initech", "ACME" };
 
 struct world_body {
     struct world *world;
@@ -103,14 +107,19 @@ static inline void world_add_text(struct world_body *body, const char *name, con
 
 static inline struct value world_money(int64_t minor)
 {
-    return (struct value){ .type = FIELD_MONEY, .integer = minor, .currency = "USD", .company_minor = minor, .has_company = true };
+    return (struct value){ .type = FIELD_MONEY,
+                           .integer = minor,
+                           .currency = "USD",
+                           .company_minor = minor,
+                           .has_company = true };
 }
 
 static inline const char *world_name(struct world *world)
 {
     const char *word = world_words[world_random(world, ARRAY_LEN(world_words))];
     char *name = world_chance(world, 5) ? arena_printf(&world->arena, "%s %0300d", word, 7)
-                                        : arena_printf(&world->arena, "%s %u", word, (unsigned)world_random(world, 60));
+                                        : arena_printf(&world->arena, "%s %u", word,
+                                                       (unsigned)world_random(world, 60));
 
     if (!name)
         abort();
@@ -125,9 +134,12 @@ static inline struct slice world_customer_body(struct world *world)
     body_builder_init(&body.builder, &world->arena);
     world_add_text(&body, "name", world_name(world));
     if (world_chance(world, 80))
-        world_add_text(&body, "industry", world_industries[world_random(world, ARRAY_LEN(world_industries))]);
+        world_add_text(&body, "industry",
+                       world_industries[world_random(world, ARRAY_LEN(world_industries))]);
     if (world_chance(world, 50))
-        world_add_text(&body, "phones", arena_printf(&world->arena, "+86 21 5555 %04u", (unsigned)world_random(world, 10000)));
+        world_add_text(
+            &body, "phones",
+            arena_printf(&world->arena, "+86 21 5555 %04u", (unsigned)world_random(world, 10000)));
     if (body_builder_finish(&body.builder, &out) != CRM_OK)
         abort();
     return out;
@@ -141,7 +153,8 @@ static inline struct slice world_line(struct world *world, const struct uuid *pr
 
     line.has_id = line.has_product = true;
     line.id = (ProtobufCBinaryData){ .len = UUID_SIZE, .data = id.bytes };
-    line.product = (ProtobufCBinaryData){ .len = UUID_SIZE, .data = (uint8_t *)(uintptr_t)product->bytes };
+    line.product =
+        (ProtobufCBinaryData){ .len = UUID_SIZE, .data = (uint8_t *)(uintptr_t)product->bytes };
     bytes = arena_alloc(&world->arena, crm__deal_line__get_packed_size(&line));
     if (!bytes)
         abort();
@@ -157,18 +170,22 @@ static inline struct slice world_deal_body(struct world *world)
     world_add_text(&body, "name", world_name(world));
     world_add_text(&body, "stage", world_stages[world_random(world, ARRAY_LEN(world_stages))]);
     if (world_chance(world, 80))
-        world_add(&body, "customer", (struct value){ .ref = world->rows[world_random(world, WORLD_CUSTOMERS)].header.id });
+        world_add(
+            &body, "customer",
+            (struct value){ .ref = world->rows[world_random(world, WORLD_CUSTOMERS)].header.id });
     if (world_chance(world, 75))
         world_add(&body, "amount", world_money((int64_t)world_random(world, 50) * 100 - 500));
     if (world_chance(world, 70))
-        world_add(&body, "expected_close", (struct value){ .integer = (int64_t)world_random(world, 40) - 10 });
+        world_add(&body, "expected_close",
+                  (struct value){ .integer = (int64_t)world_random(world, 40) - 10 });
     for (int i = 0; world_chance(world, 40) && i < 3; i++)
         world_add_text(&body, "tags", world_words[world_random(world, ARRAY_LEN(world_words))]);
     if (world_chance(world, 60))
         world_add_text(&body, "zone", world_chance(world, 50) ? "North" : "süd");
     for (int i = 0; i < 2 && world_chance(world, 50); i++)
-        body_builder_add_element(&body.builder, world_field(world, KIND_DEAL, "lines"),
-                                 world_line(world, &world->owners[world_random(world, WORLD_OWNERS)]));
+        body_builder_add_element(
+            &body.builder, world_field(world, KIND_DEAL, "lines"),
+            world_line(world, &world->owners[world_random(world, WORLD_OWNERS)]));
     if (body_builder_finish(&body.builder, &out) != CRM_OK)
         abort();
     return out;
@@ -176,7 +193,9 @@ static inline struct slice world_deal_body(struct world *world)
 
 static inline struct record world_row(struct world *world, enum kind kind, uint64_t number)
 {
-    struct record record = { .header = { .id = world_id(world), .kind = kind, .number = number, .rev = 1 } };
+    struct record record = {
+        .header = { .id = world_id(world), .kind = kind, .number = number, .rev = 1 }
+    };
 
     record.header.root = record.header.id;
     record.header.created_us = (int64_t)world_random(world, 1000);
@@ -189,9 +208,12 @@ static inline struct record world_row(struct world *world, enum kind kind, uint6
 
 /* ---- changes */
 
-/* The state of a record changes from before to after, each NULL where it is not live: everything that the engine would put. */
-static inline enum crm_status world_change(const struct world *world, const struct view *view, struct writeset *set, const struct record *before,
-                                           const struct record *after, const struct field_set *changed, struct arena *arena)
+/* The state of a record changes from before to after, each NULL where it is not live: everything
+ * that the engine would put. */
+static inline enum crm_status world_change(const struct world *world, const struct view *view,
+                                           struct writeset *set, const struct record *before,
+                                           const struct record *after,
+                                           const struct field_set *changed, struct arena *arena)
 {
     const struct record *record = after ? after : before;
     const struct kind_def *kind = kind_def((unsigned)record->header.kind);
@@ -204,16 +226,20 @@ static inline enum crm_status world_change(const struct world *world, const stru
     (void)world;
     record_key(record->header.kind, &record->header.id, key);
     if (status == CRM_OK && (had || has))
-        status = index_update(view, set, kind, had ? before : NULL, has ? record : NULL, had && has ? changed : NULL, arena, &failure);
+        status = index_update(view, set, kind, had ? before : NULL, has ? record : NULL,
+                              had && has ? changed : NULL, arena, &failure);
     if (status == CRM_OK)
-        status = writeset_put(set, has ? STORE_RECORD : STORE_DELETED, slice_of(key, sizeof key), value);
+        status =
+            writeset_put(set, has ? STORE_RECORD : STORE_DELETED, slice_of(key, sizeof key), value);
     if (status == CRM_OK && before && had != has)
-        status = writeset_delete(set, has ? STORE_DELETED : STORE_RECORD, slice_of(key, sizeof key));
+        status =
+            writeset_delete(set, has ? STORE_DELETED : STORE_RECORD, slice_of(key, sizeof key));
     return status;
 }
 
 /* A random change of a row, in the array and in a write set. */
-static inline enum crm_status world_touch(struct world *world, size_t row, const struct view *view, struct writeset *set)
+static inline enum crm_status world_touch(struct world *world, size_t row, const struct view *view,
+                                          struct writeset *set)
 {
     struct record before = world->rows[row], after = before;
     struct field_set changed = { 0 };
@@ -222,9 +248,12 @@ static inline enum crm_status world_touch(struct world *world, size_t row, const
     if (world_chance(world, 15)) {
         after.header.flags ^= RECORD_DELETED;
     } else {
-        after.body = after.header.kind == KIND_DEAL ? world_deal_body(world) : world_customer_body(world);
+        after.body =
+            after.header.kind == KIND_DEAL ? world_deal_body(world) : world_customer_body(world);
         if (world_chance(world, 40))
-            after.header.owner = world_chance(world, 20) ? (struct uuid){ { 0 } } : world->owners[world_random(world, WORLD_OWNERS)];
+            after.header.owner = world_chance(world, 20)
+                                     ? (struct uuid){ { 0 } }
+                                     : world->owners[world_random(world, WORLD_OWNERS)];
     }
     after.header.rev++;
     status = body_diff(&world->arena, before.body, after.body, &changed);
@@ -258,7 +287,8 @@ static inline enum crm_status world_fill(struct store_txn *txn, void *arg)
     enum crm_status status = set ? CRM_OK : CRM_NO_MEMORY;
 
     for (size_t i = 0; i < WORLD_ROWS && status == CRM_OK; i++) {
-        world->rows[i] = world_row(world, i < WORLD_CUSTOMERS ? KIND_CUSTOMER : KIND_DEAL, i < WORLD_CUSTOMERS ? i + 1 : i + 1 - WORLD_CUSTOMERS);
+        world->rows[i] = world_row(world, i < WORLD_CUSTOMERS ? KIND_CUSTOMER : KIND_DEAL,
+                                   i < WORLD_CUSTOMERS ? i + 1 : i + 1 - WORLD_CUSTOMERS);
         if (world_chance(world, 8))
             world->rows[i].header.flags |= RECORD_DELETED;
         status = world_change(world, &view, set, NULL, &world->rows[i], NULL, &world->arena);
@@ -299,7 +329,10 @@ static inline void world_begin(struct world *world, enum world_engine engine, ui
     if (engine == WORLD_LMDB) {
         snprintf(world->dir, sizeof world->dir, "/tmp/crm-test-engine-XXXXXX");
         assert_non_null(mkdtemp(world->dir));
-        assert_int_equal(store_open_lmdb(&(struct store_lmdb_options){ .path = world->dir, .map_bytes = 256u << 20 }, &world->store, &failure), CRM_OK);
+        assert_int_equal(store_open_lmdb(&(struct store_lmdb_options){ .path = world->dir,
+                                                                       .map_bytes = 256u << 20 },
+                                         &world->store, &failure),
+                         CRM_OK);
     } else {
         assert_int_equal(store_open_map(&world->store), CRM_OK);
     }

@@ -1,6 +1,6 @@
 /*
- * test_index.c - the entries of records after random changes are exactly those that the records should have; keys sort as values do; what an
- * update of a field touches
+ * test_index.c - the entries of records after random changes are exactly those that the records
+ * should have; keys sort as values do; what an update of a field touches
  */
 #include "engine_fixture.h"
 
@@ -14,7 +14,8 @@ struct audit {
     size_t expected[STORE_DB_COUNT], missing;
 };
 
-static enum crm_status expect_entry(void *arg, enum store_db db, struct slice key, struct slice value)
+static enum crm_status expect_entry(void *arg, enum store_db db, struct slice key,
+                                    struct slice value)
 {
     struct audit *audit = arg;
     struct slice stored;
@@ -36,7 +37,8 @@ static enum crm_status audit_entries(struct store_txn *txn, void *arg)
         const struct record *row = &world->rows[i];
 
         if (!world_is_deleted(row))
-            status = index_each(world->schema, kind_def((unsigned)row->header.kind), row, &world->arena, expect_entry, audit);
+            status = index_each(world->schema, kind_def((unsigned)row->header.kind), row,
+                                &world->arena, expect_entry, audit);
     }
     return status;
 }
@@ -50,7 +52,8 @@ static enum crm_status audit_counts(struct store_txn *txn, void *arg)
     for (size_t i = 0; i < ARRAY_LEN(databases); i++) {
         struct store_db_stats stats;
 
-        if (store_stats(txn, databases[i], &stats) != CRM_OK || stats.entries != audit->expected[databases[i]])
+        if (store_stats(txn, databases[i], &stats) != CRM_OK ||
+            stats.entries != audit->expected[databases[i]])
             audit->missing++;
     }
     return CRM_OK;
@@ -70,7 +73,9 @@ static void entries_follow_the_records(void **state)
             assert_int_equal(store_read_run(world.store, audit_entries, &audit), CRM_OK);
             assert_int_equal(store_read_run(world.store, audit_counts, &audit), CRM_OK);
             assert_int_equal(audit.missing, 0);
-            assert_true(audit.expected[STORE_INDEX] > WORLD_ROWS && audit.expected[STORE_CHILD] > 100 && audit.expected[STORE_TERM] > WORLD_ROWS);
+            assert_true(audit.expected[STORE_INDEX] > WORLD_ROWS &&
+                        audit.expected[STORE_CHILD] > 100 &&
+                        audit.expected[STORE_TERM] > WORLD_ROWS);
         }
         world_end(&world);
     }
@@ -93,23 +98,28 @@ static enum crm_status touch_run(struct store_txn *txn, void *arg)
     struct writeset *set = writeset_create(&touch->world->arena);
     struct view view = { .txn = txn, .own = set, .schema = touch->world->schema };
 
-    touch->status = index_update(&view, set, kind_def((unsigned)touch->after.header.kind), touch->before.header.kind ? &touch->before : NULL,
-                                 &touch->after, touch->changed, &touch->world->arena, &touch->failure);
+    touch->status = index_update(&view, set, kind_def((unsigned)touch->after.header.kind),
+                                 touch->before.header.kind ? &touch->before : NULL, &touch->after,
+                                 touch->changed, &touch->world->arena, &touch->failure);
     touch->count = writeset_count(set);
     return CRM_OK;
 }
 
-static size_t touched(struct world *world, const struct record *before, const struct record *after, uint32_t ref)
+static size_t touched(struct world *world, const struct record *before, const struct record *after,
+                      uint32_t ref)
 {
     struct field_set changed = { .refs = &ref, .n = 1 };
-    struct touch touch = { .world = world, .changed = &changed, .before = *before, .after = *after };
+    struct touch touch = {
+        .world = world, .changed = &changed, .before = *before, .after = *after
+    };
 
     assert_int_equal(store_read_run(world->store, touch_run, &touch), CRM_OK);
     assert_int_equal(touch.status, CRM_OK);
     return touch.count;
 }
 
-static struct record with_text(struct world *world, const struct record *record, const char *field, const char *text)
+static struct record with_text(struct world *world, const struct record *record, const char *field,
+                               const char *text)
 {
     struct record out = *record;
     struct world_body body = { .world = world, .kind = record->header.kind };
@@ -118,7 +128,9 @@ static struct record with_text(struct world *world, const struct record *record,
     body_builder_init(&body.builder, &world->arena);
     world_add_text(&body, field, text);
     assert_int_equal(body_builder_finish(&body.builder, &patch.set), CRM_OK);
-    assert_int_equal(body_apply(kind_def((unsigned)record->header.kind), &world->arena, record->body, &patch, &out.body, &(struct failure){ 0 }), CRM_OK);
+    assert_int_equal(body_apply(kind_def((unsigned)record->header.kind), &world->arena,
+                                record->body, &patch, &out.body, &(struct failure){ 0 }),
+                     CRM_OK);
     return out;
 }
 
@@ -133,16 +145,20 @@ static void an_update_touches_what_changed(void **state)
     before.header.owner = world.owners[1];
 
     after = with_text(&world, &before, "next_step", "call again"); /* in no index */
-    assert_int_equal(touched(&world, &before, &after, world_field(&world, KIND_DEAL, "next_step")->ref), 0);
+    assert_int_equal(
+        touched(&world, &before, &after, world_field(&world, KIND_DEAL, "next_step")->ref), 0);
     after = with_text(&world, &before, "stage", "ENGAGING"); /* the same, folded */
-    assert_int_equal(touched(&world, &before, &after, world_field(&world, KIND_DEAL, "stage")->ref), 0);
+    assert_int_equal(touched(&world, &before, &after, world_field(&world, KIND_DEAL, "stage")->ref),
+                     0);
     after = with_text(&world, &before, "stage", "Won"); /* global form only: one goes, one comes */
-    assert_int_equal(touched(&world, &before, &after, world_field(&world, KIND_DEAL, "stage")->ref), 2);
+    assert_int_equal(touched(&world, &before, &after, world_field(&world, KIND_DEAL, "stage")->ref),
+                     2);
 
     after = before;
     after.header.team = world_id(&world);
     assert_int_equal(touched(&world, &before, &after, HEADER_TEAM), 2);
-    /* Each sortable field's owner form and the number's: name, amount, expected_close, closed and number move. */
+    /* Each sortable field's owner form and the number's: name, amount, expected_close, closed and
+     * number move. */
     after = before;
     after.header.owner = world.owners[2];
     assert_int_equal(touched(&world, &before, &after, HEADER_OWNER), 2 * 5);
@@ -155,7 +171,9 @@ static void an_update_touches_what_changed(void **state)
 
 static struct record product(struct world *world, const char *code)
 {
-    struct record record = { .header = { .id = world_id(world), .kind = KIND_PRODUCT, .number = 1, .rev = 1 } };
+    struct record record = {
+        .header = { .id = world_id(world), .kind = KIND_PRODUCT, .number = 1, .rev = 1 }
+    };
 
     record = with_text(world, &record, "name", "thing");
     return with_text(world, &record, "code", code);
@@ -181,7 +199,8 @@ static enum crm_status unique_all(struct store_txn *txn, void *arg)
 
     run->put_first = index_update(&view, set, kind, NULL, &run->first, NULL, arena, &run->failure);
     run->by_value = view_unique(&view, KIND_PRODUCT, code, &value, &run->found);
-    run->put_same = index_update(&view, writeset_create(arena), kind, NULL, &run->same, NULL, arena, &run->failure);
+    run->put_same = index_update(&view, writeset_create(arena), kind, NULL, &run->same, NULL, arena,
+                                 &run->failure);
     run->put_other = index_update(&view, set, kind, NULL, &run->other, NULL, arena, NULL);
     if (index_update(&view, set, kind, &run->first, NULL, NULL, arena, NULL) != CRM_OK)
         return CRM_FAILED;
@@ -238,7 +257,8 @@ static void long_unique_texts_differ(void **state)
 
 /* ---- order */
 
-static struct key key_for(struct world *world, const struct field_def *field, const struct value *value)
+static struct key key_for(struct world *world, const struct field_def *field,
+                          const struct value *value)
 {
     struct key key = { .size = 0 };
 
@@ -269,7 +289,8 @@ static void keys_sort_as_values_do(void **state)
     }
     before.size = 0;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        struct key key = key_for(&world, name, &(struct value){ .type = FIELD_TEXT, .text = slice_text(texts[i]) });
+        struct key key = key_for(
+            &world, name, &(struct value){ .type = FIELD_TEXT, .text = slice_text(texts[i]) });
 
         assert_true(slice_compare(key_slice(&before), key_slice(&key)) < 0);
         assert_true(slice_compare(key_slice(&key), key_slice(&missing)) < 0);
@@ -281,7 +302,8 @@ static void keys_sort_as_values_do(void **state)
 
         for (size_t i = 0; i < 99; i++)
             memcpy(text + 3 * i, "海", 3);
-        before = key_for(&world, name, &(struct value){ .type = FIELD_TEXT, .text = slice_of(text, 297) });
+        before = key_for(&world, name,
+                         &(struct value){ .type = FIELD_TEXT, .text = slice_of(text, 297) });
         assert_int_equal(before.size, 1 + 198 + 1);
     }
     world_end(&world);

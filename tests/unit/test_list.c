@@ -1,6 +1,6 @@
 /*
- * test_list.c - lists against a plain filter and sort of an array: seeded random filters, orders, limits, pages and step sizes, on both engines, through
- * the store alone and through write sets
+ * test_list.c - lists against a plain filter and sort of an array: seeded random filters, orders,
+ * limits, pages and step sizes, on both engines, through the store alone and through write sets
  */
 #include "engine_fixture.h"
 
@@ -43,7 +43,8 @@ static bool model_load(void *arg, enum kind kind, const struct uuid *id, struct 
     for (size_t i = 0; i < WORLD_ROWS; i++) {
         const struct record *row = &model->world->rows[i];
 
-        if (row->header.kind == kind && uuid_equal(&row->header.id, id) && !world_is_deleted(row) && may_see(arg, row)) {
+        if (row->header.kind == kind && uuid_equal(&row->header.id, id) && !world_is_deleted(row) &&
+            may_see(arg, row)) {
             *out_record = *row;
             return true;
         }
@@ -59,7 +60,8 @@ static bool element_has(void *arg, struct slice element)
     for (size_t i = 0; i < lines->n_members; i++) {
         struct value value;
 
-        if (lines->members[i].type == FIELD_REFERENCE && reflect_member(&lines->members[i], element, &value) && uuid_equal(&value.ref, id)) {
+        if (lines->members[i].type == FIELD_REFERENCE &&
+            reflect_member(&lines->members[i], element, &value) && uuid_equal(&value.ref, id)) {
             *(struct uuid **)arg = NULL;
             return false;
         }
@@ -74,7 +76,8 @@ static bool model_refers(const struct record *row, struct uuid parent)
 
     if (row->header.kind != KIND_DEAL)
         return false;
-    if (reflect_get(kind_field_by_name(kind_def(KIND_DEAL), "customer"), row, &value) && uuid_equal(&value.ref, &parent))
+    if (reflect_get(kind_field_by_name(kind_def(KIND_DEAL), "customer"), row, &value) &&
+        uuid_equal(&value.ref, &parent))
         return true;
     reflect_each_element(kind_field_by_name(kind_def(KIND_DEAL), "lines"), row, element_has, &look);
     return look == NULL;
@@ -82,7 +85,8 @@ static bool model_refers(const struct record *row, struct uuid parent)
 
 static const struct model *comparing; /* qsort has no argument */
 
-static int compare_field(const struct field_def *field, bool descending, const struct record *a, const struct record *b)
+static int compare_field(const struct field_def *field, bool descending, const struct record *a,
+                         const struct record *b)
 {
     struct value x, y;
     bool has_x = reflect_get(field, a, &x), has_y = reflect_get(field, b, &y);
@@ -97,7 +101,8 @@ static int compare_field(const struct field_def *field, bool descending, const s
             abort();
         order = slice_compare(s, t);
         /* What agrees in so many bytes counts as equal. */
-        if (s.size > INDEX_TEXT_MAX && t.size > INDEX_TEXT_MAX && memcmp(s.data, t.data, INDEX_TEXT_MAX) == 0)
+        if (s.size > INDEX_TEXT_MAX && t.size > INDEX_TEXT_MAX &&
+            memcmp(s.data, t.data, INDEX_TEXT_MAX) == 0)
             order = 0;
     } else if (field->type == FIELD_REFERENCE) {
         order = memcmp(x.ref.bytes, y.ref.bytes, UUID_SIZE);
@@ -112,7 +117,8 @@ static int compare_rows(const void *a, const void *b)
     const struct list_query *query = &comparing->query;
     const struct record *x = a, *y = b;
     bool descending = query->n_sort && query->sort[0].descending;
-    int order = query->n_sort ? 0 : compare_field(kind_field(query->kind, HEADER_NUMBER), false, x, y);
+    int order =
+        query->n_sort ? 0 : compare_field(kind_field(query->kind, HEADER_NUMBER), false, x, y);
 
     for (size_t i = 0; i < query->n_sort && order == 0; i++)
         order = compare_field(query->sort[i].field, query->sort[i].descending, x, y);
@@ -129,14 +135,16 @@ static size_t model_run(struct model *model, struct record out[WORLD_ROWS], size
     for (size_t i = 0; i < WORLD_ROWS; i++) {
         struct record row = model->world->rows[i];
 
-        if (row.header.kind != model->query.kind->kind || (model->query.rewind && !rewind_record(NULL, &row)))
+        if (row.header.kind != model->query.kind->kind ||
+            (model->query.rewind && !rewind_record(NULL, &row)))
             continue;
         if (world_is_deleted(&row) != model->query.deleted || !may_see(model, &row))
             continue;
         (*out_visible)++;
         if (!uuid_is_nil(&model->query.parent) && !model_refers(&row, model->query.parent))
             continue;
-        if (!model->query.filter || filter_matches(model->query.filter, &row, model_load, model, model->arena))
+        if (!model->query.filter ||
+            filter_matches(model->query.filter, &row, model_load, model, model->arena))
             out[n++] = row;
     }
     comparing = model;
@@ -153,17 +161,22 @@ static struct value operand(struct model *model, const struct field_def *field)
 
     switch (field->type) {
     case FIELD_TEXT:
-        value.text = slice_text(strcmp(field->name, "stage") == 0 ? world_stages[world_random(world, ARRAY_LEN(world_stages))]
-                                : strcmp(field->name, "industry") == 0 ? world_industries[world_random(world, ARRAY_LEN(world_industries))]
-                                : strcmp(field->name, "zone") == 0 ? "NORTH"
-                                : world_chance(world, 50) ? world_words[world_random(world, ARRAY_LEN(world_words))] : world_name(world));
+        value.text = slice_text(
+            strcmp(field->name, "stage") == 0
+                ? world_stages[world_random(world, ARRAY_LEN(world_stages))]
+            : strcmp(field->name, "industry") == 0
+                ? world_industries[world_random(world, ARRAY_LEN(world_industries))]
+            : strcmp(field->name, "zone") == 0 ? "NORTH"
+            : world_chance(world, 50) ? world_words[world_random(world, ARRAY_LEN(world_words))]
+                                      : world_name(world));
         break;
     case FIELD_MONEY:
         value = world_money((int64_t)world_random(world, 50) * 100 - 500);
         break;
     case FIELD_REFERENCE:
-        value.ref = field->ref == HEADER_OWNER || field->ref == HEADER_TEAM ? world->owners[world_random(world, WORLD_OWNERS)]
-                                                                            : world->rows[world_random(world, WORLD_CUSTOMERS)].header.id;
+        value.ref = field->ref == HEADER_OWNER || field->ref == HEADER_TEAM
+                        ? world->owners[world_random(world, WORLD_OWNERS)]
+                        : world->rows[world_random(world, WORLD_CUSTOMERS)].header.id;
         break;
     case FIELD_ID:
         value.ref = world->rows[world_random(world, WORLD_ROWS)].header.id;
@@ -177,21 +190,28 @@ static struct value operand(struct model *model, const struct field_def *field)
 
 static struct filter_node leaf(struct model *model)
 {
-    static const char *const fields[] = { "stage", "amount", "expected_close", "owner", "customer", "name", "tags", "zone", "number", "id", "team",
-                                          "customer.industry", "customer.name" };
-    static const enum filter_op ops[] = { FILTER_EQ, FILTER_EQ, FILTER_LT, FILTER_LE, FILTER_GT, FILTER_GE, FILTER_CONTAINS, FILTER_EMPTY };
+    static const char *const fields[] = { "stage",        "amount",   "expected_close",
+                                          "owner",        "customer", "name",
+                                          "tags",         "zone",     "number",
+                                          "id",           "team",     "customer.industry",
+                                          "customer.name" };
+    static const enum filter_op ops[] = { FILTER_EQ, FILTER_EQ, FILTER_LT,       FILTER_LE,
+                                          FILTER_GT, FILTER_GE, FILTER_CONTAINS, FILTER_EMPTY };
     struct world *world = model->world;
     struct filter_node node = { 0 };
     struct filter_subject subject;
 
-    if (!filter_subject_find(world->schema, model->query.kind, fields[world_random(world, ARRAY_LEN(fields))], &subject))
+    if (!filter_subject_find(world->schema, model->query.kind,
+                             fields[world_random(world, ARRAY_LEN(fields))], &subject))
         abort();
     do
         node.op = ops[world_random(world, ARRAY_LEN(ops))];
     while (!filter_op_fits(subject.field, node.op));
     node.field = subject.field;
     node.through = subject.through;
-    node.n_values = node.op == FILTER_EMPTY ? 0 : node.op == FILTER_EQ && world_chance(world, 40) ? 1 + world_random(world, 4) : 1;
+    node.n_values = node.op == FILTER_EMPTY                           ? 0
+                    : node.op == FILTER_EQ && world_chance(world, 40) ? 1 + world_random(world, 4)
+                                                                      : 1;
     node.values = arena_zalloc(model->arena, (node.n_values + 1) * sizeof *node.values);
     if (!node.values)
         abort();
@@ -229,7 +249,9 @@ static const struct filter *random_filter(struct model *model)
 
 static void random_query(struct model *model)
 {
-    static const char *const sorts[] = { "number", "amount", "name", "expected_close", "stage", "created", "owner", "customer", "zone" };
+    static const char *const sorts[] = { "number",         "amount",   "name",
+                                         "expected_close", "stage",    "created",
+                                         "owner",          "customer", "zone" };
     struct world *world = model->world;
     struct list_query *query = &model->query;
 
@@ -238,14 +260,16 @@ static void random_query(struct model *model)
     query->filter = random_filter(model);
     query->n_sort = world_chance(world, 60) ? 1 : world_random(world, 4);
     for (size_t i = 0; i < query->n_sort; i++) {
-        query->sort[i].field = world_field(world, KIND_DEAL, sorts[world_random(world, ARRAY_LEN(sorts))]);
+        query->sort[i].field =
+            world_field(world, KIND_DEAL, sorts[world_random(world, ARRAY_LEN(sorts))]);
         query->sort[i].descending = world_chance(world, 50);
     }
     query->limit = world_chance(world, 25) ? 0 : 1 + world_random(world, 30);
     query->deleted = world_chance(world, 8);
     if (world_chance(world, 10))
-        query->parent = world_chance(world, 50) ? world->rows[world_random(world, WORLD_CUSTOMERS)].header.id
-                                                : world->owners[world_random(world, WORLD_OWNERS)];
+        query->parent = world_chance(world, 50)
+                            ? world->rows[world_random(world, WORLD_CUSTOMERS)].header.id
+                            : world->owners[world_random(world, WORLD_OWNERS)];
     if (world_chance(world, 6))
         query->rewind = rewind_record;
     model->hides = world_chance(world, 20);
@@ -273,7 +297,8 @@ static bool emit(void *arg, const struct record *record)
 }
 
 /* All pages of a query, one after the other, each in random steps. */
-static enum crm_status run_pages(struct model *model, const struct view *view, struct output *output, uint64_t *out_examined)
+static enum crm_status run_pages(struct model *model, const struct view *view,
+                                 struct output *output, uint64_t *out_examined)
 {
     struct list_query query = model->query;
     struct arena scratch;
@@ -288,7 +313,8 @@ static enum crm_status run_pages(struct model *model, const struct view *view, s
 
         status = list_begin(view, &query, model->arena, &cursor, &failure);
         while (status == CRM_OK && state == LIST_MORE) {
-            status = list_step(cursor, view, 1 + (unsigned)world_random(model->world, 200), 0, emit, output, &scratch, &state, &failure);
+            status = list_step(cursor, view, 1 + (unsigned)world_random(model->world, 200), 0, emit,
+                               output, &scratch, &state, &failure);
             arena_reset(&scratch);
         }
         if (status != CRM_OK)
@@ -308,11 +334,12 @@ struct comparison {
     struct world *world;
     bool through_sets; /* changes that are in no store yet */
     size_t n_compared, n_rows;
-    int bad_query;     /* the first that differs, -1 */
+    int bad_query; /* the first that differs, -1 */
     const char *why;
 };
 
-static bool compare_query(struct model *model, const struct view *view, size_t *n_rows, const char **out_why)
+static bool compare_query(struct model *model, const struct view *view, size_t *n_rows,
+                          const char **out_why)
 {
     static struct record expected[WORLD_ROWS];
     static struct output output;
@@ -329,7 +356,8 @@ static bool compare_query(struct model *model, const struct view *view, size_t *
     else if (examined > visible)
         *out_why = "examined more than is visible";
     for (size_t i = 0; i < n && !*out_why; i++) {
-        if (!uuid_equal(&output.ids[i], &expected[i].header.id) || output.numbers[i] != expected[i].header.number)
+        if (!uuid_equal(&output.ids[i], &expected[i].header.id) ||
+            output.numbers[i] != expected[i].header.number)
             *out_why = "order";
     }
     *n_rows += n;
@@ -413,7 +441,9 @@ struct plan_run {
 
 static struct filter_node equal_node(struct world *world, const char *name, struct value value)
 {
-    struct filter_node node = { .op = FILTER_EQ, .field = world_field(world, KIND_DEAL, name), .n_values = 1 };
+    struct filter_node node = { .op = FILTER_EQ,
+                                .field = world_field(world, KIND_DEAL, name),
+                                .n_values = 1 };
 
     node.values = arena_zalloc(&world->arena, sizeof *node.values);
     if (!node.values)
@@ -425,7 +455,8 @@ static struct filter_node equal_node(struct world *world, const char *name, stru
     return node;
 }
 
-static void explain(struct plan_run *run, const struct view *view, struct list_query *query, struct filter_node *node, char out[160])
+static void explain(struct plan_run *run, const struct view *view, struct list_query *query,
+                    struct filter_node *node, char out[160])
 {
     struct filter filter = { .kind = kind_def(KIND_DEAL), .nodes = node, .n = node ? 1 : 0 };
     struct list_cursor *cursor;
@@ -442,10 +473,13 @@ static enum crm_status explain_all(struct store_txn *txn, void *arg)
     struct plan_run *run = arg;
     struct world *world = run->world;
     struct view view = { .txn = txn, .schema = world->schema };
-    struct sort_key by_amount = { .field = world_field(world, KIND_DEAL, "amount"), .descending = true };
+    struct sort_key by_amount = { .field = world_field(world, KIND_DEAL, "amount"),
+                                  .descending = true };
     struct sort_key by_created = { .field = world_field(world, KIND_DEAL, "created") };
-    struct filter_node owner = equal_node(world, "owner", (struct value){ .ref = world->owners[0] });
-    struct filter_node customer = equal_node(world, "customer", (struct value){ .ref = world->rows[0].header.id });
+    struct filter_node owner =
+        equal_node(world, "owner", (struct value){ .ref = world->owners[0] });
+    struct filter_node customer =
+        equal_node(world, "customer", (struct value){ .ref = world->rows[0].header.id });
     struct filter_node number = equal_node(world, "number", (struct value){ .integer = 17 });
     struct list_query query = { .limit = 10 };
     struct list_cursor *cursor;
@@ -459,7 +493,9 @@ static enum crm_status explain_all(struct store_txn *txn, void *arg)
     explain(run, &view, &query, &owner, run->owner);
     query.sort[0] = by_created;
     explain(run, &view, &query, NULL, run->unindexed);
-    query = (struct list_query){ .kind = kind_def(KIND_DEAL), .limit = 10, .position = slice_text("nonsense") };
+    query = (struct list_query){ .kind = kind_def(KIND_DEAL),
+                                 .limit = 10,
+                                 .position = slice_text("nonsense") };
     run->bad_token = list_begin(&view, &query, &world->arena, &cursor, &(struct failure){ 0 });
     return CRM_OK;
 }

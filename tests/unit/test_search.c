@@ -1,5 +1,6 @@
 /*
- * test_search.c - search against a walk over all records and their terms: words, prefixes, CJK, phone endings, wide prefixes, limits and access
+ * test_search.c - search against a walk over all records and their terms: words, prefixes, CJK,
+ * phone endings, wide prefixes, limits and access
  */
 #include "engine_fixture.h"
 
@@ -39,7 +40,8 @@ static bool emit(void *arg, const struct record *record)
 static bool has_term(const struct term_list *terms, const struct term *term, bool is_prefix)
 {
     for (size_t i = 0; i < terms->n; i++) {
-        struct slice have = slice_of(terms->terms[i].data, terms->terms[i].size), want = slice_of(term->data, term->size);
+        struct slice have = slice_of(terms->terms[i].data, terms->terms[i].size),
+                     want = slice_of(term->data, term->size);
 
         if (is_prefix ? slice_has_prefix(have, want) : slice_equal(have, want))
             return true;
@@ -47,13 +49,17 @@ static bool has_term(const struct term_list *terms, const struct term *term, boo
     return false;
 }
 
-static bool fits(const struct record *row, const struct term_query *query, const struct term alternatives[16])
+static bool fits(const struct record *row, const struct term_query *query,
+                 const struct term alternatives[16])
 {
     struct term_list terms;
 
-    assert_int_equal(term_extract(world.schema, kind_def((unsigned)row->header.kind), row, &world.arena, &terms), CRM_OK);
+    assert_int_equal(
+        term_extract(world.schema, kind_def((unsigned)row->header.kind), row, &world.arena, &terms),
+        CRM_OK);
     for (size_t i = 0; i < query->n; i++) {
-        if (!has_term(&terms, &query->terms[i], query->is_prefix[i]) && !(alternatives[i].size && has_term(&terms, &alternatives[i], true)))
+        if (!has_term(&terms, &query->terms[i], query->is_prefix[i]) &&
+            !(alternatives[i].size && has_term(&terms, &alternatives[i], true)))
             return false;
     }
     return true;
@@ -83,12 +89,14 @@ static size_t model_run(struct asked *asked, struct record rows[WORLD_ROWS])
     struct term alternatives[16];
     size_t n = 0;
 
-    assert_int_equal(term_query_parse(slice_text(asked->text), &world.arena, &query, alternatives, NULL), CRM_OK);
+    assert_int_equal(
+        term_query_parse(slice_text(asked->text), &world.arena, &query, alternatives, NULL),
+        CRM_OK);
     for (size_t i = 0; i < WORLD_ROWS; i++) {
         const struct record *row = &world.rows[i];
 
-        if (!world_is_deleted(row) && (!asked->kind || asked->kind == (unsigned)row->header.kind) && may_see(asked, row) &&
-            fits(row, &query, alternatives))
+        if (!world_is_deleted(row) && (!asked->kind || asked->kind == (unsigned)row->header.kind) &&
+            may_see(asked, row) && fits(row, &query, alternatives))
             rows[n++] = *row;
     }
     qsort(rows, n, sizeof *rows, by_kind_newest_first);
@@ -107,7 +115,10 @@ static enum crm_status search_in(struct store_txn *txn, void *arg)
 {
     struct search_call *call = arg;
     struct view view = { .txn = txn, .schema = world.schema };
-    struct search_query query = { .text = slice_text(call->asked->text), .limit = call->asked->limit, .may_see = may_see, .arg = call->asked };
+    struct search_query query = { .text = slice_text(call->asked->text),
+                                  .limit = call->asked->limit,
+                                  .may_see = may_see,
+                                  .arg = call->asked };
     struct arena arena;
     enum crm_status status = CRM_OK;
 
@@ -124,7 +135,8 @@ static enum crm_status search_in(struct store_txn *txn, void *arg)
     }
     arena_init(&arena, 4u << 20);
     if (status == CRM_OK)
-        call->status = search_run(&view, &query, &arena, emit, &call->output, &call->explain, &(struct failure){ 0 });
+        call->status = search_run(&view, &query, &arena, emit, &call->output, &call->explain,
+                                  &(struct failure){ 0 });
     arena_fini(&arena);
     return status;
 }
@@ -154,15 +166,23 @@ static size_t check_call(struct asked *asked, bool through_sets)
 static void searches_agree_with_a_walk(enum world_engine engine)
 {
     /* "0" to "5" and "a" are prefixes of more words than are merged. */
-    static const char *const texts[] = { "acme", "ac", "acme 1", "holding acme", "上海", "海", "上海科技", "zurich", "ZÜRICH 4", "5555", "1234", "a", "1",
-                                         "contoso 5", "nothing", "acme a", "软件", "initech 7", "+86 21 5555", "0007", "21", "globex 3 globex" };
+    static const char *const texts[] = {
+        "acme",        "ac",        "acme 1",   "holding acme",   "上海", "海",
+        "上海科技",    "zurich",    "ZÜRICH 4", "5555",           "1234", "a",
+        "1",           "contoso 5", "nothing",  "acme a",         "软件", "initech 7",
+        "+86 21 5555", "0007",      "21",       "globex 3 globex"
+    };
     size_t found = 0;
 
     world_begin(&world, engine, 31);
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         for (unsigned variant = 0; variant < 12; variant++) {
-            struct asked asked = { .text = texts[i], .hides = variant & 1, .limit = variant & 2 ? 5 : 0,
-                                   .kind = variant / 4 == 0 ? 0 : variant / 4 == 1 ? KIND_DEAL : KIND_CUSTOMER };
+            struct asked asked = { .text = texts[i],
+                                   .hides = variant & 1,
+                                   .limit = variant & 2 ? 5 : 0,
+                                   .kind = variant / 4 == 0   ? 0
+                                           : variant / 4 == 1 ? KIND_DEAL
+                                                              : KIND_CUSTOMER };
 
             found += check_call(&asked, false);
             if (variant == 0)
@@ -213,9 +233,14 @@ static enum crm_status put_many(struct store_txn *txn, void *arg)
     for (unsigned i = 0; i < MANY && status == CRM_OK; i++) {
         struct world_body body = { .world = &world, .kind = KIND_CUSTOMER };
 
-        rows[i] = (struct record){ .header = { .id = world_id(&world), .kind = KIND_CUSTOMER, .number = 1000 + i, .rev = 1 } };
+        rows[i] = (struct record){ .header = { .id = world_id(&world),
+                                               .kind = KIND_CUSTOMER,
+                                               .number = 1000 + i,
+                                               .rev = 1 } };
         body_builder_init(&body.builder, &world.arena);
-        world_add_text(&body, "name", arena_printf(&world.arena, "quux%05u %s", i, i % 100 == 0 ? "rare" : "qommon"));
+        world_add_text(
+            &body, "name",
+            arena_printf(&world.arena, "quux%05u %s", i, i % 100 == 0 ? "rare" : "qommon"));
         status = body_builder_finish(&body.builder, &rows[i].body);
         if (status == CRM_OK)
             status = world_change(&world, &view, set, NULL, &rows[i], NULL, &world.arena);
@@ -241,7 +266,8 @@ static void wide_prefixes_are_looked_for_in_records(void **state)
     for (size_t i = 1; i < call.output.n; i++)
         assert_true(memcmp(call.output.ids[i - 1].bytes, call.output.ids[i].bytes, UUID_SIZE) > 0);
 
-    /* Alone, such a prefix is read as a whole as long as that is bounded: the newest of all come first. */
+    /* Alone, such a prefix is read as a whole as long as that is bounded: the newest of all come
+     * first. */
     memset(&call, 0, sizeof call);
     asked.text = "quux";
     call.asked = &asked;

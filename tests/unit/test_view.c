@@ -1,5 +1,6 @@
 /*
- * test_view.c - three layers read as one: seek and scan over store, group and own write set against a plain array, on both engines
+ * test_view.c - three layers read as one: seek and scan over store, group and own write set against
+ * a plain array, on both engines
  */
 #include "engine_fixture.h"
 
@@ -7,7 +8,7 @@
 
 /* What the three layers together say of each key: 0 for nothing. */
 struct layers {
-    struct world world; /* for its store and random numbers */
+    struct world world;                       /* for its store and random numbers */
     char store[KEYS], group[KEYS], own[KEYS]; /* a value, 'x' deleted, 0 silent */
     const char *why;
 };
@@ -20,7 +21,9 @@ static struct slice key_of(unsigned i, char text[8])
 
 static char merged(const struct layers *layers, unsigned i)
 {
-    char top = layers->own[i] ? layers->own[i] : layers->group[i] ? layers->group[i] : layers->store[i];
+    char top = layers->own[i]     ? layers->own[i]
+               : layers->group[i] ? layers->group[i]
+                                  : layers->store[i];
 
     return top == 'x' ? 0 : top;
 }
@@ -30,7 +33,9 @@ static void draw(struct layers *layers, char layer[KEYS], unsigned percent, bool
     for (unsigned i = 0; i < KEYS; i++) {
         layer[i] = 0;
         if (world_chance(&layers->world, percent))
-            layer[i] = deletes && world_chance(&layers->world, 50) ? 'x' : (char)('a' + world_random(&layers->world, 20));
+            layer[i] = deletes && world_chance(&layers->world, 50)
+                           ? 'x'
+                           : (char)('a' + world_random(&layers->world, 20));
     }
 }
 
@@ -85,10 +90,13 @@ static bool collect(void *arg, struct slice key, struct slice value)
 /* One random range: scan and seek against the array. */
 static bool check_range(struct layers *layers, const struct view *view)
 {
-    unsigned from = (unsigned)world_random(&layers->world, KEYS), to = (unsigned)world_random(&layers->world, KEYS + 10);
+    unsigned from = (unsigned)world_random(&layers->world, KEYS),
+             to = (unsigned)world_random(&layers->world, KEYS + 10);
     bool reverse = world_chance(&layers->world, 50), open = to >= KEYS;
     char from_text[8], to_text[8], text[8];
-    struct store_range range = { .from = key_of(from, from_text), .to = open ? slice_of(NULL, 0) : key_of(to, to_text), .reverse = reverse };
+    struct store_range range = { .from = key_of(from, from_text),
+                                 .to = open ? slice_of(NULL, 0) : key_of(to, to_text),
+                                 .reverse = reverse };
     struct collected got = { .stop_after = 1 + world_random(&layers->world, KEYS) };
     struct slice key, value;
     size_t n = 0;
@@ -103,7 +111,8 @@ static bool check_range(struct layers *layers, const struct view *view)
 
         if (!merged(layers, i))
             continue;
-        if (n >= got.n || !slice_equal(slice_text(got.keys[n]), key_of(i, text)) || got.values[n] != merged(layers, i))
+        if (n >= got.n || !slice_equal(slice_text(got.keys[n]), key_of(i, text)) ||
+            got.values[n] != merged(layers, i))
             return false;
         n++;
     }
@@ -112,7 +121,8 @@ static bool check_range(struct layers *layers, const struct view *view)
     status = view_seek(view, STORE_META, &range, &key, &value);
     if (n == 0)
         return status == CRM_NOT_FOUND;
-    return status == CRM_OK && slice_equal(key, slice_text(got.keys[0])) && value.size == 1 && (char)value.data[0] == got.values[0];
+    return status == CRM_OK && slice_equal(key, slice_text(got.keys[0])) && value.size == 1 &&
+           (char)value.data[0] == got.values[0];
 }
 
 static bool check_gets(struct layers *layers, const struct view *view)
@@ -128,7 +138,8 @@ static bool check_gets(struct layers *layers, const struct view *view)
         char expected = merged(layers, i);
         enum crm_status status = view_get(view, STORE_META, keys[i], &value);
 
-        if (status != (expected ? CRM_OK : CRM_NOT_FOUND) || (values[i].data != NULL) != (expected != 0))
+        if (status != (expected ? CRM_OK : CRM_NOT_FOUND) ||
+            (values[i].data != NULL) != (expected != 0))
             return false;
         if (expected && ((char)value.data[0] != expected || (char)values[i].data[0] != expected))
             return false;
@@ -208,7 +219,8 @@ static enum crm_status find(struct store_txn *txn, void *arg)
     found->by_id = view_record(&view, KIND_DEAL, &found->live->header.id, &record);
     found->deleted_by_id = view_deleted(&view, KIND_DEAL, &found->deleted->header.id, &gone);
     found->live_in_bin = view_deleted(&view, KIND_DEAL, &found->live->header.id, &gone);
-    found->right = uuid_equal(&id, &found->live->header.id) && slice_equal(record.body, found->live->body);
+    found->right =
+        uuid_equal(&id, &found->live->header.id) && slice_equal(record.body, found->live->body);
     return CRM_OK;
 }
 

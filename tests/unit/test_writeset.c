@@ -1,5 +1,6 @@
 /*
- * test_writeset.c - write sets against a plain sorted array, and what they promise about deletes, folding and running out of memory
+ * test_writeset.c - write sets against a plain sorted array, and what they promise about deletes,
+ * folding and running out of memory
  */
 #include "engine_fixture.h"
 
@@ -56,7 +57,8 @@ static struct pair random_pair(void)
 static void set_pair(struct writeset *set, const struct pair *pair)
 {
     if (pair->value[0])
-        assert_int_equal(writeset_put(set, pair->db, slice_text(pair->key), slice_text(pair->value)), CRM_OK);
+        assert_int_equal(
+            writeset_put(set, pair->db, slice_text(pair->key), slice_text(pair->value)), CRM_OK);
     else
         assert_int_equal(writeset_delete(set, pair->db, slice_text(pair->key)), CRM_OK);
 }
@@ -70,14 +72,16 @@ static void assert_value(const struct pair *pair, struct slice value)
 }
 
 /* The first (last) pair of a range, NULL if there is none. */
-static const struct pair *pairs_seek(const struct pairs *pairs, enum store_db db, const char *from, const char *to, bool reverse)
+static const struct pair *pairs_seek(const struct pairs *pairs, enum store_db db, const char *from,
+                                     const char *to, bool reverse)
 {
     const struct pair *found = NULL;
 
     for (size_t i = 0; i < pairs->n; i++) {
         const struct pair *pair = &pairs->pairs[i];
 
-        if (pair->db == db && strcmp(pair->key, from) >= 0 && (!to[0] || strcmp(pair->key, to) < 0) && (!found || reverse))
+        if (pair->db == db && strcmp(pair->key, from) >= 0 &&
+            (!to[0] || strcmp(pair->key, to) < 0) && (!found || reverse))
             found = pair;
     }
     return found;
@@ -109,7 +113,9 @@ static void a_set_agrees_with_an_array(void **state)
         snprintf(to, sizeof to, "k%03u", below(KEYS));
         if (below(4) == 0)
             to[0] = '\0';
-        range = (struct store_range){ .from = slice_text(from), .to = slice_text(to), .reverse = reverse };
+        range = (struct store_range){ .from = slice_text(from),
+                                      .to = slice_text(to),
+                                      .reverse = reverse };
         found = pairs_seek(&pairs, pair.db, from, to, reverse);
         assert_int_equal(writeset_seek(set, pair.db, &range, &key, &value), found != NULL);
         if (found) {
@@ -174,7 +180,8 @@ static void a_fold_is_whole_or_has_not_been(void **state)
             set_pair(from, &pair);
         pairs_set(&pairs, &pair);
     }
-    assert_int_equal(writeset_put(poor, STORE_INDEX, slice_text("k000"), slice_text("kept")), CRM_OK);
+    assert_int_equal(writeset_put(poor, STORE_INDEX, slice_text("k000"), slice_text("kept")),
+                     CRM_OK);
     before = writeset_count(poor);
     assert_int_equal(writeset_fold(poor, from), CRM_NO_MEMORY);
     assert_int_equal(writeset_count(poor), before);
@@ -200,10 +207,16 @@ static void too_large_is_refused(void **state)
     (void)state;
     arena_init(&arena, 1u << 20);
     set = writeset_create(&arena);
-    assert_int_equal(writeset_put(set, STORE_RECORD, slice_of(bytes, STORE_KEY_MAX + 1), slice_text("v")), CRM_TOO_LARGE);
-    assert_int_equal(writeset_put(set, STORE_RECORD, slice_text("k"), slice_of(bytes, sizeof bytes)), CRM_TOO_LARGE);
+    assert_int_equal(
+        writeset_put(set, STORE_RECORD, slice_of(bytes, STORE_KEY_MAX + 1), slice_text("v")),
+        CRM_TOO_LARGE);
+    assert_int_equal(
+        writeset_put(set, STORE_RECORD, slice_text("k"), slice_of(bytes, sizeof bytes)),
+        CRM_TOO_LARGE);
     assert_int_equal(writeset_count(set), 0);
-    assert_int_equal(writeset_put(set, STORE_RECORD, slice_of(bytes, STORE_KEY_MAX), slice_of(bytes, STORE_VALUE_MAX)), CRM_OK);
+    assert_int_equal(writeset_put(set, STORE_RECORD, slice_of(bytes, STORE_KEY_MAX),
+                                  slice_of(bytes, STORE_VALUE_MAX)),
+                     CRM_OK);
     arena_fini(&arena);
 }
 
