@@ -1,7 +1,8 @@
 /*
  * body.c - walking, comparing and cutting packed messages
  *
- * Called for every record that is written, masked or shown as of the past, on any thread. No state; memory from the caller's arena.
+ * Called for every record that is written, masked or shown as of the past, on any thread. No state;
+ * memory from the caller's arena.
  */
 #include "common/model/body.h"
 
@@ -103,9 +104,12 @@ uint32_t body_custom_number(struct slice content)
     struct body_field field;
     size_t position = 0;
 
-    while (body_next(content, &position, &field)) { /* it comes first, but from outside it need not */
+    while (
+        body_next(content, &position, &field)) { /* it comes first, but from outside it need not */
         if (field.tag == 1)
-            return field.wire_type == WIRE_VARINT && field.number <= CUSTOM_MAX ? (uint32_t)field.number : 0;
+            return field.wire_type == WIRE_VARINT && field.number <= CUSTOM_MAX
+                       ? (uint32_t)field.number
+                       : 0;
     }
     return 0;
 }
@@ -137,7 +141,8 @@ static void take_run(struct body_units *units, uint32_t tag)
         size_t ahead = position;
         uint64_t key;
 
-        if (!read_varint(units->body, &ahead, &key) || key >> 3 != tag || !body_next(units->body, &position, &field))
+        if (!read_varint(units->body, &ahead, &key) || key >> 3 != tag ||
+            !body_next(units->body, &position, &field))
             break;
     }
     units->unit.raw.size += position - units->position;
@@ -188,7 +193,8 @@ static int placed_compare(const void *a, const void *b)
 }
 
 /* Count the fields, see whether they are in order already, and find what is not well-formed. */
-static enum crm_status survey(struct slice body, size_t *out_n, bool *out_is_canonical, struct failure *failure)
+static enum crm_status survey(struct slice body, size_t *out_n, bool *out_is_canonical,
+                              struct failure *failure)
 {
     uint64_t last = 0;
     size_t position = 0;
@@ -202,8 +208,10 @@ static enum crm_status survey(struct slice body, size_t *out_n, bool *out_is_can
 
         if (!field_order(&field, &order, &ref))
             return field.tag == BODY_TAG_CUSTOM
-                       ? fail(failure, CRM_INVALID, "custom", "a custom value has no number that can be one")
-                       : fail(failure, CRM_INVALID, NULL, "field %u is not one that a record can have", (unsigned)field.tag);
+                       ? fail(failure, CRM_INVALID, "custom",
+                              "a custom value has no number that can be one")
+                       : fail(failure, CRM_INVALID, NULL,
+                              "field %u is not one that a record can have", (unsigned)field.tag);
         if (order < last || (order == last && field.tag == BODY_TAG_CUSTOM))
             *out_is_canonical = false;
         last = order;
@@ -214,7 +222,8 @@ static enum crm_status survey(struct slice body, size_t *out_n, bool *out_is_can
     return CRM_OK;
 }
 
-enum crm_status body_canonical(struct arena *arena, struct slice body, struct slice *out_body, struct failure *failure)
+enum crm_status body_canonical(struct arena *arena, struct slice body, struct slice *out_body,
+                               struct failure *failure)
 {
     struct body_writer writer;
     struct placed *fields;
@@ -242,7 +251,8 @@ enum crm_status body_canonical(struct arena *arena, struct slice body, struct sl
     body_writer_init(&writer, arena, body.size);
     for (size_t i = 0; i < n; i++) {
         /* Of a custom value that is there twice the last one counts, as of any singular field. */
-        bool is_again = i + 1 < n && fields[i].order >> 32 == BODY_TAG_CUSTOM && fields[i].order == fields[i + 1].order;
+        bool is_again = i + 1 < n && fields[i].order >> 32 == BODY_TAG_CUSTOM &&
+                        fields[i].order == fields[i + 1].order;
 
         if (!is_again)
             body_write_raw(&writer, fields[i].raw);
@@ -269,7 +279,8 @@ bool field_set_has(const struct field_set *set, uint32_t ref)
     return false;
 }
 
-/* Tags above that of custom values (an installation newer than this one) come after them on the wire, but before them as references. */
+/* Tags above that of custom values (an installation newer than this one) come after them on the
+ * wire, but before them as references. */
 static void set_insert(uint32_t *refs, size_t *n, uint32_t ref)
 {
     size_t i = (*n)++;
@@ -279,7 +290,8 @@ static void set_insert(uint32_t *refs, size_t *n, uint32_t ref)
     refs[i] = ref;
 }
 
-enum crm_status body_diff(struct arena *arena, struct slice before, struct slice after, struct field_set *out_changed)
+enum crm_status body_diff(struct arena *arena, struct slice before, struct slice after,
+                          struct field_set *out_changed)
 {
     uint32_t refs[BODY_FIELDS_MAX];
     struct body_units a, b;
@@ -314,8 +326,10 @@ enum crm_status body_diff(struct arena *arena, struct slice before, struct slice
     return CRM_OK;
 }
 
-/* The units of which "in the set" is is_kept: as few copies as there are gaps, none where nothing goes. */
-static enum crm_status select_units(struct arena *arena, struct slice body, const struct field_set *set, bool is_kept,
+/* The units of which "in the set" is is_kept: as few copies as there are gaps, none where nothing
+ * goes. */
+static enum crm_status select_units(struct arena *arena, struct slice body,
+                                    const struct field_set *set, bool is_kept,
                                     struct slice *out_body)
 {
     struct body_writer writer = { 0 };
@@ -342,18 +356,21 @@ static enum crm_status select_units(struct arena *arena, struct slice body, cons
     return body_writer_finish(&writer, out_body);
 }
 
-enum crm_status body_keep(struct arena *arena, struct slice body, const struct field_set *set, struct slice *out_body)
+enum crm_status body_keep(struct arena *arena, struct slice body, const struct field_set *set,
+                          struct slice *out_body)
 {
     return select_units(arena, body, set, true, out_body);
 }
 
-enum crm_status body_drop(struct arena *arena, struct slice body, const struct field_set *set, struct slice *out_body)
+enum crm_status body_drop(struct arena *arena, struct slice body, const struct field_set *set,
+                          struct slice *out_body)
 {
     return select_units(arena, body, set, false, out_body);
 }
 
-enum crm_status body_overlay(struct arena *arena, struct slice body, const struct field_set *changed,
-                             struct slice previous, struct slice *out_body)
+enum crm_status body_overlay(struct arena *arena, struct slice body,
+                             const struct field_set *changed, struct slice previous,
+                             struct slice *out_body)
 {
     struct body_writer writer;
     struct body_units now, then;

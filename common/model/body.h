@@ -53,7 +53,10 @@ struct body_patch {
     struct slice remove;   /* elements to take out: scalars by value, messages by id */
 };
 
-/* The body after a patch. kind says which tags are lists and which hold messages with ids. */
+/*
+ * The body after a patch. kind says which tags are lists and which hold messages with ids. A field that is both cleared and set is set; an element
+ * that is both added and removed stays. CRM_INVALID: elements for a field that is no list, a field that cannot be cleared.
+ */
 enum crm_status body_apply(const struct kind_def *kind, struct arena *arena, struct slice body, const struct body_patch *patch,
                            struct slice *out_body, struct failure *failure) MUST_CHECK;
 

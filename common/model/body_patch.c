@@ -1,8 +1,9 @@
 /*
  * body_patch.c - what a patch makes of a packed message
  *
- * Called by the writer for every change, and on a replica. One merge of body, set, add and remove; only lists that gain or lose
- * elements are looked into. Elements that are removed go before those that are added come: what is in both stays.
+ * Called by the writer for every change, and on a replica. One merge of body, set, add and remove;
+ * only lists that gain or lose elements are looked into. Elements that are removed go before those
+ * that are added come: what is in both stays.
  */
 #include "common/model/body.h"
 
@@ -14,7 +15,8 @@
 
 /* An element of a list. */
 struct element {
-    struct slice key; /* what it is found by: the id of a message, a scalar as it stands; empty: never found */
+    struct slice key; /* what it is found by: the id of a message, a scalar as it stands; empty:
+                         never found */
     struct slice raw;
     bool is_used;
 };
@@ -24,7 +26,8 @@ struct elements {
     size_t n;
 };
 
-static enum crm_status elements_read(struct arena *arena, struct slice run, bool has_ids, struct elements *out_elements)
+static enum crm_status elements_read(struct arena *arena, struct slice run, bool has_ids,
+                                     struct elements *out_elements)
 {
     size_t position = 0, n = 0;
     struct body_field field, id;
@@ -117,7 +120,8 @@ static void split_custom(struct slice raw, struct slice *out_head, struct slice 
 }
 
 /* A multi-choice is a list within its custom value; without elements there is no value. */
-static enum crm_status apply_custom(struct arena *arena, const struct unit_patch *patch, struct body_writer *writer)
+static enum crm_status apply_custom(struct arena *arena, const struct unit_patch *patch,
+                                    struct body_writer *writer)
 {
     struct slice head, texts, add_head, add_texts, remove_head, remove_texts, merged;
     struct body_writer list, value;
@@ -141,8 +145,9 @@ static enum crm_status apply_custom(struct arena *arena, const struct unit_patch
     return status;
 }
 
-static enum crm_status apply_unit(const struct kind_def *kind, struct arena *arena, const struct unit_patch *patch,
-                                  struct body_writer *writer, struct failure *failure)
+static enum crm_status apply_unit(const struct kind_def *kind, struct arena *arena,
+                                  const struct unit_patch *patch, struct body_writer *writer,
+                                  struct failure *failure)
 {
     const struct field_def *field;
     enum crm_status status;
@@ -159,22 +164,25 @@ static enum crm_status apply_unit(const struct kind_def *kind, struct arena *are
 
         status = merge_list(arena, patch->base, patch->add, patch->remove, has_ids, writer);
     } else {
-        return fail(failure, CRM_INVALID, field ? field->name : NULL, "elements can be added only to a list");
+        return fail(failure, CRM_INVALID, field ? field->name : NULL,
+                    "elements can be added only to a list");
     }
     if (status == CRM_TOO_LARGE)
-        return fail(failure, CRM_TOO_LARGE, field ? field->name : NULL, "a list has at most %d elements", LIST_MAX);
+        return fail(failure, CRM_TOO_LARGE, field ? field->name : NULL,
+                    "a list has at most %d elements", LIST_MAX);
     return status;
 }
 
 /* A set of the references that a patch clears. */
-static enum crm_status clear_set(struct arena *arena, const struct body_patch *patch, struct field_set *out_set,
-                                 struct failure *failure)
+static enum crm_status clear_set(struct arena *arena, const struct body_patch *patch,
+                                 struct field_set *out_set, struct failure *failure)
 {
     *out_set = (struct field_set){ 0 };
     if (patch->n_clear == 0)
         return CRM_OK;
     if (patch->n_clear > BODY_FIELDS_MAX)
-        return fail(failure, CRM_TOO_LARGE, NULL, "a patch clears at most %d fields", BODY_FIELDS_MAX);
+        return fail(failure, CRM_TOO_LARGE, NULL, "a patch clears at most %d fields",
+                    BODY_FIELDS_MAX);
     out_set->refs = arena_alloc(arena, patch->n_clear * sizeof *out_set->refs);
     if (!out_set->refs)
         return fail(failure, CRM_NO_MEMORY, NULL, "no memory for the change");
@@ -204,7 +212,8 @@ static uint64_t least_order(const struct body_units *units, size_t n)
 }
 
 enum crm_status body_apply(const struct kind_def *kind, struct arena *arena, struct slice body,
-                           const struct body_patch *patch, struct slice *out_body, struct failure *failure)
+                           const struct body_patch *patch, struct slice *out_body,
+                           struct failure *failure)
 {
     enum { BODY, SET, ADD, REMOVE, N };
     struct body_units units[N];

@@ -1,7 +1,8 @@
 /*
  * body_write.c - appending to a packed message
  *
- * Called by body*.c, reflect.c and validate.c on the thread that owns the arena. No state of its own.
+ * Called by body*.c, reflect.c and validate.c on the thread that owns the arena. No state of its
+ * own.
  */
 #include "common/model/body_write.h"
 

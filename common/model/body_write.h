@@ -1,7 +1,8 @@
 /*
  * body_write.h - appending to a packed message (private to common/model)
  *
- * A writer takes its memory from an arena, grows by doubling and remembers that it failed, so that only the end is checked.
+ * A writer takes its memory from an arena, grows by doubling and remembers that it failed, so that
+ * only the end is checked.
  */
 #ifndef CRM_MODEL_BODY_WRITE_H
 #define CRM_MODEL_BODY_WRITE_H
@@ -29,7 +30,8 @@ void body_write_varint(struct body_writer *writer, uint32_t tag, uint64_t number
 /* A field: key, length, content. */
 void body_write_bytes(struct body_writer *writer, uint32_t tag, struct slice bytes);
 /* CRM_OK or CRM_NO_MEMORY. */
-enum crm_status body_writer_finish(const struct body_writer *writer, struct slice *out_body) MUST_CHECK;
+enum crm_status body_writer_finish(const struct body_writer *writer,
+                                   struct slice *out_body) MUST_CHECK;
 
 /* Zigzag, the other way round than body_zigzag. */
 static inline uint64_t body_unzigzag(int64_t n)

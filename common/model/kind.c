@@ -1,8 +1,8 @@
 /*
  * kind.c - finding kinds, fields and choices in the tables
  *
- * Called from everywhere, on any thread. Owns a table from field reference to row for each kind, built once at the first use; the
- * rows themselves are in kind_table.c and schema_<area>.c.
+ * Called from everywhere, on any thread. Owns a table from field reference to row for each kind,
+ * built once at the first use; the rows themselves are in kind_table.c and schema_<area>.c.
  */
 #include "common/model/kind.h"
 
@@ -14,7 +14,8 @@
 /* Tags above it have no row: 1..89 are a kind's own, 90 is tags. */
 #define TAGS_N 91
 
-/* Row + 1 by tag, 0 none. pthread_once rather than C11's call_once, which ThreadSanitizer does not know. */
+/* Row + 1 by tag, 0 none. pthread_once rather than C11's call_once, which ThreadSanitizer does not
+ * know. */
 static pthread_once_t lookup_once = PTHREAD_ONCE_INIT;
 static uint8_t row_of_tag[KIND_MAX + 1][TAGS_N];
 
@@ -97,7 +98,8 @@ const struct field_def *kind_field(const struct kind_def *kind, uint32_t ref)
 }
 
 /* Names before labels, so that a label never hides a name. */
-static const struct field_def *field_by_key(const struct field_def *fields, size_t n, const struct name_key *key)
+static const struct field_def *field_by_key(const struct field_def *fields, size_t n,
+                                            const struct name_key *key)
 {
     for (size_t i = 0; i < n; i++) {
         if (name_key_matches(key, fields[i].name))

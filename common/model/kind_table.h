@@ -1,7 +1,9 @@
 /*
- * kind_table.h - the rows behind kind.h: one a kind, each in the schema_<area>.c of its area (private to common/model)
+ * kind_table.h - the rows behind kind.h: one a kind, each in the schema_<area>.c of its area
+ * (private to common/model)
  *
- * To add a kind: its message in proto/records.proto, its number in kind.h, its row and fields in a schema_<area>.c, its line in kind_table.c.
+ * To add a kind: its message in proto/records.proto, its number in kind.h, its row and fields in a
+ * schema_<area>.c, its line in kind_table.c.
  */
 #ifndef CRM_MODEL_KIND_TABLE_H
 #define CRM_MODEL_KIND_TABLE_H
@@ -34,13 +36,15 @@ extern const struct field_def header_rows[HEADER_FIELDS_N];
 extern const struct choice_def buying_roles[BUYING_ROLES_N];
 
 /* Parts of a field's row. */
-#define CHOICES(table)        .choices = (table), .n_choices = ARRAY_LEN(table)
-#define REFERS(kind, action)  .ref_kind = (kind), .on_delete = (action)
-#define BOUNDS(low, high)     .minimum = (low), .maximum = (high)
-#define GROUP(rows, message)  .members = (rows), .n_members = ARRAY_LEN(rows), .group = &(message)
+#define CHOICES(table)       .choices = (table), .n_choices = ARRAY_LEN(table)
+#define REFERS(kind, action) .ref_kind = (kind), .on_delete = (action)
+#define BOUNDS(low, high)    .minimum = (low), .maximum = (high)
+#define GROUP(rows, message) .members = (rows), .n_members = ARRAY_LEN(rows), .group = &(message)
 
 /* The last row of every kind. */
 #define FIELD_ROW_TAGS                                                                             \
-    { 90, "tags", FIELD_TEXT, FIELD_REPEATED, "Tags", "标签", .merge = MERGE_UNION }
+    {                                                                                              \
+        90, "tags", FIELD_TEXT, FIELD_REPEATED, "Tags", "标签", .merge = MERGE_UNION               \
+    }
 
 #endif

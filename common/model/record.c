@@ -1,7 +1,8 @@
 /*
  * record.c - the stored form of a record: a fixed header, then the packed message
  *
- * Called for every record that is read or written, on any thread. No state; decoding allocates nothing and copies only the header.
+ * Called for every record that is read or written, on any thread. No state; decoding allocates
+ * nothing and copies only the header.
  */
 #include "common/model/record.h"
 
@@ -61,13 +62,14 @@ static uint32_t checksum(const uint8_t *value, size_t size)
     return crc32c(read_u32(value), value + OFFSET_NUMBER, size - OFFSET_NUMBER);
 }
 
-enum crm_status record_decode(enum kind kind, const struct uuid *id, struct slice value, struct record *out_record)
+enum crm_status record_decode(enum kind kind, const struct uuid *id, struct slice value,
+                              struct record *out_record)
 {
     const uint8_t *p = value.data;
     struct record_header *header = &out_record->header;
 
-    if (value.size < RECORD_HEADER_SIZE || value.size > RECORD_SIZE_MAX || p[OFFSET_VERSION] != RECORD_VERSION ||
-        read_u32(p + OFFSET_CRC) != checksum(p, value.size))
+    if (value.size < RECORD_HEADER_SIZE || value.size > RECORD_SIZE_MAX ||
+        p[OFFSET_VERSION] != RECORD_VERSION || read_u32(p + OFFSET_CRC) != checksum(p, value.size))
         return CRM_CORRUPT;
     header->id = *id;
     header->kind = kind;
@@ -86,7 +88,8 @@ enum crm_status record_decode(enum kind kind, const struct uuid *id, struct slic
     return CRM_OK;
 }
 
-enum crm_status record_encode(const struct record *record, struct arena *arena, struct slice *out_value)
+enum crm_status record_encode(const struct record *record, struct arena *arena,
+                              struct slice *out_value)
 {
     const struct record_header *header = &record->header;
     size_t size = RECORD_HEADER_SIZE + record->body.size;
@@ -144,7 +147,8 @@ static ProtobufCBinaryData wire_bytes(const void *data, size_t size)
 }
 
 /* Present unless it is nil. */
-static void wire_uuid(const struct uuid *id, protobuf_c_boolean *out_has, ProtobufCBinaryData *out_bytes)
+static void wire_uuid(const struct uuid *id, protobuf_c_boolean *out_has,
+                      ProtobufCBinaryData *out_bytes)
 {
     *out_has = !uuid_is_nil(id);
     *out_bytes = wire_bytes(id->bytes, UUID_SIZE);
@@ -184,13 +188,15 @@ void record_to_wire(const struct record *record, Crm__Record *out_record, Crm__H
 }
 
 /* Nil where it is not there; false where it is there and no id. */
-static bool uuid_from_wire(protobuf_c_boolean has, const ProtobufCBinaryData *bytes, struct uuid *out_id)
+static bool uuid_from_wire(protobuf_c_boolean has, const ProtobufCBinaryData *bytes,
+                           struct uuid *out_id)
 {
     *out_id = (struct uuid){ { 0 } };
     return !has || uuid_from_slice(slice_of(bytes->data, bytes->len), out_id);
 }
 
-enum crm_status record_from_wire(const Crm__Record *wire, struct record *out_record, struct failure *failure)
+enum crm_status record_from_wire(const Crm__Record *wire, struct record *out_record,
+                                 struct failure *failure)
 {
     const Crm__Header *from = wire->header;
     struct record record = { 0 };
@@ -205,7 +211,8 @@ enum crm_status record_from_wire(const Crm__Record *wire, struct record *out_rec
         !uuid_from_wire(from->has_root, &from->root, &to->root) ||
         !uuid_from_wire(from->has_created_by, &from->created_by, &to->created_by) ||
         !uuid_from_wire(from->has_updated_by, &from->updated_by, &to->updated_by))
-        return fail(failure, CRM_INVALID, NULL, "the record's header holds an id that is not 16 bytes long");
+        return fail(failure, CRM_INVALID, NULL,
+                    "the record's header holds an id that is not 16 bytes long");
     to->kind = (enum kind)from->kind;
     to->flags = from->flags;
     to->number = from->number;

@@ -1,8 +1,8 @@
 /*
  * reflect.c - fields of a record by their definition
  *
- * Called for every filter, index, list and table, on any thread; reads packed bytes in one pass that ends where the field would
- * have been. No state.
+ * Called for every filter, index, list and table, on any thread; reads packed bytes in one pass
+ * that ends where the field would have been. No state.
  */
 #include "common/model/reflect.h"
 
@@ -79,7 +79,8 @@ static bool find_custom(struct slice body, uint32_t ref, struct slice *out_conte
 }
 
 /* Where the values of a body's field are: a message, and the tag in it. */
-static bool place_of(const struct field_def *field, struct slice body, struct slice *out_message, uint32_t *out_tag)
+static bool place_of(const struct field_def *field, struct slice body, struct slice *out_message,
+                     uint32_t *out_tag)
 {
     if (field->flags & FIELD_CUSTOM) {
         *out_tag = custom_tag(field);
@@ -90,7 +91,8 @@ static bool place_of(const struct field_def *field, struct slice body, struct sl
     return true;
 }
 
-bool reflect_get(const struct field_def *field, const struct record *record, struct value *out_value)
+bool reflect_get(const struct field_def *field, const struct record *record,
+                 struct value *out_value)
 {
     struct body_field found;
     struct slice message;
@@ -107,7 +109,8 @@ bool reflect_get(const struct field_def *field, const struct record *record, str
     return false;
 }
 
-void reflect_each(const struct field_def *field, const struct record *record, reflect_visit *visit, void *arg)
+void reflect_each(const struct field_def *field, const struct record *record, reflect_visit *visit,
+                  void *arg)
 {
     struct body_field found;
     struct slice message;
@@ -130,7 +133,8 @@ void reflect_each(const struct field_def *field, const struct record *record, re
     }
 }
 
-void reflect_each_element(const struct field_def *field, const struct record *record, reflect_element *visit, void *arg)
+void reflect_each_element(const struct field_def *field, const struct record *record,
+                          reflect_element *visit, void *arg)
 {
     struct body_field found;
     size_t position = 0;
@@ -147,7 +151,8 @@ bool reflect_member(const struct field_def *member, struct slice element, struct
 {
     struct body_field found;
 
-    if (member->type != FIELD_GROUP && body_find(element, member->ref, &found) && value_read(member, &found, out_value))
+    if (member->type != FIELD_GROUP && body_find(element, member->ref, &found) &&
+        value_read(member, &found, out_value))
         return true;
     *out_value = (struct value){ .type = FIELD_NONE };
     return false;
@@ -198,8 +203,8 @@ static struct slice *earlier_part(struct body_builder *builder, const struct fie
 }
 
 /* A packed field: of a custom one the CustomValue with what earlier has of it before. */
-static struct slice pack_value(struct body_builder *builder, const struct field_def *field, const struct value *value,
-                               const struct slice *earlier)
+static struct slice pack_value(struct body_builder *builder, const struct field_def *field,
+                               const struct value *value, const struct slice *earlier)
 {
     struct body_writer whole, custom;
     struct slice packed = { 0 }, content;
@@ -223,7 +228,8 @@ static struct slice pack_value(struct body_builder *builder, const struct field_
     return packed;
 }
 
-void body_builder_add(struct body_builder *builder, const struct field_def *field, const struct value *value)
+void body_builder_add(struct body_builder *builder, const struct field_def *field,
+                      const struct value *value)
 {
     bool is_single = !(field->flags & FIELD_REPEATED) || field->flags & FIELD_CUSTOM;
     struct slice *earlier, packed;
@@ -244,7 +250,8 @@ void body_builder_add(struct body_builder *builder, const struct field_def *fiel
         append_part(builder, packed);
 }
 
-void body_builder_add_element(struct body_builder *builder, const struct field_def *field, struct slice element)
+void body_builder_add_element(struct body_builder *builder, const struct field_def *field,
+                              struct slice element)
 {
     struct body_writer writer;
     struct slice packed;

@@ -1,8 +1,9 @@
 /*
  * schema.c - built-in and custom fields of an installation as one
  *
- * Built by one thread, then read by any: nothing changes after the first schema_ref to another owner. Holds its custom fields in an
- * arena of its own; the built-in ones are the tables of kind.c.
+ * Built by one thread, then read by any: nothing changes after the first schema_ref to another
+ * owner. Holds its custom fields in an arena of its own; the built-in ones are the tables of
+ * kind.c.
  */
 #include "common/model/schema.h"
 
@@ -12,8 +13,9 @@
 #include "common/base/text.h"
 #include "common/model/kind_name.h"
 
-#define SCHEMA_MEMORY (32u << 20) /* KIND_MAX x CUSTOM_FIELDS_MAX definitions with some hundred choices each */
-#define NUMBER_MAX    64535u      /* field references have 16 bits in index keys */
+#define SCHEMA_MEMORY                                                                              \
+    (32u << 20) /* KIND_MAX x CUSTOM_FIELDS_MAX definitions with some hundred choices each */
+#define NUMBER_MAX 64535u /* field references have 16 bits in index keys */
 
 struct custom_field {
     struct field_def def;
@@ -75,7 +77,8 @@ uint64_t schema_level(const struct schema *schema)
 /* Words of the filter language cannot be names of fields. */
 static bool is_reserved(const char *name)
 {
-    static const char *const words[] = { "and", "or", "not", "in", "is", "empty", "me", "my", "true", "false" };
+    static const char *const words[] = { "and",   "or", "not", "in",   "is",
+                                         "empty", "me", "my",  "true", "false" };
     struct name_key key;
 
     if (!name_key_init(&key, slice_text(name)))
@@ -130,18 +133,21 @@ static enum field_type type_of(Crm__FieldType type)
 }
 
 /* What can be said of a definition without the schema. */
-static enum crm_status check_definition(const Crm__FieldDefinition *definition, struct failure *failure)
+static enum crm_status check_definition(const Crm__FieldDefinition *definition,
+                                        struct failure *failure)
 {
     enum field_type type = definition->has_type ? type_of(definition->type) : FIELD_NONE;
 
     if (!definition->kind || !kind_find(definition->kind))
         return fail(failure, CRM_INVALID, "kind", "there is no such kind of record");
     if (!is_name(definition->name))
-        return fail(failure, CRM_INVALID, "name", "a field's name is letters, digits and _, and no word of the filter language");
+        return fail(failure, CRM_INVALID, "name",
+                    "a field's name is letters, digits and _, and no word of the filter language");
     if (type == FIELD_NONE)
         return fail(failure, CRM_INVALID, "type", "a field has a type");
     if (!definition->has_number || definition->number == 0 || definition->number > NUMBER_MAX)
-        return fail(failure, CRM_INVALID, "number", "a field has a number from 1 to %u", NUMBER_MAX);
+        return fail(failure, CRM_INVALID, "number", "a field has a number from 1 to %u",
+                    NUMBER_MAX);
     if (type == FIELD_CHOICE && definition->n_choices == 0)
         return fail(failure, CRM_INVALID, "choices", "a choice has something to choose from");
     for (size_t i = 0; i < definition->n_choices; i++) {
@@ -166,7 +172,8 @@ static uint32_t flags_of(const Crm__FieldDefinition *definition)
     return flags;
 }
 
-static bool copy_choices(struct arena *arena, const Crm__FieldDefinition *definition, struct field_def *def)
+static bool copy_choices(struct arena *arena, const Crm__FieldDefinition *definition,
+                         struct field_def *def)
 {
     struct choice_def *choices;
 
@@ -191,7 +198,9 @@ static const char *fold_label(struct arena *arena, const char *label)
 {
     struct slice folded;
 
-    return text_fold(arena, slice_text(label), &folded) ? arena_strndup(arena, folded.data, folded.size) : NULL;
+    return text_fold(arena, slice_text(label), &folded)
+               ? arena_strndup(arena, folded.data, folded.size)
+               : NULL;
 }
 
 static const char *label_or(const char *label, const char *fallback)
@@ -200,7 +209,8 @@ static const char *label_or(const char *label, const char *fallback)
 }
 
 /* A copy of all that the definition says, in the arena; NULL when memory is spent. */
-static struct custom_field *custom_create(struct arena *arena, const Crm__FieldDefinition *definition)
+static struct custom_field *custom_create(struct arena *arena,
+                                          const Crm__FieldDefinition *definition)
 {
     struct custom_field *custom = arena_zalloc(arena, sizeof *custom);
     const struct kind_def *target = kind_find(label_or(definition->ref_kind, ""));
@@ -261,12 +271,14 @@ static const struct field_def *custom_by_name(const struct custom_fields *fields
     return NULL;
 }
 
-static enum crm_status insert(struct custom_fields *fields, struct custom_field *custom, struct failure *failure)
+static enum crm_status insert(struct custom_fields *fields, struct custom_field *custom,
+                              struct failure *failure)
 {
     size_t place = custom_place(fields, custom->def.ref);
 
     if (fields->n == CUSTOM_FIELDS_MAX)
-        return fail(failure, CRM_INVALID, NULL, "a kind has at most %d custom fields", CUSTOM_FIELDS_MAX);
+        return fail(failure, CRM_INVALID, NULL, "a kind has at most %d custom fields",
+                    CUSTOM_FIELDS_MAX);
     if (place < fields->n && fields->at[place]->def.ref == custom->def.ref)
         return fail(failure, CRM_EXISTS, "number", "another field has this number");
     memmove(&fields->at[place + 1], &fields->at[place], (fields->n - place) * sizeof fields->at[0]);
@@ -275,7 +287,8 @@ static enum crm_status insert(struct custom_fields *fields, struct custom_field 
     return CRM_OK;
 }
 
-enum crm_status schema_add(struct schema *schema, const Crm__FieldDefinition *definition, struct failure *failure)
+enum crm_status schema_add(struct schema *schema, const Crm__FieldDefinition *definition,
+                           struct failure *failure)
 {
     struct custom_fields **fields;
     struct custom_field *custom;
@@ -286,7 +299,8 @@ enum crm_status schema_add(struct schema *schema, const Crm__FieldDefinition *de
         return status;
     kind = kind_find(definition->kind);
     fields = &schema->custom[kind->kind];
-    if (kind_field_by_name(kind, definition->name) || (*fields && custom_by_name(*fields, definition->name)))
+    if (kind_field_by_name(kind, definition->name) ||
+        (*fields && custom_by_name(*fields, definition->name)))
         return fail(failure, CRM_EXISTS, "name", "a %s has a field of this name", kind->name);
     if (!*fields)
         *fields = arena_zalloc(&schema->arena, sizeof **fields);
@@ -298,7 +312,8 @@ enum crm_status schema_add(struct schema *schema, const Crm__FieldDefinition *de
 
 /* --- asking */
 
-const struct field_def *schema_field(const struct schema *schema, const struct kind_def *kind, uint32_t ref)
+const struct field_def *schema_field(const struct schema *schema, const struct kind_def *kind,
+                                     uint32_t ref)
 {
     const struct custom_fields *fields = schema->custom[kind->kind];
     size_t place;
@@ -311,7 +326,8 @@ const struct field_def *schema_field(const struct schema *schema, const struct k
     return place < fields->n && fields->at[place]->def.ref == ref ? &fields->at[place]->def : NULL;
 }
 
-const struct field_def *schema_field_by_name(const struct schema *schema, const struct kind_def *kind, const char *name)
+const struct field_def *schema_field_by_name(const struct schema *schema,
+                                             const struct kind_def *kind, const char *name)
 {
     const struct field_def *field = kind_field_by_name(kind, name);
 
@@ -320,7 +336,8 @@ const struct field_def *schema_field_by_name(const struct schema *schema, const 
     return field;
 }
 
-const struct field_def *schema_field_at(const struct schema *schema, const struct kind_def *kind, size_t n)
+const struct field_def *schema_field_at(const struct schema *schema, const struct kind_def *kind,
+                                        size_t n)
 {
     const struct custom_fields *fields = schema->custom[kind->kind];
     const struct field_def *header;
@@ -336,7 +353,8 @@ const struct field_def *schema_field_at(const struct schema *schema, const struc
     return n < n_header ? &header[n] : NULL;
 }
 
-bool schema_index_is_ready(const struct schema *schema, const struct kind_def *kind, const struct field_def *field)
+bool schema_index_is_ready(const struct schema *schema, const struct kind_def *kind,
+                           const struct field_def *field)
 {
     const struct custom_fields *fields = schema->custom[kind->kind];
     size_t place;
@@ -348,5 +366,6 @@ bool schema_index_is_ready(const struct schema *schema, const struct kind_def *k
     if (!fields)
         return false;
     place = custom_place(fields, field->ref);
-    return place < fields->n && &fields->at[place]->def == field && fields->at[place]->is_index_ready;
+    return place < fields->n && &fields->at[place]->def == field &&
+           fields->at[place]->is_index_ready;
 }

@@ -1,8 +1,9 @@
 /*
  * schema_customer.c - fields of customers, contacts, activities and tasks
  *
- * Read through kind.c and schema.c. Immutable. To add a field: its line in proto/records.proto and its row here. Every indexed
- * or searched field of a customer costs bytes of each of its records: the budget is 3,000 bytes a record.
+ * Read through kind.c and schema.c. Immutable. To add a field: its line in proto/records.proto and
+ * its row here. Every indexed or searched field of a customer costs bytes of each of its records:
+ * the budget is 3,000 bytes a record.
  */
 #include "common/model/kind_table.h"
 
@@ -86,8 +87,10 @@ static const struct field_def customer_fields[] = {
     { 17, "founded", FIELD_DATE, 0, "Founded", "成立日期" },
     { 18, "language", FIELD_TEXT, 0, "Language", "首选语言" },
     { 19, "channel", FIELD_CHOICE, 0, "Channel", "首选渠道", CHOICES(channels) },
-    { 20, "consent", FIELD_CHOICE, 0, "Consent", "同意联系", CHOICES(consents), .merge = MERGE_NEVER },
-    { 21, "last_contact", FIELD_INSTANT, FIELD_DERIVED, "Last contact", "最近联系", .merge = MERGE_MAX },
+    { 20, "consent", FIELD_CHOICE, 0, "Consent", "同意联系", CHOICES(consents),
+      .merge = MERGE_NEVER },
+    { 21, "last_contact", FIELD_INSTANT, FIELD_DERIVED, "Last contact", "最近联系",
+      .merge = MERGE_MAX },
     { 22, "note", FIELD_TEXT, FIELD_LONG | FIELD_MULTILINE, "Note", "备注" },
     FIELD_ROW_TAGS,
 };
@@ -189,7 +192,8 @@ static const struct field_def activity_fields[] = {
     { 1, "subject", FIELD_TEXT, FIELD_SEARCHED, "Subject", "主题" },
     { 3, "customer", FIELD_REFERENCE, FIELD_PARENT, "Customer", "客户",
       REFERS(KIND_CUSTOMER, ON_DELETE_TAKE_ALONG), .merge = MERGE_NEVER },
-    { 4, "contact", FIELD_REFERENCE, 0, "Contact", "联系人", REFERS(KIND_CONTACT, ON_DELETE_UNLINK) },
+    { 4, "contact", FIELD_REFERENCE, 0, "Contact", "联系人",
+      REFERS(KIND_CONTACT, ON_DELETE_UNLINK) },
     { 5, "deal", FIELD_REFERENCE, 0, "Deal", "商机", REFERS(KIND_DEAL, ON_DELETE_UNLINK) },
     { 6, "started", FIELD_INSTANT, FIELD_INDEXED | FIELD_SORTABLE, "Started", "开始时间" },
     { 7, "duration", FIELD_INTEGER, 0, "Minutes", "时长(分钟)" },
@@ -247,10 +251,12 @@ static const struct field_def task_fields[] = {
     { 2, "due", FIELD_DATE, FIELD_INDEXED | FIELD_SORTABLE, "Due", "截止日期" },
     { 5, "state", FIELD_CHOICE, FIELD_INDEXED, "State", "状态", CHOICES(task_states) },
     { 4, "priority", FIELD_CHOICE, 0, "Priority", "优先级", CHOICES(priorities) },
-    { 7, "assigned", FIELD_REFERENCE, 0, "Assigned to", "执行人", REFERS(KIND_USER, ON_DELETE_UNLINK) },
+    { 7, "assigned", FIELD_REFERENCE, 0, "Assigned to", "执行人",
+      REFERS(KIND_USER, ON_DELETE_UNLINK) },
     { 8, "customer", FIELD_REFERENCE, FIELD_PARENT, "Customer", "客户",
       REFERS(KIND_CUSTOMER, ON_DELETE_TAKE_ALONG), .merge = MERGE_NEVER },
-    { 9, "contact", FIELD_REFERENCE, 0, "Contact", "联系人", REFERS(KIND_CONTACT, ON_DELETE_UNLINK) },
+    { 9, "contact", FIELD_REFERENCE, 0, "Contact", "联系人",
+      REFERS(KIND_CONTACT, ON_DELETE_UNLINK) },
     { 10, "deal", FIELD_REFERENCE, 0, "Deal", "商机", REFERS(KIND_DEAL, ON_DELETE_UNLINK) },
     { 3, "reminder", FIELD_INSTANT, 0, "Reminder", "提醒时间" },
     { 6, "repeat", FIELD_CHOICE, 0, "Repeats", "重复", CHOICES(repeats) },

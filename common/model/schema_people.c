@@ -1,7 +1,8 @@
 /*
  * schema_people.c - fields of users, teams and roles
  *
- * Read through kind.c and schema.c. Immutable. To add a field: its line in proto/records.proto and its row here.
+ * Read through kind.c and schema.c. Immutable. To add a field: its line in proto/records.proto and
+ * its row here.
  */
 #include "common/model/kind_table.h"
 
@@ -9,14 +10,16 @@
 
 static const struct field_def user_fields[] = {
     { 1, "login", FIELD_TEXT, FIELD_REQUIRED | FIELD_UNIQUE | FIELD_SEARCHED, "Login", "登录名" },
-    { 2, "name", FIELD_TEXT, FIELD_REQUIRED | FIELD_SEARCHED | FIELD_INDEXED | FIELD_SORTABLE, "Name", "姓名" },
+    { 2, "name", FIELD_TEXT, FIELD_REQUIRED | FIELD_SEARCHED | FIELD_INDEXED | FIELD_SORTABLE,
+      "Name", "姓名" },
     { 3, "email", FIELD_TEXT, FIELD_SEARCHED, "E-mail", "邮箱" },
     { 4, "phone", FIELD_TEXT, FIELD_SEARCHED | FIELD_PHONE, "Phone", "电话" },
     { 5, "team", FIELD_REFERENCE, 0, "Team", "团队", REFERS(KIND_TEAM, ON_DELETE_REFUSE),
       .merge = MERGE_NEVER },
     { 12, "more_teams", FIELD_REFERENCE, FIELD_REPEATED, "More teams", "其他团队",
       REFERS(KIND_TEAM, ON_DELETE_UNLINK), .merge = MERGE_UNION },
-    { 6, "role", FIELD_REFERENCE, 0, "Role", "角色", REFERS(KIND_ROLE, ON_DELETE_REFUSE), .merge = MERGE_NEVER },
+    { 6, "role", FIELD_REFERENCE, 0, "Role", "角色", REFERS(KIND_ROLE, ON_DELETE_REFUSE),
+      .merge = MERGE_NEVER },
     { 7, "manager", FIELD_REFERENCE, 0, "Manager", "上级", REFERS(KIND_USER, ON_DELETE_UNLINK) },
     { 8, "locale", FIELD_TEXT, 0, "Locale", "语言区域" },
     { 9, "active", FIELD_BOOLEAN, 0, "Active", "在职" },
@@ -25,7 +28,8 @@ static const struct field_def user_fields[] = {
     FIELD_ROW_TAGS,
 };
 
-static const char *const user_columns[] = { "number", "login", "name", "team", "role", "manager", "active", NULL };
+static const char *const user_columns[] = { "number", "login",   "name",   "team",
+                                            "role",   "manager", "active", NULL };
 
 const struct kind_def kind_user = {
     .kind = KIND_USER,
@@ -48,8 +52,8 @@ const struct kind_def kind_user = {
 
 static const struct field_def team_fields[] = {
     { 1, "name", FIELD_TEXT, FIELD_REQUIRED | FIELD_UNIQUE | FIELD_SEARCHED, "Name", "名称" },
-    { 2, "parent", FIELD_REFERENCE, 0, "Parent team", "上级团队", REFERS(KIND_TEAM, ON_DELETE_REFUSE),
-      .merge = MERGE_NEVER },
+    { 2, "parent", FIELD_REFERENCE, 0, "Parent team", "上级团队",
+      REFERS(KIND_TEAM, ON_DELETE_REFUSE), .merge = MERGE_NEVER },
     { 3, "head", FIELD_REFERENCE, 0, "Head", "主管", REFERS(KIND_USER, ON_DELETE_UNLINK) },
     { 4, "time_zone", FIELD_TEXT, 0, "Time zone", "时区" },
     { 5, "region", FIELD_TEXT, 0, "Region", "区域" },
@@ -111,9 +115,10 @@ static const struct field_def scope_members[] = {
 
 static const struct field_def role_fields[] = {
     { 1, "name", FIELD_TEXT, FIELD_REQUIRED | FIELD_UNIQUE | FIELD_SEARCHED, "Name", "名称" },
-    { 2, "scopes", FIELD_GROUP, FIELD_REPEATED, "Scopes", "数据范围", GROUP(scope_members, crm__kind_scope__descriptor),
+    { 2, "scopes", FIELD_GROUP, FIELD_REPEATED, "Scopes", "数据范围",
+      GROUP(scope_members, crm__kind_scope__descriptor), .merge = MERGE_NEVER },
+    { 3, "rights", FIELD_CHOICE, FIELD_REPEATED, "Rights", "权限", CHOICES(rights),
       .merge = MERGE_NEVER },
-    { 3, "rights", FIELD_CHOICE, FIELD_REPEATED, "Rights", "权限", CHOICES(rights), .merge = MERGE_NEVER },
     { 4, "second_factor", FIELD_BOOLEAN, 0, "Second factor", "双重验证", .merge = MERGE_NEVER },
     FIELD_ROW_TAGS,
 };

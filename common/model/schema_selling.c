@@ -1,7 +1,8 @@
 /*
  * schema_selling.c - fields of products, pipelines and deals
  *
- * Read through kind.c and schema.c. Immutable. To add a field: its line in proto/records.proto and its row here.
+ * Read through kind.c and schema.c. Immutable. To add a field: its line in proto/records.proto and
+ * its row here.
  */
 #include "common/model/kind_table.h"
 
@@ -12,7 +13,8 @@ static const struct choice_def categories[] = {
     { CRM__FORECAST_CATEGORY__FORECAST_CATEGORY_OMITTED, "omitted", "Omitted", "不计入" },
     { CRM__FORECAST_CATEGORY__FORECAST_CATEGORY_PIPELINE, "pipeline", "Pipeline", "储备" },
     { CRM__FORECAST_CATEGORY__FORECAST_CATEGORY_BEST_CASE, "best_case", "Best case", "最佳情况" },
-    { CRM__FORECAST_CATEGORY__FORECAST_CATEGORY_MOST_LIKELY, "most_likely", "Most likely", "很可能" },
+    { CRM__FORECAST_CATEGORY__FORECAST_CATEGORY_MOST_LIKELY, "most_likely", "Most likely",
+      "很可能" },
     { CRM__FORECAST_CATEGORY__FORECAST_CATEGORY_COMMIT, "commit", "Commit", "承诺" },
 };
 
@@ -30,7 +32,8 @@ static const struct field_def product_fields[] = {
       "Name", "名称" },
     { 3, "category", FIELD_TEXT, 0, "Category", "类别" },
     { 4, "unit", FIELD_TEXT, 0, "Unit", "单位" },
-    { 5, "price", FIELD_MONEY, FIELD_INDEXED | FIELD_SORTABLE, "Price", "价格", .merge = MERGE_NEVER },
+    { 5, "price", FIELD_MONEY, FIELD_INDEXED | FIELD_SORTABLE, "Price", "价格",
+      .merge = MERGE_NEVER },
     { 6, "cost", FIELD_MONEY, 0, "Cost", "成本", .merge = MERGE_NEVER },
     { 7, "active", FIELD_BOOLEAN, 0, "Active", "在售" },
     { 8, "note", FIELD_TEXT, FIELD_LONG | FIELD_MULTILINE, "Note", "备注" },
@@ -74,7 +77,8 @@ static const struct field_def pipeline_fields[] = {
     { 2, "stages", FIELD_GROUP, FIELD_REPEATED, "Stages", "阶段",
       GROUP(stage_members, crm__stage__descriptor), .merge = MERGE_NEVER },
     { 3, "version", FIELD_INTEGER, 0, "Version", "流程版本", .merge = MERGE_NEVER },
-    { 4, "approver", FIELD_REFERENCE, 0, "Approver", "审批人", REFERS(KIND_USER, ON_DELETE_UNLINK) },
+    { 4, "approver", FIELD_REFERENCE, 0, "Approver", "审批人",
+      REFERS(KIND_USER, ON_DELETE_UNLINK) },
     FIELD_ROW_TAGS,
 };
 
@@ -116,7 +120,8 @@ static const struct field_def line_members[] = {
 
 static const struct field_def deal_contact_members[] = {
     { 1, "id", FIELD_ID, 0, "Id", "标识" },
-    { 2, "contact", FIELD_REFERENCE, FIELD_REQUIRED, "Contact", "联系人", .ref_kind = KIND_CONTACT },
+    { 2, "contact", FIELD_REFERENCE, FIELD_REQUIRED, "Contact", "联系人",
+      .ref_kind = KIND_CONTACT },
     { 3, "role", FIELD_CHOICE, 0, "Role", "角色", CHOICES(buying_roles) },
 };
 
@@ -130,18 +135,22 @@ static const struct field_def split_members[] = {
 static const struct field_def deal_fields[] = {
     { 1, "name", FIELD_TEXT, FIELD_REQUIRED | FIELD_SEARCHED | FIELD_INDEXED | FIELD_SORTABLE,
       "Name", "名称" },
-    { 2, "customer", FIELD_REFERENCE, 0, "Customer", "客户", REFERS(KIND_CUSTOMER, ON_DELETE_REFUSE),
-      .merge = MERGE_NEVER },
+    { 2, "customer", FIELD_REFERENCE, 0, "Customer", "客户",
+      REFERS(KIND_CUSTOMER, ON_DELETE_REFUSE), .merge = MERGE_NEVER },
     { 3, "pipeline", FIELD_REFERENCE, FIELD_REQUIRED, "Pipeline", "销售流程",
       REFERS(KIND_PIPELINE, ON_DELETE_REFUSE), .merge = MERGE_NEVER },
-    { 4, "stage", FIELD_TEXT, FIELD_REQUIRED | FIELD_INDEXED, "Stage", "阶段", .merge = MERGE_NEVER },
-    { 5, "amount", FIELD_MONEY, FIELD_INDEXED | FIELD_SORTABLE, "Amount", "金额", .merge = MERGE_NEVER },
-    { 6, "expected_close", FIELD_DATE, FIELD_INDEXED | FIELD_SORTABLE, "Expected close", "预计成交日期" },
+    { 4, "stage", FIELD_TEXT, FIELD_REQUIRED | FIELD_INDEXED, "Stage", "阶段",
+      .merge = MERGE_NEVER },
+    { 5, "amount", FIELD_MONEY, FIELD_INDEXED | FIELD_SORTABLE, "Amount", "金额",
+      .merge = MERGE_NEVER },
+    { 6, "expected_close", FIELD_DATE, FIELD_INDEXED | FIELD_SORTABLE, "Expected close",
+      "预计成交日期" },
     { 7, "closed", FIELD_DATE, FIELD_INDEXED | FIELD_SORTABLE, "Closed", "成交日期" },
     { 9, "state", FIELD_CHOICE, FIELD_INDEXED | FIELD_DERIVED, "State", "状态", CHOICES(outcomes),
       .merge = MERGE_LAST },
     { 8, "category", FIELD_CHOICE, 0, "Forecast category", "预测类别", CHOICES(categories) },
-    { 10, "product", FIELD_REFERENCE, 0, "Product", "产品", REFERS(KIND_PRODUCT, ON_DELETE_REFUSE) },
+    { 10, "product", FIELD_REFERENCE, 0, "Product", "产品",
+      REFERS(KIND_PRODUCT, ON_DELETE_REFUSE) },
     { 11, "lines", FIELD_GROUP, FIELD_REPEATED, "Lines", "产品明细",
       GROUP(line_members, crm__deal_line__descriptor), .merge = MERGE_NEVER },
     { 12, "contacts", FIELD_GROUP, FIELD_REPEATED, "Contacts", "联系人",

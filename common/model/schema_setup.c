@@ -1,7 +1,9 @@
 /*
- * schema_setup.c - fields of what an administrator sets up: field definitions, the company, exchange rates; and of saved views
+ * schema_setup.c - fields of what an administrator sets up: field definitions, the company,
+ * exchange rates; and of saved views
  *
- * Read through kind.c and schema.c. Immutable. To add a field: its line in proto/records.proto and its row here.
+ * Read through kind.c and schema.c. Immutable. To add a field: its line in proto/records.proto and
+ * its row here.
  */
 #include "common/model/kind_table.h"
 
@@ -31,12 +33,15 @@ static const struct field_def definition_fields[] = {
     { 9, "initial", FIELD_TEXT, 0, "Default", "默认值" },
     { 10, "ref_kind", FIELD_TEXT, 0, "Refers to", "引用对象" },
     { 11, "number", FIELD_INTEGER, FIELD_DERIVED, "Field number", "字段编号", .merge = MERGE_LAST },
-    { 12, "index_ready", FIELD_BOOLEAN, FIELD_DERIVED, "Index complete", "索引就绪", .merge = MERGE_LAST },
-    { 13, "qualified", FIELD_TEXT, FIELD_DERIVED | FIELD_UNIQUE, "Qualified name", "全名", .merge = MERGE_LAST },
+    { 12, "index_ready", FIELD_BOOLEAN, FIELD_DERIVED, "Index complete", "索引就绪",
+      .merge = MERGE_LAST },
+    { 13, "qualified", FIELD_TEXT, FIELD_DERIVED | FIELD_UNIQUE, "Qualified name", "全名",
+      .merge = MERGE_LAST },
     FIELD_ROW_TAGS,
 };
 
-static const char *const definition_columns[] = { "qualified", "type", "label", "label_zh", "required", "indexed", NULL };
+static const char *const definition_columns[] = { "qualified", "type",    "label", "label_zh",
+                                                  "required",  "indexed", NULL };
 
 const struct kind_def kind_field_definition = {
     .kind = KIND_FIELD_DEFINITION,
@@ -61,7 +66,8 @@ static const struct field_def company_fields[] = {
     { 1, "name", FIELD_TEXT, FIELD_REQUIRED, "Name", "名称" },
     { 2, "currency", FIELD_TEXT, FIELD_REQUIRED, "Currency", "本位币", .merge = MERGE_NEVER },
     { 3, "time_zone", FIELD_TEXT, 0, "Time zone", "时区", .merge = MERGE_NEVER },
-    { 4, "fiscal_month", FIELD_INTEGER, 0, "Fiscal year starts in", "财年起始月", BOUNDS(1, 12), .merge = MERGE_NEVER },
+    { 4, "fiscal_month", FIELD_INTEGER, 0, "Fiscal year starts in", "财年起始月", BOUNDS(1, 12),
+      .merge = MERGE_NEVER },
     { 5, "country", FIELD_TEXT, 0, "Country", "国家" },
     { 6, "vision", FIELD_TEXT, FIELD_LONG | FIELD_MULTILINE, "Vision", "愿景" },
     { 7, "mission", FIELD_TEXT, FIELD_LONG | FIELD_MULTILINE, "Mission", "使命" },
@@ -71,7 +77,8 @@ static const struct field_def company_fields[] = {
     FIELD_ROW_TAGS,
 };
 
-static const char *const company_columns[] = { "name", "currency", "time_zone", "fiscal_month", "country", NULL };
+static const char *const company_columns[] = { "name",         "currency", "time_zone",
+                                               "fiscal_month", "country",  NULL };
 
 const struct kind_def kind_company = {
     .kind = KIND_COMPANY,
@@ -94,9 +101,12 @@ const struct kind_def kind_company = {
 
 static const struct field_def rate_fields[] = {
     { 5, "name", FIELD_TEXT, FIELD_DERIVED | FIELD_UNIQUE, "Name", "名称", .merge = MERGE_LAST },
-    { 1, "currency", FIELD_TEXT, FIELD_REQUIRED | FIELD_INDEXED, "Currency", "货币", .merge = MERGE_NEVER },
-    { 2, "day", FIELD_DATE, FIELD_REQUIRED | FIELD_INDEXED | FIELD_SORTABLE, "Day", "日期", .merge = MERGE_NEVER },
-    { 3, "rate", FIELD_DECIMAL, FIELD_REQUIRED, "Rate", "汇率", BOUNDS(1, INT64_MAX), .merge = MERGE_NEVER },
+    { 1, "currency", FIELD_TEXT, FIELD_REQUIRED | FIELD_INDEXED, "Currency", "货币",
+      .merge = MERGE_NEVER },
+    { 2, "day", FIELD_DATE, FIELD_REQUIRED | FIELD_INDEXED | FIELD_SORTABLE, "Day", "日期",
+      .merge = MERGE_NEVER },
+    { 3, "rate", FIELD_DECIMAL, FIELD_REQUIRED, "Rate", "汇率", BOUNDS(1, INT64_MAX),
+      .merge = MERGE_NEVER },
     { 4, "source", FIELD_TEXT, 0, "Source", "来源" },
     FIELD_ROW_TAGS,
 };
@@ -132,7 +142,8 @@ static const struct field_def view_fields[] = {
     FIELD_ROW_TAGS,
 };
 
-static const char *const view_columns[] = { "number", "name", "kind", "filter", "sort", "shared", NULL };
+static const char *const view_columns[] = { "number", "name",   "kind", "filter",
+                                            "sort",   "shared", NULL };
 
 const struct kind_def kind_saved_view = {
     .kind = KIND_SAVED_VIEW,

@@ -1,8 +1,9 @@
 /*
  * term.c - cutting text into the words by which records are found
  *
- * Called before the writer's queue for every record that changes, and for every search, on any thread. No state. What a record
- * and a query make of the same text must agree: both go through next_token.
+ * Called before the writer's queue for every record that changes, and for every search, on any
+ * thread. No state. What a record and a query make of the same text must agree: both go through
+ * next_token.
  */
 #include "common/model/term.h"
 
@@ -10,10 +11,11 @@
 
 #include "common/base/text.h"
 
-#define PHONE_DIGITS_MIN   4  /* fewer are no ending that anybody searches */
-#define PHONE_DIGITS_MAX   32
-#define PHONE_WHOLE_MIN    7  /* so many digits with only blanks and signs around them are one phone number */
-#define PHONE_NATIONAL     8  /* digits that country and trunk prefixes surely leave alone */
+#define PHONE_DIGITS_MIN 4 /* fewer are no ending that anybody searches */
+#define PHONE_DIGITS_MAX 32
+#define PHONE_WHOLE_MIN                                                                            \
+    7 /* so many digits with only blanks and signs around them are one phone number */
+#define PHONE_NATIONAL 8 /* digits that country and trunk prefixes surely leave alone */
 
 enum term_prefix { TERM_WORD = 'w', TERM_CJK = 'c', TERM_PHONE = 'p' };
 
@@ -65,7 +67,8 @@ static bool next_token(struct slice folded, size_t *position, struct token *out_
             break;
         at = ahead;
     }
-    *out_token = (struct token){ slice_of(folded.data + start, at - start), first == CHARACTER_CJK };
+    *out_token =
+        (struct token){ slice_of(folded.data + start, at - start), first == CHARACTER_CJK };
     *position = at;
     return true;
 }
@@ -98,7 +101,8 @@ static bool term_insert(struct term_list *list, const struct term *term)
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         const struct term *other = &list->terms[middle];
-        int order = slice_compare(slice_of(other->data, other->size), slice_of(term->data, term->size));
+        int order =
+            slice_compare(slice_of(other->data, other->size), slice_of(term->data, term->size));
 
         if (order == 0)
             return true;
@@ -123,8 +127,9 @@ static size_t phone_digits(struct slice text, uint8_t digits[PHONE_DIGITS_MAX])
 
     for (size_t i = 0; i < text.size && n < PHONE_DIGITS_MAX; i++) {
         uint8_t c = text.data[i];
-        bool is_extension = (c | 0x20) == 'x' || (c | 0x20) == 'e' || c == '#' ||
-                            slice_has_prefix(slice_of(text.data + i, text.size - i), slice_text(transfer));
+        bool is_extension =
+            (c | 0x20) == 'x' || (c | 0x20) == 'e' || c == '#' ||
+            slice_has_prefix(slice_of(text.data + i, text.size - i), slice_text(transfer));
 
         if (is_extension && n >= PHONE_DIGITS_MIN)
             break;
@@ -139,7 +144,7 @@ static size_t phone_digits(struct slice text, uint8_t digits[PHONE_DIGITS_MAX])
 struct extraction {
     struct arena *arena;
     struct term_list list;
-    bool is_phone;      /* the field at hand is one of phones */
+    bool is_phone; /* the field at hand is one of phones */
     bool is_full;
     enum crm_status status;
 };
@@ -150,7 +155,8 @@ static void add(struct extraction *extraction, const struct term *term)
         extraction->is_full = true;
 }
 
-/* Each pair of neighbours, and the last character by itself: a single character in a query is a prefix of one of them. */
+/* Each pair of neighbours, and the last character by itself: a single character in a query is a
+ * prefix of one of them. */
 static void add_cjk(struct extraction *extraction, struct slice run)
 {
     size_t first = 0, second = 0, end;
@@ -213,8 +219,9 @@ static bool extract_value(void *arg, const struct value *value)
     return !extraction->is_full;
 }
 
-enum crm_status term_extract(const struct schema *schema, const struct kind_def *kind, const struct record *record,
-                             struct arena *arena, struct term_list *out_terms)
+enum crm_status term_extract(const struct schema *schema, const struct kind_def *kind,
+                             const struct record *record, struct arena *arena,
+                             struct term_list *out_terms)
 {
     struct extraction extraction = { .arena = arena, .status = CRM_OK };
     const struct field_def *field;
@@ -246,9 +253,11 @@ static bool is_digits(struct slice text)
 }
 
 /* Without what differs between the ways to write one number: country code, trunk zero. */
-static size_t national(struct slice text, const uint8_t *digits, size_t n, const uint8_t **out_digits)
+static size_t national(struct slice text, const uint8_t *digits, size_t n,
+                       const uint8_t **out_digits)
 {
-    bool is_international = text.data[0] == '+' || (n > PHONE_NATIONAL && digits[0] == '0' && digits[1] == '0');
+    bool is_international =
+        text.data[0] == '+' || (n > PHONE_NATIONAL && digits[0] == '0' && digits[1] == '0');
     size_t skip = 0;
 
     if (is_international && n > PHONE_NATIONAL)
@@ -318,8 +327,9 @@ static void query_word(struct term_query *query, struct slice word, struct term 
     query->n++;
 }
 
-enum crm_status term_query_parse(struct slice text, struct arena *arena, struct term_query *out_query,
-                                 struct term alternative[16], struct failure *failure)
+enum crm_status term_query_parse(struct slice text, struct arena *arena,
+                                 struct term_query *out_query, struct term alternative[16],
+                                 struct failure *failure)
 {
     struct term_query query = { .n = 0 };
     struct token token = { .is_cjk = true };

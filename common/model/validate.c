@@ -1,8 +1,8 @@
 /*
  * validate.c - what a body and a record must be like, whatever path they came by
  *
- * Called before the writer's queue for every body from outside, and in the writer for every record that results. No state; the
- * canonical body is made in the caller's arena.
+ * Called before the writer's queue for every body from outside, and in the writer for every record
+ * that results. No state; the canonical body is made in the caller's arena.
  */
 #include "common/model/validate.h"
 
@@ -30,7 +30,8 @@ struct input {
     const struct field_def *group; /* whose elements are being looked at; NULL: the record itself */
 };
 
-static enum crm_status refuse(const struct input *input, const struct field_def *field, const char *why)
+static enum crm_status refuse(const struct input *input, const struct field_def *field,
+                              const char *why)
 {
     char name[NAME_SIZE];
 
@@ -58,7 +59,8 @@ static bool has_control(struct slice text, bool is_multiline)
     return false;
 }
 
-static enum crm_status check_text(const struct input *input, const struct field_def *field, struct value *value)
+static enum crm_status check_text(const struct input *input, const struct field_def *field,
+                                  struct value *value)
 {
     size_t max = field->flags & FIELD_LONG ? TEXT_LONG_MAX : TEXT_MAX;
 
@@ -75,18 +77,21 @@ static enum crm_status check_text(const struct input *input, const struct field_
     return value->text.size > max ? refuse(input, field, "this text is too long") : CRM_OK;
 }
 
-static enum crm_status check_choice(const struct input *input, const struct field_def *field, const struct value *value)
+static enum crm_status check_choice(const struct input *input, const struct field_def *field,
+                                    const struct value *value)
 {
     bool is_known = false;
 
     if (!(field->flags & FIELD_CUSTOM))
-        is_known = value->integer == (int)value->integer && choice_by_number(field, (int)value->integer);
+        is_known =
+            value->integer == (int)value->integer && choice_by_number(field, (int)value->integer);
     for (size_t i = 0; field->flags & FIELD_CUSTOM && i < field->n_choices; i++)
         is_known |= slice_equal(value->text, slice_text(field->choices[i].name));
     return is_known ? CRM_OK : refuse(input, field, "this is not one of the choices");
 }
 
-static enum crm_status check_number(const struct input *input, const struct field_def *field, const struct value *value)
+static enum crm_status check_number(const struct input *input, const struct field_def *field,
+                                    const struct value *value)
 {
     int64_t low = INT64_MIN, high = INT64_MAX;
 
@@ -107,10 +112,13 @@ static enum crm_status check_number(const struct input *input, const struct fiel
         low = field->minimum;
         high = field->maximum;
     }
-    return value->integer >= low && value->integer <= high ? CRM_OK : refuse(input, field, "this is out of range");
+    return value->integer >= low && value->integer <= high
+               ? CRM_OK
+               : refuse(input, field, "this is out of range");
 }
 
-static enum crm_status check_value(const struct input *input, const struct field_def *field, struct value *value)
+static enum crm_status check_value(const struct input *input, const struct field_def *field,
+                                   struct value *value)
 {
     switch (field->type) {
     case FIELD_TEXT:
@@ -130,11 +138,13 @@ static enum crm_status check_value(const struct input *input, const struct field
 }
 
 /*
- * A value, written again: numbers in their shortest form and text in NFC, so that equal values are equal bytes. What is
- * derived of an amount of money is dropped without a word: a client may send back what it was shown.
+ * A value, written again: numbers in their shortest form and text in NFC, so that equal values are
+ * equal bytes. What is derived of an amount of money is dropped without a word: a client may send
+ * back what it was shown.
  */
 static enum crm_status copy_value(const struct input *input, const struct field_def *field,
-                                  const struct body_field *from, uint32_t tag, struct body_writer *writer)
+                                  const struct body_field *from, uint32_t tag,
+                                  struct body_writer *writer)
 {
     struct value value;
     enum crm_status status;
@@ -160,8 +170,8 @@ static enum crm_status copy_value(const struct input *input, const struct field_
 /* --- lists, groups, custom fields */
 
 /* Choices that came packed (one length-delimited field with all of them), one by one. */
-static enum crm_status copy_packed(const struct input *input, const struct field_def *field, struct slice packed,
-                                   struct body_writer *writer)
+static enum crm_status copy_packed(const struct input *input, const struct field_def *field,
+                                   struct slice packed, struct body_writer *writer)
 {
     struct body_writer key;
     struct slice one;
@@ -187,7 +197,8 @@ static enum crm_status copy_packed(const struct input *input, const struct field
             return status;
         start = i + 1;
     }
-    return start == packed.size ? CRM_OK : refuse(input, field, "this is not a value of the field's type");
+    return start == packed.size ? CRM_OK
+                                : refuse(input, field, "this is not a value of the field's type");
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -196,7 +207,8 @@ static int compare_ids(const void *a, const void *b)
 }
 
 /* Elements are found by their ids: each has one, and no other has it. */
-static enum crm_status check_ids(const struct input *input, const struct field_def *field, struct slice run)
+static enum crm_status check_ids(const struct input *input, const struct field_def *field,
+                                 struct slice run)
 {
     struct uuid *ids = arena_alloc(input->arena, LIST_MAX * sizeof *ids);
     struct body_field element, id;
@@ -216,12 +228,12 @@ static enum crm_status check_ids(const struct input *input, const struct field_d
     return CRM_OK;
 }
 
-static enum crm_status copy_element(struct input *input, const struct field_def *field, struct slice element,
-                                    struct body_writer *writer);
+static enum crm_status copy_element(struct input *input, const struct field_def *field,
+                                    struct slice element, struct body_writer *writer);
 
 /* The occurrences of one field: all of a list, the last one of any other. */
-static enum crm_status copy_run(struct input *input, const struct field_def *field, struct slice run,
-                                struct body_writer *writer)
+static enum crm_status copy_run(struct input *input, const struct field_def *field,
+                                struct slice run, struct body_writer *writer)
 {
     bool is_list = (field->flags & FIELD_REPEATED) != 0;
     size_t position = 0, n = 0;
@@ -243,8 +255,8 @@ static enum crm_status copy_run(struct input *input, const struct field_def *fie
     return status;
 }
 
-static enum crm_status copy_list_or_value(struct input *input, const struct field_def *field, struct slice run,
-                                          struct body_writer *writer)
+static enum crm_status copy_list_or_value(struct input *input, const struct field_def *field,
+                                          struct slice run, struct body_writer *writer)
 {
     struct body_writer list;
     struct slice copied;
@@ -272,9 +284,10 @@ static const struct field_def *member_by_ref(const struct field_def *group, uint
     return NULL;
 }
 
-/* Which members must be there is asked of the whole record: a patch that removes an element gives only its id. */
-static enum crm_status copy_element(struct input *input, const struct field_def *field, struct slice element,
-                                    struct body_writer *writer)
+/* Which members must be there is asked of the whole record: a patch that removes an element gives
+ * only its id. */
+static enum crm_status copy_element(struct input *input, const struct field_def *field,
+                                    struct slice element, struct body_writer *writer)
 {
     struct input inner = *input;
     struct body_writer message;
@@ -302,7 +315,8 @@ static enum crm_status copy_element(struct input *input, const struct field_def 
     return status;
 }
 
-static enum crm_status copy_custom(const struct input *input, uint32_t ref, struct slice raw, struct body_writer *writer)
+static enum crm_status copy_custom(const struct input *input, uint32_t ref, struct slice raw,
+                                   struct body_writer *writer)
 {
     const struct field_def *field = schema_field(input->schema, input->kind, ref);
     struct body_field outer, from;
@@ -341,7 +355,8 @@ static enum crm_status copy_custom(const struct input *input, uint32_t ref, stru
 
 /* --- */
 
-static enum crm_status copy_unit(struct input *input, const struct body_unit *unit, struct body_writer *writer)
+static enum crm_status copy_unit(struct input *input, const struct body_unit *unit,
+                                 struct body_writer *writer)
 {
     const struct field_def *field;
 
@@ -357,8 +372,9 @@ static enum crm_status copy_unit(struct input *input, const struct body_unit *un
     return copy_list_or_value(input, field, unit->raw, writer);
 }
 
-enum crm_status validate_input(const struct schema *schema, const struct kind_def *kind, struct slice body,
-                               bool allow_derived, struct arena *arena, struct slice *out_body, struct failure *failure)
+enum crm_status validate_input(const struct schema *schema, const struct kind_def *kind,
+                               struct slice body, bool allow_derived, struct arena *arena,
+                               struct slice *out_body, struct failure *failure)
 {
     struct input input = { schema, kind, allow_derived, arena, failure, NULL };
     struct check_limits limits = check_limits_for(body.size);
@@ -427,7 +443,8 @@ static bool count_element(void *arg, struct slice element)
     return ++*n <= LIST_MAX;
 }
 
-static enum crm_status check_list(const struct field_def *field, const struct record *record, struct failure *failure)
+static enum crm_status check_list(const struct field_def *field, const struct record *record,
+                                  struct failure *failure)
 {
     struct element_check check = { field, failure, CRM_OK };
     size_t n = 0;
@@ -440,16 +457,18 @@ static enum crm_status check_list(const struct field_def *field, const struct re
     return check.status;
 }
 
-enum crm_status validate_record(const struct schema *schema, const struct kind_def *kind, struct slice body,
-                                struct failure *failure)
+enum crm_status validate_record(const struct schema *schema, const struct kind_def *kind,
+                                struct slice body, struct failure *failure)
 {
     const struct record record = { .header = { .kind = kind->kind }, .body = body };
     const struct field_def *field;
     struct value value;
 
     if (body.size > RECORD_SIZE_MAX - RECORD_HEADER_SIZE)
-        return fail(failure, CRM_TOO_LARGE, NULL, "a record has at most %d bytes", RECORD_SIZE_MAX - RECORD_HEADER_SIZE);
-    for (size_t n = 0; (field = schema_field_at(schema, kind, n)) && !(field->flags & FIELD_HEADER); n++) {
+        return fail(failure, CRM_TOO_LARGE, NULL, "a record has at most %d bytes",
+                    RECORD_SIZE_MAX - RECORD_HEADER_SIZE);
+    for (size_t n = 0; (field = schema_field_at(schema, kind, n)) && !(field->flags & FIELD_HEADER);
+         n++) {
         enum crm_status status = CRM_OK;
 
         if (field->flags & FIELD_REQUIRED && !reflect_get(field, &record, &value))

@@ -1,7 +1,8 @@
 /*
  * value.c - comparing values, and their forms for people and for the wire
  *
- * Called by filters, the command line, import and output, on any thread. No state; time and currency are the caller's.
+ * Called by filters, the command line, import and output, on any thread. No state; time and
+ * currency are the caller's.
  */
 #include "common/model/value.h"
 
@@ -24,14 +25,16 @@ static int sign(int order)
     return (order > 0) - (order < 0);
 }
 
-/* Without a common currency or company values there is no true order: the code decides, so that at least it is one. */
+/* Without a common currency or company values there is no true order: the code decides, so that at
+ * least it is one. */
 static int compare_money(const struct value *a, const struct value *b)
 {
     int order = sign(memcmp(a->currency, b->currency, sizeof a->currency));
 
     if (order == 0)
         return compare_i64(a->integer, b->integer);
-    return a->has_company && b->has_company ? compare_i64(a->company_minor, b->company_minor) : order;
+    return a->has_company && b->has_company ? compare_i64(a->company_minor, b->company_minor)
+                                            : order;
 }
 
 int value_compare(const struct value *a, const struct value *b)
@@ -44,7 +47,8 @@ int value_compare(const struct value *a, const struct value *b)
     case FIELD_TEXT:
         return sign(slice_compare(a->text, b->text));
     case FIELD_CHOICE:
-        return a->text.data || b->text.data ? sign(slice_compare(a->text, b->text)) : compare_i64(a->integer, b->integer);
+        return a->text.data || b->text.data ? sign(slice_compare(a->text, b->text))
+                                            : compare_i64(a->integer, b->integer);
     case FIELD_MONEY:
         return compare_money(a, b);
     case FIELD_REFERENCE:
@@ -80,9 +84,11 @@ static int word_index(struct slice text, const char *const *words, size_t n)
     return -1;
 }
 
-static enum crm_status parse_boolean(struct slice text, struct value *value, struct failure *failure)
+static enum crm_status parse_boolean(struct slice text, struct value *value,
+                                     struct failure *failure)
 {
-    static const char *const words[] = { "no", "yes", "false", "true", "否", "是", "n", "y", "0", "1", "off", "on" };
+    static const char *const words[] = { "no", "yes", "false", "true", "否",  "是",
+                                         "n",  "y",   "0",     "1",    "off", "on" };
     int i = word_index(text, words, ARRAY_LEN(words));
 
     if (i < 0)
@@ -91,8 +97,9 @@ static enum crm_status parse_boolean(struct slice text, struct value *value, str
     return CRM_OK;
 }
 
-static enum crm_status parse_choice(const struct field_def *field, struct slice text, struct arena *arena,
-                                    struct value *value, struct failure *failure)
+static enum crm_status parse_choice(const struct field_def *field, struct slice text,
+                                    struct arena *arena, struct value *value,
+                                    struct failure *failure)
 {
     const char *name = arena_strndup(arena, text.data, text.size);
     const struct choice_def *choice;
@@ -113,28 +120,32 @@ static enum crm_status parse_choice(const struct field_def *field, struct slice 
 
         if (used + size + 3 > sizeof list)
             break;
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", field->choices[i].name);
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "",
+                                 field->choices[i].name);
     }
-    return fail(failure, CRM_INVALID, NULL, "'%.*s' is not one of %s", (int)text_prefix_size(text, 60), name, list);
+    return fail(failure, CRM_INVALID, NULL, "'%.*s' is not one of %s",
+                (int)text_prefix_size(text, 60), name, list);
 }
 
 static bool is_within(const struct field_def *field, int64_t n)
 {
     if (field->minimum || field->maximum)
         return n >= field->minimum && n <= field->maximum;
-    return field->type != FIELD_INTEGER || (n >= 0 && (field->flags & FIELD_HEADER || n <= UINT32_MAX));
+    return field->type != FIELD_INTEGER ||
+           (n >= 0 && (field->flags & FIELD_HEADER || n <= UINT32_MAX));
 }
 
 /* Counts may be written "10k"; a human number with its letters. */
-static enum crm_status parse_integer(const struct field_def *field, struct slice text, struct value *value,
-                                     struct failure *failure)
+static enum crm_status parse_integer(const struct field_def *field, struct slice text,
+                                     struct value *value, struct failure *failure)
 {
     size_t letters = 0;
     int64_t micro;
     enum crm_status status;
 
     if (field->ref == HEADER_NUMBER && field->flags & FIELD_HEADER) {
-        while (letters < text.size && letters < 3 && (text.data[letters] | 0x20) >= 'a' && (text.data[letters] | 0x20) <= 'z')
+        while (letters < text.size && letters < 3 && (text.data[letters] | 0x20) >= 'a' &&
+               (text.data[letters] | 0x20) <= 'z')
             letters++;
         if (letters && letters < text.size && text.data[letters] == '-')
             text = slice_of(text.data + letters + 1, text.size - letters - 1);
@@ -148,8 +159,8 @@ static enum crm_status parse_integer(const struct field_def *field, struct slice
     return CRM_OK;
 }
 
-static enum crm_status parse_money(struct slice text, const struct value_context *context, struct value *value,
-                                   struct failure *failure)
+static enum crm_status parse_money(struct slice text, const struct value_context *context,
+                                   struct value *value, struct failure *failure)
 {
     struct money money;
     enum crm_status status = money_parse(text, context->currency, &money, failure);
@@ -161,8 +172,8 @@ static enum crm_status parse_money(struct slice text, const struct value_context
     return CRM_OK;
 }
 
-static enum crm_status parse_day(struct slice text, const struct value_context *context, struct value *value,
-                                 struct failure *failure)
+static enum crm_status parse_day(struct slice text, const struct value_context *context,
+                                 struct value *value, struct failure *failure)
 {
     struct day_range range;
     enum crm_status status = day_parse(text, context->today, &range, failure);
@@ -197,15 +208,16 @@ static enum crm_status parse_reference(struct slice text, struct arena *arena, s
 }
 
 static enum crm_status parse_by_type(const struct field_def *field, struct slice text,
-                                     const struct value_context *context, struct arena *arena, struct value *value,
-                                     struct failure *failure)
+                                     const struct value_context *context, struct arena *arena,
+                                     struct value *value, struct failure *failure)
 {
     switch (field->type) {
     case FIELD_TEXT:
         if (!text_is_valid(text))
             return fail(failure, CRM_INVALID, NULL, "this is not UTF-8 text");
-        return text_normalise(arena, text, &value->text) ? CRM_OK
-                                                         : fail(failure, CRM_NO_MEMORY, NULL, "no memory for the value");
+        return text_normalise(arena, text, &value->text)
+                   ? CRM_OK
+                   : fail(failure, CRM_NO_MEMORY, NULL, "no memory for the value");
     case FIELD_INTEGER:
         return parse_integer(field, text, value, failure);
     case FIELD_DECIMAL:
@@ -228,8 +240,9 @@ static enum crm_status parse_by_type(const struct field_def *field, struct slice
     }
 }
 
-enum crm_status value_parse(const struct field_def *field, struct slice text, const struct value_context *context,
-                            struct arena *arena, struct value *out_value, struct failure *failure)
+enum crm_status value_parse(const struct field_def *field, struct slice text,
+                            const struct value_context *context, struct arena *arena,
+                            struct value *out_value, struct failure *failure)
 {
     struct value value = { .type = field->type };
     enum crm_status status;
@@ -260,14 +273,16 @@ static const char *format_money(const struct value *value, struct arena *arena)
     return arena_printf(arena, "%s%s%s", text, money.currency[0] ? " " : "", money.currency);
 }
 
-static const char *format_choice(const struct field_def *field, const struct value *value, struct arena *arena)
+static const char *format_choice(const struct field_def *field, const struct value *value,
+                                 struct arena *arena)
 {
     const struct choice_def *choice;
 
     if (value->text.data)
         return arena_strndup(arena, value->text.data, value->text.size);
     choice = choice_by_number(field, (int)value->integer);
-    return choice ? arena_strdup(arena, choice->name) : arena_printf(arena, "%" PRId64, value->integer);
+    return choice ? arena_strdup(arena, choice->name)
+                  : arena_printf(arena, "%" PRId64, value->integer);
 }
 
 static const char *format_reference(const struct value *value, struct arena *arena)
@@ -280,7 +295,8 @@ static const char *format_reference(const struct value *value, struct arena *are
     return arena_strdup(arena, text);
 }
 
-const char *value_format(const struct field_def *field, const struct value *value, struct arena *arena)
+const char *value_format(const struct field_def *field, const struct value *value,
+                         struct arena *arena)
 {
     char text[MONEY_TEXT_SIZE > INSTANT_TEXT_SIZE ? MONEY_TEXT_SIZE : INSTANT_TEXT_SIZE];
 
@@ -385,7 +401,8 @@ static bool reference_from_wire(const Crm__Value *wire, struct value *value)
     return text_from_wire(wire->text, value);
 }
 
-static bool integer_from_wire(const struct field_def *field, const Crm__Value *wire, struct value *value)
+static bool integer_from_wire(const struct field_def *field, const Crm__Value *wire,
+                              struct value *value)
 {
     if (!wire->has_integer)
         return false;
@@ -402,12 +419,12 @@ static bool integer_from_wire(const struct field_def *field, const Crm__Value *w
     }
 }
 
-enum crm_status value_from_wire(const struct field_def *field, const Crm__Value *wire, struct value *out_value,
-                                struct failure *failure)
+enum crm_status value_from_wire(const struct field_def *field, const Crm__Value *wire,
+                                struct value *out_value, struct failure *failure)
 {
     struct value value = { .type = field->type };
-    int n_set = (wire->text != NULL) + (wire->has_integer != 0) + (wire->money != NULL) + (wire->has_ref != 0) +
-                (wire->has_data != 0) + (wire->has_special != 0);
+    int n_set = (wire->text != NULL) + (wire->has_integer != 0) + (wire->money != NULL) +
+                (wire->has_ref != 0) + (wire->has_data != 0) + (wire->has_special != 0);
     bool is_right;
 
     if (field->type == FIELD_TEXT || (field->type == FIELD_CHOICE && field->flags & FIELD_CUSTOM))

@@ -44,7 +44,7 @@ enum crm_status value_parse(const struct field_def *field, struct slice text, co
 /* The plain form, the same in every locale: what JSON and CSV show and value_parse takes back. References as ids. Lives in the arena; empty for none; NULL when memory is spent. */
 const char *value_format(const struct field_def *field, const struct value *value, struct arena *arena);
 
-/* To and from the wire's Value. The slices are shared, not copied. */
+/* To the wire's Value, in the arena; one without a value when memory is spent, which the other side refuses. From it: slices are shared, not copied. */
 void value_to_wire(const struct value *value, Crm__Value *out_wire, struct arena *arena);
 enum crm_status value_from_wire(const struct field_def *field, const Crm__Value *wire, struct value *out_value, struct failure *failure) MUST_CHECK;
 

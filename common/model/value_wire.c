@@ -24,7 +24,8 @@ uint32_t custom_tag(const struct field_def *field)
 /* Is a choice kept as its name (custom) rather than as its number? */
 static bool is_text(const struct field_def *field)
 {
-    return field->type == FIELD_TEXT || (field->type == FIELD_CHOICE && field->flags & FIELD_CUSTOM);
+    return field->type == FIELD_TEXT ||
+           (field->type == FIELD_CHOICE && field->flags & FIELD_CUSTOM);
 }
 
 static bool is_unsigned(const struct field_def *field)
@@ -55,7 +56,8 @@ static bool money_read(struct slice content, struct value *out_value)
     return has_minor && position == content.size;
 }
 
-bool value_read(const struct field_def *field, const struct body_field *from, struct value *out_value)
+bool value_read(const struct field_def *field, const struct body_field *from,
+                struct value *out_value)
 {
     struct value value = { .type = field->type };
     bool is_right;
@@ -80,7 +82,9 @@ bool value_read(const struct field_def *field, const struct body_field *from, st
 static void money_write(struct body_writer *writer, uint32_t tag, const struct value *value)
 {
     uint8_t room[64];
-    struct body_writer money = { .data = room, .capacity = sizeof room }; /* larger than any Money: never asks the arena */
+    struct body_writer money = {
+        .data = room, .capacity = sizeof room
+    }; /* larger than any Money: never asks the arena */
 
     body_write_varint(&money, MONEY_MINOR, body_unzigzag(value->integer));
     if (value->currency[0])
@@ -90,7 +94,8 @@ static void money_write(struct body_writer *writer, uint32_t tag, const struct v
     body_write_bytes(writer, tag, slice_of(money.data, money.size));
 }
 
-void value_write(struct body_writer *writer, const struct field_def *field, uint32_t tag, const struct value *value)
+void value_write(struct body_writer *writer, const struct field_def *field, uint32_t tag,
+                 const struct value *value)
 {
     if (value->type == FIELD_NONE)
         return;
@@ -101,5 +106,7 @@ void value_write(struct body_writer *writer, const struct field_def *field, uint
     else if (field->type == FIELD_MONEY)
         money_write(writer, tag, value);
     else
-        body_write_varint(writer, tag, is_unsigned(field) ? (uint64_t)value->integer : body_unzigzag(value->integer));
+        body_write_varint(writer, tag,
+                          is_unsigned(field) ? (uint64_t)value->integer
+                                             : body_unzigzag(value->integer));
 }

@@ -1,5 +1,6 @@
 /*
- * test_body.c - walking, patching, comparing and masking packed messages, against protobuf-c on the same data
+ * test_body.c - walking, patching, comparing and masking packed messages, against protobuf-c on the
+ * same data
  */
 #include <stdlib.h>
 
@@ -61,7 +62,8 @@ struct model {
     uint8_t custom[CUSTOMS]; /* value + 1 of custom field i + 1, 0: none */
 };
 
-static char words[WORDS + 1][32] = { "", "Alpha", "华为技术", "c", "a longer word with blanks", "Ω", "zz" };
+static char words[WORDS + 1][32] = { "",  "Alpha", "华为技术", "c", "a longer word with blanks",
+                                     "Ω", "zz" };
 
 static struct slice model_pack(const struct model *model)
 {
@@ -138,7 +140,8 @@ static struct model model_random(void)
     }
     for (uint8_t i = 1; i < 5; i++) {
         if (pick(3) == 0)
-            model.addresses[model.n_addresses++] = (struct model_address){ i, (uint8_t)pick(WORDS + 1) };
+            model.addresses[model.n_addresses++] =
+                (struct model_address){ i, (uint8_t)pick(WORDS + 1) };
     }
     for (size_t i = 0; i < CUSTOMS; i++)
         model.custom[i] = (uint8_t)(pick(2) ? 1 + pick(100) : 0);
@@ -201,10 +204,18 @@ static void patch_addresses(struct model *model, const struct model *add, const 
     model->n_addresses = result.n_addresses;
 }
 
-enum clearable { CLEAR_NAME, CLEAR_NOTE, CLEAR_STATUS, CLEAR_REVENUE, CLEAR_PHONES, CLEAR_ADDRESSES, CLEAR_CUSTOM };
+enum clearable {
+    CLEAR_NAME,
+    CLEAR_NOTE,
+    CLEAR_STATUS,
+    CLEAR_REVENUE,
+    CLEAR_PHONES,
+    CLEAR_ADDRESSES,
+    CLEAR_CUSTOM
+};
 
-static void model_patch(struct model *model, const struct model *set, unsigned clear, const struct model *add,
-                        const struct model *gone)
+static void model_patch(struct model *model, const struct model *set, unsigned clear,
+                        const struct model *add, const struct model *gone)
 {
     set_scalar(&model->name, set->name, clear & 1u << CLEAR_NAME);
     set_scalar(&model->note, set->note, clear & 1u << CLEAR_NOTE);
@@ -238,7 +249,8 @@ static struct model only_lists(struct model model)
     return lists;
 }
 
-static const uint32_t clear_refs[CLEAR_CUSTOM + CUSTOMS] = { 1, 22, 8, 7, 11, 14, 1001, 1002, 1003, 1004 };
+static const uint32_t clear_refs[CLEAR_CUSTOM + CUSTOMS] = { 1,  22,   8,    7,    11,
+                                                             14, 1001, 1002, 1003, 1004 };
 
 static struct model sparse(struct model model)
 {
@@ -260,7 +272,8 @@ static void patches_do_what_the_model_does(void **state)
     (void)state;
     for (int round = 0; round < 5000; round++) {
         struct model before = model_random(), set = sparse(model_random());
-        struct model add = only_lists(sparse(model_random())), gone = only_lists(sparse(model_random()));
+        struct model add = only_lists(sparse(model_random())),
+                     gone = only_lists(sparse(model_random()));
         unsigned clear = pick(1u << ARRAY_LEN(clear_refs));
         uint32_t refs[ARRAY_LEN(clear_refs)];
         struct body_patch patch = { .clear = refs };
@@ -273,7 +286,8 @@ static void patches_do_what_the_model_does(void **state)
         patch.set = model_pack(&set);
         patch.add = model_pack(&add);
         patch.remove = model_pack(&gone);
-        assert_int_equal(body_apply(kind_def(KIND_CUSTOMER), &arena, body, &patch, &after, NULL), CRM_OK);
+        assert_int_equal(body_apply(kind_def(KIND_CUSTOMER), &arena, body, &patch, &after, NULL),
+                         CRM_OK);
         model_patch(&before, &set, clear, &add, &gone);
         assert_bytes(after, model_pack(&before));
         arena_reset(&arena);
@@ -352,25 +366,32 @@ static void canonical_keeps_the_last_of_a_custom_value(void **state)
     struct slice out;
 
     (void)state;
-    assert_int_equal(body_canonical(&arena, BYTES("\xa2\x06\x04\x08\x02\x18\x02\xa2\x06\x04\x08\x01\x18\x04\xa2\x06\x04\x08\x02\x18\x06"),
-                                    &out, NULL), CRM_OK);
+    assert_int_equal(body_canonical(&arena,
+                                    BYTES("\xa2\x06\x04\x08\x02\x18\x02\xa2\x06\x04\x08\x01\x18\x04"
+                                          "\xa2\x06\x04\x08\x02\x18\x06"),
+                                    &out, NULL),
+                     CRM_OK);
     assert_bytes(out, BYTES("\xa2\x06\x04\x08\x01\x18\x04\xa2\x06\x04\x08\x02\x18\x06"));
 }
 
 static void malformed_bodies_are_refused(void **state)
 {
     static const struct slice bad[] = {
-        { (const uint8_t *)"\x0a\x05" "ab", 4 },                                    /* shorter than it says */
-        { (const uint8_t *)"\x0b\x0c", 2 },                                         /* a group */
-        { (const uint8_t *)"\x00\x00", 2 },                                         /* tag 0 */
-        { (const uint8_t *)"\x08", 1 },                                             /* no number */
-        { (const uint8_t *)"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 11 },    /* more than 64 bits */
-        { (const uint8_t *)"\x09\x01\x02", 3 },                                     /* cut fixed64 */
-        { (const uint8_t *)"\x0d\x01\x02", 3 },                                     /* cut fixed32 */
-        { (const uint8_t *)"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11 },    /* a length that wraps round */
-        { (const uint8_t *)"\xa2\x06\x02\x18\x01", 5 },                             /* custom value without number */
-        { (const uint8_t *)"\xa0\x06\x01", 3 },                                     /* custom value that is a number */
-        { (const uint8_t *)"\x80\x32\x01", 3 },                                     /* tag 800 */
+        { (const uint8_t *)"\x0a\x05"
+                           "ab",
+          4 },                              /* shorter than it says */
+        { (const uint8_t *)"\x0b\x0c", 2 }, /* a group */
+        { (const uint8_t *)"\x00\x00", 2 }, /* tag 0 */
+        { (const uint8_t *)"\x08", 1 },     /* no number */
+        { (const uint8_t *)"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02",
+          11 },                                 /* more than 64 bits */
+        { (const uint8_t *)"\x09\x01\x02", 3 }, /* cut fixed64 */
+        { (const uint8_t *)"\x0d\x01\x02", 3 }, /* cut fixed32 */
+        { (const uint8_t *)"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+          11 },                                         /* a length that wraps round */
+        { (const uint8_t *)"\xa2\x06\x02\x18\x01", 5 }, /* custom value without number */
+        { (const uint8_t *)"\xa0\x06\x01", 3 },         /* custom value that is a number */
+        { (const uint8_t *)"\x80\x32\x01", 3 },         /* tag 800 */
     };
     struct failure failure;
     struct slice out;
@@ -383,11 +404,14 @@ static void malformed_bodies_are_refused(void **state)
         failure = (struct failure){ 0 };
         assert_int_equal(body_canonical(&arena, bad[i], &out, &failure), CRM_INVALID);
         assert_int_equal(failure.status, CRM_INVALID);
-        assert_int_equal(body_apply(kind_def(KIND_CUSTOMER), &arena, (struct slice){ 0 }, &patch, &out, NULL), CRM_INVALID);
+        assert_int_equal(
+            body_apply(kind_def(KIND_CUSTOMER), &arena, (struct slice){ 0 }, &patch, &out, NULL),
+            CRM_INVALID);
         assert_int_equal(body_diff(&arena, bad[i], (struct slice){ 0 }, &set), CRM_CORRUPT);
         set = (struct field_set){ 0 };
         assert_int_equal(body_keep(&arena, bad[i], &set, &out), CRM_CORRUPT);
-        assert_int_equal(body_overlay(&arena, bad[i], &set, (struct slice){ 0 }, &out), CRM_CORRUPT);
+        assert_int_equal(body_overlay(&arena, bad[i], &set, (struct slice){ 0 }, &out),
+                         CRM_CORRUPT);
     }
 }
 
@@ -423,34 +447,46 @@ static void only_lists_take_elements(void **state)
     struct slice out;
 
     (void)state;
-    assert_int_equal(body_apply(kind_def(KIND_CUSTOMER), &arena, (struct slice){ 0 }, &patch, &out, &failure), CRM_INVALID);
+    assert_int_equal(
+        body_apply(kind_def(KIND_CUSTOMER), &arena, (struct slice){ 0 }, &patch, &out, &failure),
+        CRM_INVALID);
     assert_string_equal(failure.field, "name");
 }
 
 static void header_fields_cannot_be_cleared(void **state)
 {
-    static const uint32_t refs[] = { 0, BODY_TAG_CUSTOM, HEADER_OWNER, FIELD_REF_CUSTOM, UINT32_MAX };
+    static const uint32_t refs[] = { 0, BODY_TAG_CUSTOM, HEADER_OWNER, FIELD_REF_CUSTOM,
+                                     UINT32_MAX };
     struct slice out;
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(refs); i++) {
         struct body_patch patch = { .clear = &refs[i], .n_clear = 1 };
 
-        assert_int_equal(body_apply(kind_def(KIND_DEAL), &arena, (struct slice){ 0 }, &patch, &out, NULL), CRM_INVALID);
+        assert_int_equal(
+            body_apply(kind_def(KIND_DEAL), &arena, (struct slice){ 0 }, &patch, &out, NULL),
+            CRM_INVALID);
     }
 }
 
 /* A multi-choice: choices come and go within the custom value, which goes with the last one. */
 static void custom_lists_take_elements(void **state)
 {
-    struct slice body = BYTES("\xa2\x06\x08\x08\x01\x32\x01" "a\x32\x01" "b");
-    struct body_patch patch = { .add = BYTES("\xa2\x06\x08\x08\x01\x32\x01" "b\x32\x01" "c") };
+    struct slice body = BYTES("\xa2\x06\x08\x08\x01\x32\x01"
+                              "a\x32\x01"
+                              "b");
+    struct body_patch patch = { .add = BYTES("\xa2\x06\x08\x08\x01\x32\x01"
+                                             "b\x32\x01"
+                                             "c") };
     struct slice out;
 
     (void)state;
-    patch.remove = BYTES("\xa2\x06\x05\x08\x01\x32\x01" "a");
+    patch.remove = BYTES("\xa2\x06\x05\x08\x01\x32\x01"
+                         "a");
     assert_int_equal(body_apply(kind_def(KIND_DEAL), &arena, body, &patch, &out, NULL), CRM_OK);
-    assert_bytes(out, BYTES("\xa2\x06\x08\x08\x01\x32\x01" "b\x32\x01" "c"));
+    assert_bytes(out, BYTES("\xa2\x06\x08\x08\x01\x32\x01"
+                            "b\x32\x01"
+                            "c"));
     patch = (struct body_patch){ .remove = out };
     assert_int_equal(body_apply(kind_def(KIND_DEAL), &arena, out, &patch, &out, NULL), CRM_OK);
     assert_int_equal(out.size, 0);
@@ -461,12 +497,16 @@ static void custom_lists_take_elements(void **state)
 
 static void unknown_fields_stay(void **state)
 {
-    struct slice body = BYTES("\x0a\x01" "a\xc8\x05\x07"), out; /* tag 89 */
-    struct body_patch patch = { .set = BYTES("\x0a\x02" "bc") };
+    struct slice body = BYTES("\x0a\x01"
+                              "a\xc8\x05\x07"),
+                 out; /* tag 89 */
+    struct body_patch patch = { .set = BYTES("\x0a\x02"
+                                             "bc") };
 
     (void)state;
     assert_int_equal(body_apply(kind_def(KIND_DEAL), &arena, body, &patch, &out, NULL), CRM_OK);
-    assert_bytes(out, BYTES("\x0a\x02" "bc\xc8\x05\x07"));
+    assert_bytes(out, BYTES("\x0a\x02"
+                            "bc\xc8\x05\x07"));
 }
 
 static void running_out_of_memory_is_an_answer(void **state)
@@ -483,8 +523,10 @@ static void running_out_of_memory_is_an_answer(void **state)
     after = model_pack(&b);
     arena_init(&tight, 0);
     assert_int_equal(body_diff(&tight, before, after, &changed), CRM_NO_MEMORY);
-    assert_int_equal(body_overlay(&tight, before, &(struct field_set){ 0 }, after, &out), CRM_NO_MEMORY);
-    assert_int_equal(body_apply(kind_def(KIND_CUSTOMER), &tight, before, &(struct body_patch){ .set = after }, &out, NULL),
+    assert_int_equal(body_overlay(&tight, before, &(struct field_set){ 0 }, after, &out),
+                     CRM_NO_MEMORY);
+    assert_int_equal(body_apply(kind_def(KIND_CUSTOMER), &tight, before,
+                                &(struct body_patch){ .set = after }, &out, NULL),
                      CRM_NO_MEMORY);
     arena_fini(&tight);
 }

@@ -79,7 +79,8 @@ static void assert_label(const char *label)
     assert_true(text_fold(&arena, slice_text(label), &folded));
     assert_int_equal(folded.size, strlen(label));
     for (size_t i = 0; i < folded.size; i++)
-        assert_int_equal(folded.data[i], (uint8_t)(label[i] & 0x80 ? label[i] : tolower((unsigned char)label[i])));
+        assert_int_equal(folded.data[i],
+                         (uint8_t)(label[i] & 0x80 ? label[i] : tolower((unsigned char)label[i])));
     arena_fini(&arena);
 }
 
@@ -104,7 +105,8 @@ static void assert_choices(const struct field_def *field, const ProtobufCEnumDes
     }
 }
 
-static void assert_fields(const struct field_def *fields, size_t n, const ProtobufCMessageDescriptor *descriptor)
+static void assert_fields(const struct field_def *fields, size_t n,
+                          const ProtobufCMessageDescriptor *descriptor)
 {
     size_t n_described = 0;
 
@@ -122,7 +124,8 @@ static void assert_fields(const struct field_def *fields, size_t n, const Protob
         assert_string_equal(field->name, described->name);
         if (!is_type_right(field, described))
             fail_msg("%s.%s has another type in the message", descriptor->short_name, field->name);
-        assert_int_equal((field->flags & FIELD_REPEATED) != 0, described->label == PROTOBUF_C_LABEL_REPEATED);
+        assert_int_equal((field->flags & FIELD_REPEATED) != 0,
+                         described->label == PROTOBUF_C_LABEL_REPEATED);
         assert_label(field->label_en);
         assert_label(field->label_zh);
         if (field->type == FIELD_CHOICE)
@@ -165,7 +168,8 @@ static void kinds_are_whole(void **state)
         for (size_t i = 0; kind->columns[i]; i++)
             assert_non_null(kind_field_by_name(kind, kind->columns[i]));
         assert_int_equal(!*kind->letter, (kind->flags & KIND_NO_NUMBER) != 0);
-        assert_int_equal((kind->flags & KIND_ADMINISTRATION) != 0, kind->write_right != CRM__RIGHT__RIGHT_UNSET);
+        assert_int_equal((kind->flags & KIND_ADMINISTRATION) != 0,
+                         kind->write_right != CRM__RIGHT__RIGHT_UNSET);
         if (*kind->letter)
             assert_ptr_equal(kind_by_letter(kind->letter, strlen(kind->letter)), kind);
         assert_ptr_equal(kind_find(kind->name), kind);
@@ -258,7 +262,8 @@ static void labels_are_unambiguous(void **state)
         for (size_t i = 0; i < kind->n_fields; i++) {
             const struct field_def *field = &kind->fields[i];
 
-            if (kind_field_by_name(kind, field->label_en) != field || kind_field_by_name(kind, field->label_zh) != field)
+            if (kind_field_by_name(kind, field->label_en) != field ||
+                kind_field_by_name(kind, field->label_zh) != field)
                 fail_msg("the labels of %s.%s name another field", kind->name, field->name);
         }
     }

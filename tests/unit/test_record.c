@@ -129,7 +129,9 @@ static void damage_is_found(void **state)
     for (size_t i = 0; i < value.size; i++) {
         for (unsigned bit = 0; bit < 8; bit++) {
             copy[i] ^= (uint8_t)(1u << bit);
-            assert_int_equal(record_decode(KIND_DEAL, &record.header.id, slice_of(copy, value.size), &back), CRM_CORRUPT);
+            assert_int_equal(
+                record_decode(KIND_DEAL, &record.header.id, slice_of(copy, value.size), &back),
+                CRM_CORRUPT);
             copy[i] ^= (uint8_t)(1u << bit);
         }
     }
@@ -143,11 +145,13 @@ static void cut_values_are_refused(void **state)
     (void)state;
     assert_int_equal(record_encode(&record, &arena, &value), CRM_OK);
     for (size_t size = 0; size < value.size; size++) {
-        uint8_t *cut = malloc(size + 1); /* so that a read behind the end is seen by the sanitizer */
+        uint8_t *cut =
+            malloc(size + 1); /* so that a read behind the end is seen by the sanitizer */
 
         assert_non_null(cut);
         memcpy(cut, value.data, size);
-        assert_int_equal(record_decode(KIND_DEAL, &record.header.id, slice_of(cut, size), &back), CRM_CORRUPT);
+        assert_int_equal(record_decode(KIND_DEAL, &record.header.id, slice_of(cut, size), &back),
+                         CRM_CORRUPT);
         free(cut);
     }
 }

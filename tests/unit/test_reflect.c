@@ -1,5 +1,6 @@
 /*
- * test_reflect.c - fields of a record by their definition: header, built-in, custom; and bodies built field by field
+ * test_reflect.c - fields of a record by their definition: header, built-in, custom; and bodies
+ * built field by field
  */
 #include "common/model/reflect.h"
 #include "common/model/schema.h"
@@ -14,9 +15,17 @@
 static struct arena arena;
 static struct schema *schema;
 
-enum { CUSTOM_NOTE = 1001, CUSTOM_COLOURS = 1002, CUSTOM_SCORE = 1003, CUSTOM_BUDGET = 1004, CUSTOM_FRIEND = 1005, CUSTOM_VIP = 1006 };
+enum {
+    CUSTOM_NOTE = 1001,
+    CUSTOM_COLOURS = 1002,
+    CUSTOM_SCORE = 1003,
+    CUSTOM_BUDGET = 1004,
+    CUSTOM_FRIEND = 1005,
+    CUSTOM_VIP = 1006
+};
 
-static void define(uint32_t number, const char *name, Crm__FieldType type, char **choices, size_t n_choices)
+static void define(uint32_t number, const char *name, Crm__FieldType type, char **choices,
+                   size_t n_choices)
 {
     Crm__FieldDefinition definition = CRM__FIELD_DEFINITION__INIT;
     char kind[] = "deal", *copy = arena_strdup(&arena, name);
@@ -108,7 +117,8 @@ static bool count(void *arg, struct slice element)
     return true;
 }
 
-static struct slice build(const struct field_def *const *fields, const struct value *values, size_t n)
+static struct slice build(const struct field_def *const *fields, const struct value *values,
+                          size_t n)
 {
     struct body_builder builder;
     struct slice body;
@@ -125,9 +135,9 @@ static void what_is_built_is_read_back(void **state)
 {
     const struct uuid friend_id = { { 7 } };
     const struct field_def *fields[] = {
-        named("vip"),   named("friend"), named("budget"),         named("score"),     named("name"),
-        named("stage"), named("amount"), named("expected_close"), named("estimated"), named("category"),
-        named("remark"), named("stage_since"),
+        named("vip"),       named("friend"),   named("budget"), named("score"),
+        named("name"),      named("stage"),    named("amount"), named("expected_close"),
+        named("estimated"), named("category"), named("remark"), named("stage_since"),
     };
     struct value values[] = {
         number_value(FIELD_BOOLEAN, 1),
@@ -136,7 +146,11 @@ static void what_is_built_is_read_back(void **state)
         number_value(FIELD_DECIMAL, -12500000),
         text_value("企业版续约"),
         text_value("谈判"),
-        { .type = FIELD_MONEY, .integer = 123456, .currency = "CNY", .has_company = true, .company_minor = 17000 },
+        { .type = FIELD_MONEY,
+          .integer = 123456,
+          .currency = "CNY",
+          .has_company = true,
+          .company_minor = 17000 },
         number_value(FIELD_DATE, -1),
         number_value(FIELD_BOOLEAN, 1),
         number_value(FIELD_CHOICE, 5),
@@ -175,7 +189,8 @@ static void what_is_built_is_read_back(void **state)
 static void missing_values_have_no_type(void **state)
 {
     const struct field_def *fields[] = { named("name"), named("remark") };
-    struct value values[] = { text_value("n"), text_value("r") }, value = number_value(FIELD_DATE, 5);
+    struct value values[] = { text_value("n"), text_value("r") },
+                 value = number_value(FIELD_DATE, 5);
     struct record record = { .body = build(fields, values, 2) };
 
     (void)state;
@@ -189,11 +204,16 @@ static void missing_values_have_no_type(void **state)
 
 static void lists_come_in_order_and_can_be_stopped(void **state)
 {
-    const struct field_def *fields[] = { named("tags"), named("colours"), named("tags"), named("colours"), named("tags") };
-    struct value values[] = { text_value("b"), { .type = FIELD_CHOICE, .text = slice_text("green") }, text_value("a"),
-                              { .type = FIELD_CHOICE, .text = slice_text("red") }, text_value("c") };
+    const struct field_def *fields[] = { named("tags"), named("colours"), named("tags"),
+                                         named("colours"), named("tags") };
+    struct value values[] = { text_value("b"),
+                              { .type = FIELD_CHOICE, .text = slice_text("green") },
+                              text_value("a"),
+                              { .type = FIELD_CHOICE, .text = slice_text("red") },
+                              text_value("c") };
     struct record record = { .body = build(fields, values, ARRAY_LEN(fields)) };
-    struct collected all = { .n = 0 }, some = { .stop_after = 2 }, colours = { .n = 0 }, one = { .n = 0 };
+    struct collected all = { .n = 0 }, some = { .stop_after = 2 }, colours = { .n = 0 },
+                     one = { .n = 0 };
 
     (void)state;
     reflect_each(named("tags"), &record, collect, &all);
@@ -213,8 +233,11 @@ static void lists_come_in_order_and_can_be_stopped(void **state)
 /* Of a field that is no list the last value counts. */
 static void a_second_value_replaces_the_first(void **state)
 {
-    const struct field_def *fields[] = { named("name"), named("remark"), named("name"), named("remark") };
-    struct value values[] = { text_value("one"), text_value("one"), text_value("two"), text_value("two") }, value;
+    const struct field_def *fields[] = { named("name"), named("remark"), named("name"),
+                                         named("remark") };
+    struct value values[] = { text_value("one"), text_value("one"), text_value("two"),
+                              text_value("two") },
+                 value;
     struct record record = { .body = build(fields, values, ARRAY_LEN(fields)) };
 
     (void)state;
@@ -227,8 +250,16 @@ static void a_second_value_replaces_the_first(void **state)
 
 static void header_fields_are_read_from_the_header(void **state)
 {
-    struct record record = { .header = { .id = { { 1 } }, .number = 17, .rev = 2, .seq = 9, .owner = { { 2 } }, .team = { { 3 } },
-                                         .created_us = 100, .updated_us = 200, .created_by = { { 4 } }, .updated_by = { { 5 } } } };
+    struct record record = { .header = { .id = { { 1 } },
+                                         .number = 17,
+                                         .rev = 2,
+                                         .seq = 9,
+                                         .owner = { { 2 } },
+                                         .team = { { 3 } },
+                                         .created_us = 100,
+                                         .updated_us = 200,
+                                         .created_by = { { 4 } },
+                                         .updated_by = { { 5 } } } };
     size_t n;
     const struct field_def *header = kind_header_fields(&n);
     struct value value;
@@ -249,7 +280,11 @@ static void header_fields_are_read_from_the_header(void **state)
 static void groups_are_read_by_member(void **state)
 {
     /* id, quantity 2.5, price 300 EUR */
-    static const char element[] = "\x0a\x10" "0123456789abcdef" "\x18\xc0\x96\xb1\x02" "\x22\x08\x08\xd8\x04\x12\x03" "EUR";
+    static const char element[] = "\x0a\x10"
+                                  "0123456789abcdef"
+                                  "\x18\xc0\x96\xb1\x02"
+                                  "\x22\x08\x08\xd8\x04\x12\x03"
+                                  "EUR";
     const struct field_def *lines = named("lines");
     struct body_builder builder;
     struct record record = { 0 };
@@ -308,7 +343,8 @@ static void custom_fields_stand_between_built_in_and_header(void **state)
     assert_null(schema_field_by_name(schema, kind_def(KIND_CUSTOMER), "remark"));
 }
 
-static enum crm_status define_bad(const char *kind, const char *name, uint32_t number, Crm__FieldType type)
+static enum crm_status define_bad(const char *kind, const char *name, uint32_t number,
+                                  Crm__FieldType type)
 {
     Crm__FieldDefinition definition = CRM__FIELD_DEFINITION__INIT;
     struct failure failure = { 0 };
@@ -381,9 +417,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(header_fields_are_read_from_the_header, setup, teardown),
         cmocka_unit_test_setup_teardown(groups_are_read_by_member, setup, teardown),
         cmocka_unit_test_setup_teardown(builders_remember_their_failure, setup, teardown),
-        cmocka_unit_test_setup_teardown(custom_fields_stand_between_built_in_and_header, setup, teardown),
+        cmocka_unit_test_setup_teardown(custom_fields_stand_between_built_in_and_header, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(bad_definitions_are_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(indexes_of_custom_fields_are_used_when_complete, setup, teardown),
+        cmocka_unit_test_setup_teardown(indexes_of_custom_fields_are_used_when_complete, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

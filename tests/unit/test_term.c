@@ -82,9 +82,11 @@ static bool finds(const char *query, const struct term_list *list)
     struct term alternative[16];
     struct term_query parsed;
 
-    assert_int_equal(term_query_parse(slice_text(query), &arena, &parsed, alternative, NULL), CRM_OK);
+    assert_int_equal(term_query_parse(slice_text(query), &arena, &parsed, alternative, NULL),
+                     CRM_OK);
     for (size_t i = 0; i < parsed.n; i++) {
-        if (!one_matches(list, &parsed.terms[i], parsed.is_prefix[i]) && !one_matches(list, &alternative[i], true))
+        if (!one_matches(list, &parsed.terms[i], parsed.is_prefix[i]) &&
+            !one_matches(list, &alternative[i], true))
             return false;
     }
     return true;
@@ -193,10 +195,13 @@ static void what_cannot_be_searched_is_refused(void **state)
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct failure failure = { 0 };
 
-        assert_int_equal(term_query_parse(slice_text(bad[i]), &arena, &query, alternative, &failure), CRM_INVALID);
+        assert_int_equal(
+            term_query_parse(slice_text(bad[i]), &arena, &query, alternative, &failure),
+            CRM_INVALID);
         assert_string_equal(failure.field, "text");
     }
-    assert_int_equal(term_query_parse(slice_text("\xff"), &arena, &query, alternative, NULL), CRM_INVALID);
+    assert_int_equal(term_query_parse(slice_text("\xff"), &arena, &query, alternative, NULL),
+                     CRM_INVALID);
 }
 
 static void long_queries_keep_their_first_terms(void **state)
@@ -205,13 +210,18 @@ static void long_queries_keep_their_first_terms(void **state)
     struct term_query query;
 
     (void)state;
-    assert_int_equal(term_query_parse(slice_text("a b c d e f g h i j k l m n o p q r s t 1234 5678"), &arena, &query,
-                                      alternative, NULL), CRM_OK);
+    assert_int_equal(
+        term_query_parse(slice_text("a b c d e f g h i j k l m n o p q r s t 1234 5678"), &arena,
+                         &query, alternative, NULL),
+        CRM_OK);
     assert_int_equal(query.n, 16);
-    assert_int_equal(term_query_parse(slice_text("这是一个很长很长很长的查询语句不会越界的一二三四五六七"), &arena, &query, alternative, NULL),
+    assert_int_equal(
+        term_query_parse(slice_text("这是一个很长很长很长的查询语句不会越界的一二三四五六七"),
+                         &arena, &query, alternative, NULL),
+        CRM_OK);
+    assert_int_equal(query.n, 16);
+    assert_int_equal(term_query_parse(slice_text("部门 7788"), &arena, &query, alternative, NULL),
                      CRM_OK);
-    assert_int_equal(query.n, 16);
-    assert_int_equal(term_query_parse(slice_text("部门 7788"), &arena, &query, alternative, NULL), CRM_OK);
     assert_int_equal(query.n, 2);
     assert_int_equal(alternative[0].size, 0);
     assert_memory_equal(alternative[1].data, "p8877", 5);

@@ -1,5 +1,6 @@
 /*
- * test_validate.c - what comes in from outside: refused with the field's name, or rewritten in canonical form
+ * test_validate.c - what comes in from outside: refused with the field's name, or rewritten in
+ * canonical form
  */
 #include <stdlib.h>
 
@@ -18,7 +19,8 @@
 static struct arena arena;
 static struct schema *schema;
 
-static void define(uint32_t number, char *name, Crm__FieldType type, char **choices, size_t n_choices, bool is_required)
+static void define(uint32_t number, char *name, Crm__FieldType type, char **choices,
+                   size_t n_choices, bool is_required)
 {
     Crm__FieldDefinition definition = CRM__FIELD_DEFINITION__INIT;
     char kind[] = "product";
@@ -36,7 +38,8 @@ static void define(uint32_t number, char *name, Crm__FieldType type, char **choi
 
 static int setup(void **state)
 {
-    static char red[] = "red", green[] = "green", remark[] = "remark", colours[] = "colours", vip[] = "vip", score[] = "score";
+    static char red[] = "red", green[] = "green", remark[] = "remark", colours[] = "colours",
+                vip[] = "vip", score[] = "score";
     char *choices[] = { red, green };
 
     (void)state;
@@ -84,7 +87,8 @@ static void assert_refused(enum kind kind, struct slice body, const char *field)
     struct failure failure = { 0 };
     struct slice out = { 0 };
 
-    assert_int_equal(validate_input(schema, kind_def(kind), body, false, &arena, &out, &failure), CRM_INVALID);
+    assert_int_equal(validate_input(schema, kind_def(kind), body, false, &arena, &out, &failure),
+                     CRM_INVALID);
     assert_string_equal(failure.field, field);
     assert_true(failure.text[0] != '\0');
     assert_null(out.data);
@@ -119,7 +123,10 @@ static void bad_text_is_refused(void **state)
     assert_refused(KIND_PRODUCT, one_text(2, "a\x7f"), "name");
     assert_refused(KIND_PRODUCT, one_text(2, "\x1b[31m"), "name");
     assert_refused(KIND_PRODUCT, one_text(8, "a\rb"), "note");
-    assert_refused(KIND_PRODUCT, BYTES("\x12\x03" "a\0b"), "name");
+    assert_refused(KIND_PRODUCT,
+                   BYTES("\x12\x03"
+                         "a\0b"),
+                   "name");
     assert_refused(KIND_PRODUCT, BYTES("\x12\x02\xc0\x80"), "name");
     assert_becomes(KIND_PRODUCT, one_text(8, "a\n\tb"), one_text(8, "a\n\tb"));
 }
@@ -148,7 +155,8 @@ static void numbers_keep_to_their_range(void **state)
     assert_refused(KIND_COMPANY, one_number(4, 13), "fiscal_month");
     assert_becomes(KIND_COMPANY, one_number(4, 12), one_number(4, 12));
     assert_refused(KIND_CUSTOMER, one_number(17, body_unzigzag(2932897)), "founded");
-    assert_becomes(KIND_CUSTOMER, one_number(17, body_unzigzag(-719162)), one_number(17, body_unzigzag(-719162)));
+    assert_becomes(KIND_CUSTOMER, one_number(17, body_unzigzag(-719162)),
+                   one_number(17, body_unzigzag(-719162)));
     assert_refused(KIND_ACTIVITY, one_number(6, body_unzigzag(INT64_MAX)), "started");
     assert_refused(KIND_EXCHANGE_RATE, one_number(3, body_unzigzag(0)), "rate");
     assert_refused(KIND_CUSTOMER, one_number(6, UINT64_MAX), "size");
@@ -162,16 +170,24 @@ static void choices_are_known(void **state)
     assert_refused(KIND_CUSTOMER, one_number(8, 0), "status");
     assert_refused(KIND_CUSTOMER, one_number(8, 5), "status");
     assert_becomes(KIND_CUSTOMER, one_number(8, 4), one_number(8, 4));
-    assert_becomes(KIND_ROLE, BYTES("\x1a\x03\x01\x02\x0c"), BYTES("\x18\x01\x18\x02\x18\x0c")); /* packed */
+    assert_becomes(KIND_ROLE, BYTES("\x1a\x03\x01\x02\x0c"),
+                   BYTES("\x18\x01\x18\x02\x18\x0c")); /* packed */
     assert_refused(KIND_ROLE, BYTES("\x1a\x02\x01\x7f"), "rights");
 }
 
 static void references_are_ids(void **state)
 {
     (void)state;
-    assert_refused(KIND_DEAL, BYTES("\x12\x02" "ab"), "customer");
+    assert_refused(KIND_DEAL,
+                   BYTES("\x12\x02"
+                         "ab"),
+                   "customer");
     assert_refused(KIND_DEAL, BYTES("\x12\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), "customer");
-    assert_becomes(KIND_DEAL, BYTES("\x12\x10" "0123456789abcdef"), BYTES("\x12\x10" "0123456789abcdef"));
+    assert_becomes(KIND_DEAL,
+                   BYTES("\x12\x10"
+                         "0123456789abcdef"),
+                   BYTES("\x12\x10"
+                         "0123456789abcdef"));
 }
 
 /* What is derived of money is the server's; a currency is none or one that exists. */
@@ -180,15 +196,36 @@ static void money_is_cleaned(void **state)
     struct slice out;
 
     (void)state;
-    assert_becomes(KIND_DEAL, BYTES("\x2a\x09\x08\x04\x12\x03" "USD\x18\x08"), BYTES("\x2a\x07\x08\x04\x12\x03" "USD"));
-    assert_becomes(KIND_DEAL, BYTES("\x2a\x07\x12\x03" "USD\x08\x04"), BYTES("\x2a\x07\x08\x04\x12\x03" "USD"));
+    assert_becomes(KIND_DEAL,
+                   BYTES("\x2a\x09\x08\x04\x12\x03"
+                         "USD\x18\x08"),
+                   BYTES("\x2a\x07\x08\x04\x12\x03"
+                         "USD"));
+    assert_becomes(KIND_DEAL,
+                   BYTES("\x2a\x07\x12\x03"
+                         "USD\x08\x04"),
+                   BYTES("\x2a\x07\x08\x04\x12\x03"
+                         "USD"));
     assert_becomes(KIND_DEAL, BYTES("\x2a\x02\x08\x04"), BYTES("\x2a\x02\x08\x04"));
-    assert_refused(KIND_DEAL, BYTES("\x2a\x07\x08\x04\x12\x03" "ZZZ"), "amount");
-    assert_refused(KIND_DEAL, BYTES("\x2a\x08\x08\x04\x12\x04" "USDX"), "amount");
-    assert_refused(KIND_DEAL, BYTES("\x2a\x05\x12\x03" "USD"), "amount");
-    assert_int_equal(validate_input(schema, kind_def(KIND_DEAL), BYTES("\x2a\x09\x18\x08\x12\x03" "USD\x08\x04"), true, &arena, &out,
-                                    NULL), CRM_OK);
-    assert_true(slice_equal(out, BYTES("\x2a\x09\x08\x04\x12\x03" "USD\x18\x08")));
+    assert_refused(KIND_DEAL,
+                   BYTES("\x2a\x07\x08\x04\x12\x03"
+                         "ZZZ"),
+                   "amount");
+    assert_refused(KIND_DEAL,
+                   BYTES("\x2a\x08\x08\x04\x12\x04"
+                         "USDX"),
+                   "amount");
+    assert_refused(KIND_DEAL,
+                   BYTES("\x2a\x05\x12\x03"
+                         "USD"),
+                   "amount");
+    assert_int_equal(validate_input(schema, kind_def(KIND_DEAL),
+                                    BYTES("\x2a\x09\x18\x08\x12\x03"
+                                          "USD\x08\x04"),
+                                    true, &arena, &out, NULL),
+                     CRM_OK);
+    assert_true(slice_equal(out, BYTES("\x2a\x09\x08\x04\x12\x03"
+                                       "USD\x18\x08")));
 }
 
 /* --- structure */
@@ -196,9 +233,20 @@ static void money_is_cleaned(void **state)
 static void fields_are_put_in_order(void **state)
 {
     (void)state;
-    assert_becomes(KIND_PRODUCT, BYTES("\x38\x01\x12\x01" "b\x0a\x01" "c\x12\x01" "a"), BYTES("\x0a\x01" "c\x12\x01" "a\x38\x01"));
+    assert_becomes(KIND_PRODUCT,
+                   BYTES("\x38\x01\x12\x01"
+                         "b\x0a\x01"
+                         "c\x12\x01"
+                         "a"),
+                   BYTES("\x0a\x01"
+                         "c\x12\x01"
+                         "a\x38\x01"));
     assert_becomes(KIND_PRODUCT, (struct slice){ 0 }, (struct slice){ 0 });
-    assert_becomes(KIND_PRODUCT, BYTES("\xc8\x05\x07\x0a\x01" "c"), BYTES("\x0a\x01" "c\xc8\x05\x07")); /* unknown: kept */
+    assert_becomes(KIND_PRODUCT,
+                   BYTES("\xc8\x05\x07\x0a\x01"
+                         "c"),
+                   BYTES("\x0a\x01"
+                         "c\xc8\x05\x07")); /* unknown: kept */
 }
 
 static void derived_fields_are_the_servers(void **state)
@@ -208,43 +256,77 @@ static void derived_fields_are_the_servers(void **state)
     (void)state;
     assert_refused(KIND_DEAL, one_number(9, 2), "state");
     assert_refused(KIND_CUSTOMER, one_number(21, 2), "last_contact");
-    assert_int_equal(validate_input(schema, kind_def(KIND_DEAL), one_number(9, 2), true, &arena, &out, NULL), CRM_OK);
+    assert_int_equal(
+        validate_input(schema, kind_def(KIND_DEAL), one_number(9, 2), true, &arena, &out, NULL),
+        CRM_OK);
 }
 
 static void elements_have_ids_of_their_own(void **state)
 {
-    struct slice one = BYTES("\x72\x15\x1a\x01" "x\x0a\x10" "0123456789abcdef");
-    struct slice canonical = BYTES("\x72\x15\x0a\x10" "0123456789abcdef\x1a\x01" "x");
+    struct slice one = BYTES("\x72\x15\x1a\x01"
+                             "x\x0a\x10"
+                             "0123456789abcdef");
+    struct slice canonical = BYTES("\x72\x15\x0a\x10"
+                                   "0123456789abcdef\x1a\x01"
+                                   "x");
     struct body_writer writer;
     struct slice twice;
 
     (void)state;
     assert_becomes(KIND_CUSTOMER, one, canonical);
-    assert_refused(KIND_CUSTOMER, BYTES("\x72\x03\x1a\x01" "x"), "addresses");
+    assert_refused(KIND_CUSTOMER,
+                   BYTES("\x72\x03\x1a\x01"
+                         "x"),
+                   "addresses");
     assert_refused(KIND_CUSTOMER, BYTES("\x72\x02\x0a\x00"), "addresses.id");
     body_writer_init(&writer, &arena, 64);
     body_write_raw(&writer, one);
     body_write_raw(&writer, canonical);
     assert_int_equal(body_writer_finish(&writer, &twice), CRM_OK);
     assert_refused(KIND_CUSTOMER, twice, "addresses");
-    assert_refused(KIND_CUSTOMER, BYTES("\x72\x14\x0a\x10" "0123456789abcdef\x10\x09"), "addresses.kind");
-    assert_refused(KIND_CUSTOMER, BYTES("\x72\x15\x0a\x10" "0123456789abcdef\x1a\x01" "\x01"), "addresses.lines");
+    assert_refused(KIND_CUSTOMER,
+                   BYTES("\x72\x14\x0a\x10"
+                         "0123456789abcdef\x10\x09"),
+                   "addresses.kind");
+    assert_refused(KIND_CUSTOMER,
+                   BYTES("\x72\x15\x0a\x10"
+                         "0123456789abcdef\x1a\x01"
+                         "\x01"),
+                   "addresses.lines");
 }
 
 static void custom_values_are_of_their_type(void **state)
 {
     (void)state;
-    assert_becomes(KIND_PRODUCT, BYTES("\xa2\x06\x05\x12\x01" "a\x08\x01"), BYTES("\xa2\x06\x05\x08\x01\x12\x01" "a"));
-    assert_becomes(KIND_PRODUCT, BYTES("\xa2\x06\x07\x08\x02\x32\x03" "red"), BYTES("\xa2\x06\x07\x08\x02\x32\x03" "red"));
-    assert_refused(KIND_PRODUCT, BYTES("\xa2\x06\x08\x08\x02\x32\x04" "blue"), "colours");
-    assert_refused(KIND_PRODUCT, BYTES("\xa2\x06\x07\x08\x02\x12\x03" "red"), "colours");
+    assert_becomes(KIND_PRODUCT,
+                   BYTES("\xa2\x06\x05\x12\x01"
+                         "a\x08\x01"),
+                   BYTES("\xa2\x06\x05\x08\x01\x12\x01"
+                         "a"));
+    assert_becomes(KIND_PRODUCT,
+                   BYTES("\xa2\x06\x07\x08\x02\x32\x03"
+                         "red"),
+                   BYTES("\xa2\x06\x07\x08\x02\x32\x03"
+                         "red"));
+    assert_refused(KIND_PRODUCT,
+                   BYTES("\xa2\x06\x08\x08\x02\x32\x04"
+                         "blue"),
+                   "colours");
+    assert_refused(KIND_PRODUCT,
+                   BYTES("\xa2\x06\x07\x08\x02\x12\x03"
+                         "red"),
+                   "colours");
     assert_refused(KIND_PRODUCT, BYTES("\xa2\x06\x04\x08\x01\x18\x02"), "remark");
     assert_refused(KIND_PRODUCT, BYTES("\xa2\x06\x02\x08\x01"), "remark");
     assert_refused(KIND_PRODUCT, BYTES("\xa2\x06\x05\x08\x01\x12\x01\n"), "remark");
     assert_refused(KIND_PRODUCT, BYTES("\xa2\x06\x04\x08\x03\x18\x04"), "vip");
-    assert_becomes(KIND_PRODUCT, BYTES("\xa2\x06\x04\x08\x03\x18\x02"), BYTES("\xa2\x06\x04\x08\x03\x18\x02"));
+    assert_becomes(KIND_PRODUCT, BYTES("\xa2\x06\x04\x08\x03\x18\x02"),
+                   BYTES("\xa2\x06\x04\x08\x03\x18\x02"));
     assert_refused(KIND_PRODUCT, BYTES("\xa2\x06\x04\x08\x63\x18\x02"), "custom");
-    assert_refused(KIND_DEAL, BYTES("\xa2\x06\x05\x08\x01\x12\x01" "a"), "custom");
+    assert_refused(KIND_DEAL,
+                   BYTES("\xa2\x06\x05\x08\x01\x12\x01"
+                         "a"),
+                   "custom");
 }
 
 static void lists_are_bounded(void **state)
@@ -280,8 +362,11 @@ static void any_bytes_give_an_answer(void **state)
         exact = malloc(size + 1);
         assert_non_null(exact);
         memcpy(exact, bytes, size);
-        if (validate_input(schema, kind_def(1 + (unsigned)round % KIND_MAX), slice_of(exact, size), true, &arena, &out, NULL) == CRM_OK) {
-            assert_int_equal(validate_input(schema, kind_def(1 + (unsigned)round % KIND_MAX), out, true, &arena, &again, NULL), CRM_OK);
+        if (validate_input(schema, kind_def(1 + (unsigned)round % KIND_MAX), slice_of(exact, size),
+                           true, &arena, &out, NULL) == CRM_OK) {
+            assert_int_equal(validate_input(schema, kind_def(1 + (unsigned)round % KIND_MAX), out,
+                                            true, &arena, &again, NULL),
+                             CRM_OK);
             assert_true(slice_equal(out, again));
         }
         free(exact);
@@ -306,9 +391,19 @@ static void required_fields_are_there(void **state)
     assert_int_equal(whole(KIND_CUSTOMER, (struct slice){ 0 }, "name"), CRM_INVALID);
     assert_int_equal(whole(KIND_CUSTOMER, one_text(1, "x"), ""), CRM_OK);
     assert_int_equal(whole(KIND_PRODUCT, one_text(2, "x"), "score"), CRM_INVALID);
-    assert_int_equal(whole(KIND_PRODUCT, BYTES("\x12\x01x\xa2\x06\x04\x08\x04\x18\x02"), ""), CRM_OK);
-    assert_int_equal(whole(KIND_PIPELINE, BYTES("\x0a\x01x\x12\x12\x0a\x10" "0123456789abcdef"), "stages.name"), CRM_INVALID);
-    assert_int_equal(whole(KIND_PIPELINE, BYTES("\x0a\x01x\x12\x15\x0a\x10" "0123456789abcdef\x12\x01" "a"), ""), CRM_OK);
+    assert_int_equal(whole(KIND_PRODUCT, BYTES("\x12\x01x\xa2\x06\x04\x08\x04\x18\x02"), ""),
+                     CRM_OK);
+    assert_int_equal(whole(KIND_PIPELINE,
+                           BYTES("\x0a\x01x\x12\x12\x0a\x10"
+                                 "0123456789abcdef"),
+                           "stages.name"),
+                     CRM_INVALID);
+    assert_int_equal(whole(KIND_PIPELINE,
+                           BYTES("\x0a\x01x\x12\x15\x0a\x10"
+                                 "0123456789abcdef\x12\x01"
+                                 "a"),
+                           ""),
+                     CRM_OK);
 }
 
 static void records_are_bounded(void **state)
@@ -318,7 +413,9 @@ static void records_are_bounded(void **state)
     struct slice body;
 
     (void)state;
-    assert_int_equal(whole(KIND_TEAM, slice_of(bytes, RECORD_SIZE_MAX - RECORD_HEADER_SIZE + 1), ""), CRM_TOO_LARGE);
+    assert_int_equal(
+        whole(KIND_TEAM, slice_of(bytes, RECORD_SIZE_MAX - RECORD_HEADER_SIZE + 1), ""),
+        CRM_TOO_LARGE);
     body_writer_init(&writer, &arena, 64);
     body_write_bytes(&writer, 1, slice_text("x"));
     for (int i = 0; i <= LIST_MAX; i++)
