@@ -257,7 +257,9 @@ enum crm_status body_canonical(struct arena *arena, struct slice body, struct sl
         if (!is_again)
             body_write_raw(&writer, fields[i].raw);
     }
-    return body_writer_finish(&writer, out_body);
+    if (body_writer_finish(&writer, out_body) != CRM_OK)
+        return fail(failure, CRM_NO_MEMORY, NULL, "no memory for the record");
+    return CRM_OK;
 }
 
 /* --- sets, differences, parts */

@@ -170,7 +170,7 @@ static enum crm_status apply_unit(const struct kind_def *kind, struct arena *are
     if (status == CRM_TOO_LARGE)
         return fail(failure, CRM_TOO_LARGE, field ? field->name : NULL,
                     "a list has at most %d elements", LIST_MAX);
-    return status;
+    return status == CRM_OK ? CRM_OK : fail(failure, status, NULL, "no memory for the change");
 }
 
 /* A set of the references that a patch clears. */

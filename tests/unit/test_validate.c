@@ -374,6 +374,34 @@ static void any_bytes_give_an_answer(void **state)
     }
 }
 
+/* Each allocation in turn fails: the answer says so, until there is enough. */
+static void running_out_of_memory_is_an_answer(void **state)
+{
+    struct slice body = BYTES("\xa2\x06\x07\x08\x02\x32\x03"
+                              "red"
+                              "\x12\x03"
+                              "e\xcc\x81"
+                              "\x2a\x07\x12\x03"
+                              "USD\x08\x04");
+    enum crm_status status = CRM_NO_MEMORY;
+    size_t budget;
+
+    (void)state;
+    for (budget = 0; status != CRM_OK; budget += 8) {
+        struct failure failure = { 0 };
+        struct arena tight;
+        struct slice out;
+
+        arena_init(&tight, budget);
+        status = validate_input(schema, kind_def(KIND_PRODUCT), body, false, &tight, &out, &failure);
+        arena_fini(&tight);
+        assert_true(status == CRM_OK || status == CRM_NO_MEMORY);
+        assert_int_equal(failure.status, status);
+        assert_true(budget < 100000);
+    }
+    assert_true(budget > 100);
+}
+
 /* --- whole records */
 
 static enum crm_status whole(enum kind kind, struct slice body, const char *field)
@@ -440,6 +468,7 @@ int main(void)
         cmocka_unit_test(custom_values_are_of_their_type),
         cmocka_unit_test(lists_are_bounded),
         cmocka_unit_test(any_bytes_give_an_answer),
+        cmocka_unit_test(running_out_of_memory_is_an_answer),
         cmocka_unit_test(required_fields_are_there),
         cmocka_unit_test(records_are_bounded),
     };
