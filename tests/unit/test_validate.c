@@ -393,7 +393,8 @@ static void running_out_of_memory_is_an_answer(void **state)
         struct slice out;
 
         arena_init(&tight, budget);
-        status = validate_input(schema, kind_def(KIND_PRODUCT), body, false, &tight, &out, &failure);
+        status =
+            validate_input(schema, kind_def(KIND_PRODUCT), body, false, &tight, &out, &failure);
         arena_fini(&tight);
         assert_true(status == CRM_OK || status == CRM_NO_MEMORY);
         assert_int_equal(failure.status, status);
