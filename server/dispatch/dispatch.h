@@ -7,6 +7,16 @@
 #include "server/dispatch/link.h"
 #include "server/dispatch/mailbox.h"
 
+struct core;
+struct writer;
+
+/* Writer and workers over an open core (which must outlive it); their threads run from now on. */
+enum crm_status dispatch_create(struct core *core, struct dispatch **out_dispatch) MUST_CHECK;
+/* After the io threads have ended: what waits for the writer is still written, then the threads end. Accepts NULL. */
+void dispatch_destroy(struct dispatch *dispatch);
+/* For jobs of the server's own (housekeeping) and metrics. */
+struct writer *dispatch_writer(struct dispatch *dispatch);
+
 /* One for each io thread, before its loop starts. wake as for mailbox_create. */
 enum crm_status dispatch_thread_create(struct dispatch *dispatch, void (*wake)(void *arg), void *arg,
                                        struct dispatch_thread **out_thread) MUST_CHECK;

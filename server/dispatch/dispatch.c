@@ -1,0 +1,46 @@
+/*
+ * dispatch.c - writer and workers, made and ended together
+ */
+#include <stdlib.h>
+
+#include "server/dispatch/request.h"
+
+enum crm_status dispatch_create(struct core *core, struct dispatch **out_dispatch)
+{
+    struct dispatch *dispatch = calloc(1, sizeof *dispatch);
+    enum crm_status status;
+
+    if (!dispatch)
+        return CRM_NO_MEMORY;
+    dispatch->core = core;
+    if (pthread_mutex_init(&dispatch->lock, NULL) != 0) {
+        free(dispatch);
+        return CRM_NO_MEMORY;
+    }
+    status = worker_pool_create((unsigned)core->settings.workers, &dispatch->workers);
+    if (status == CRM_OK)
+        status = writer_create(core, push_publish, dispatch, &dispatch->writer);
+    if (status == CRM_OK)
+        status = writer_start(dispatch->writer);
+    if (status != CRM_OK) {
+        dispatch_destroy(dispatch);
+        return status;
+    }
+    *out_dispatch = dispatch;
+    return CRM_OK;
+}
+
+void dispatch_destroy(struct dispatch *dispatch)
+{
+    if (!dispatch)
+        return;
+    worker_pool_destroy(dispatch->workers);
+    writer_destroy(dispatch->writer);
+    pthread_mutex_destroy(&dispatch->lock);
+    free(dispatch);
+}
+
+struct writer *dispatch_writer(struct dispatch *dispatch)
+{
+    return dispatch->writer;
+}

@@ -1,0 +1,373 @@
+/*
+ * link.c - frames in, frames out: hello, gates, streams, credit
+ *
+ * All on the link's io thread. What has no answer yet is an entry in streams[]; requests that are away come back through the thread's
+ * mailbox and find their entry by its stream id, or nobody. gate.c decides whether a request may run at all.
+ */
+#include "server/dispatch/link_inside.h"
+
+#include <stdlib.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "proto/codec.h"
+
+struct link *link_create(struct dispatch_thread *thread, const struct link_carrier *carrier, const char *peer)
+{
+    struct link *link = calloc(1, sizeof *link);
+
+    if (!link)
+        return NULL;
+    link->thread = thread;
+    link->carrier = *carrier;
+    snprintf(link->peer, sizeof link->peer, "%s", peer);
+    link->since_us = link->active_us = clock_monotonic_us();
+    link->id = thread_add_link(thread, link);
+    if (!link->id) {
+        free(link);
+        return NULL;
+    }
+    log_debug("link.open", "link=%" PRIx64 " peer=%s", link->id, link->peer);
+    return link;
+}
+
+void link_destroy(struct link *link)
+{
+    if (!link)
+        return;
+    thread_remove_link(link->thread, link->id);
+    for (unsigned i = 0; i < link->n_streams; i++) {
+        struct request *request = link->streams[i].request;
+
+        if (!request)
+            continue;
+        if (link->streams[i].is_away)
+            atomic_store(&request->cancelled, true); /* it comes back to nobody and is freed there */
+        else
+            request_destroy(request);
+    }
+    log_debug("link.close", "link=%" PRIx64, link->id);
+    secret_wipe(&link->session, sizeof link->session);
+    free(link);
+}
+
+bool link_is_logged_in(const struct link *link)
+{
+    return link->has_session;
+}
+
+bool link_is_idle(const struct link *link)
+{
+    unsigned waiting = 0;
+
+    for (unsigned i = 0; i < link->n_streams; i++)
+        waiting += !link->streams[i].is_watching;
+    return waiting == 0 && link->carrier.out->size == 0;
+}
+
+/* --- sending */
+
+enum crm_status link_send(struct link *link, enum frame_type type, uint32_t code, uint32_t stream, const ProtobufCMessage *message, bool compress)
+{
+    const struct frame_header header = { .type = (uint8_t)type, .code = code, .stream = stream };
+    enum crm_status status = codec_append(link->carrier.out, &header, message, compress && (link->features & FEATURE_ZSTD));
+
+    if (status == CRM_OK)
+        link->carrier.want_flush(link->carrier.conn);
+    else
+        link_close(link, "output refused");
+    return status;
+}
+
+static enum crm_status send_packed(struct link *link, uint32_t stream, struct slice body)
+{
+    const struct frame_header header = { .type = FRAME_REPLY, .stream = stream, .length = (uint32_t)body.size };
+    uint8_t *room = buf_reserve(link->carrier.out, FRAME_HEADER_SIZE + body.size);
+
+    if (!room) {
+        link_close(link, "output refused");
+        return CRM_TOO_LARGE;
+    }
+    frame_put_header(room, &header);
+    if (body.size)
+        memcpy(room + FRAME_HEADER_SIZE, body.data, body.size);
+    buf_commit(link->carrier.out, FRAME_HEADER_SIZE + body.size);
+    link->carrier.want_flush(link->carrier.conn);
+    return CRM_OK;
+}
+
+void link_close(struct link *link, const char *why)
+{
+    if (link->is_closing)
+        return;
+    log_debug("link.closing", "link=%" PRIx64 " why=\"%s\"", link->id, why);
+    link->is_closing = true;
+    link->carrier.want_close(link->carrier.conn);
+}
+
+void link_send_error(struct link *link, uint32_t stream, enum crm_status status, const struct failure *failure, Crm__Error *details,
+                     const uint8_t trace[16])
+{
+    const struct crm_status_info *info = crm_status_info((int)status);
+    Crm__Error error = CRM__ERROR__INIT;
+
+    if (details)
+        error = *details;
+    error.has_status = error.has_retry = error.has_outcome = true;
+    error.status = (uint32_t)status;
+    error.name = (char *)info->name;
+    error.retry = (uint32_t)info->retry;
+    error.outcome = (uint32_t)info->outcome;
+    error.text = (char *)(failure && failure->text[0] ? failure->text : info->sentence);
+    if (failure && failure->field[0])
+        error.field = (char *)failure->field;
+    if (failure && failure->position > 0) {
+        error.has_position = true;
+        error.position = failure->position;
+    }
+    if (info->retry == CRM_RETRY_AFTER) {
+        error.has_retry_after_ms = true;
+        error.retry_after_ms = failure && failure->retry_after_ms ? failure->retry_after_ms : 1000;
+    }
+    if (trace) {
+        error.has_trace = true;
+        error.trace = (ProtobufCBinaryData){ .data = (uint8_t *)trace, .len = 16 };
+    }
+    (void)link_send(link, FRAME_ERROR, (uint32_t)status, stream, &error.base, false);
+}
+
+/* The other side broke the rules: say so and close. */
+void link_break(struct link *link, enum crm_status status, const char *text)
+{
+    struct failure failure = { 0 };
+
+    fail(&failure, status, NULL, "%s", text);
+    log_info("link.broken", "link=%" PRIx64 " peer=%s text=\"%s\"", link->id, link->peer, text);
+    link_send_error(link, 0, status, &failure, NULL, NULL);
+    link_close(link, text);
+}
+
+void link_goaway(struct link *link, enum crm_status why)
+{
+    Crm__Goaway goaway = CRM__GOAWAY__INIT;
+    const struct crm_status_info *info = crm_status_info((int)why);
+
+    if (link->is_draining)
+        return;
+    link->is_draining = true;
+    goaway.has_status = goaway.has_last_stream = goaway.has_retry_after_ms = true;
+    goaway.status = (uint32_t)why;
+    goaway.text = (char *)info->sentence;
+    goaway.retry_after_ms = 1000;
+    goaway.last_stream = link->last_stream;
+    (void)link_send(link, FRAME_GOAWAY, 0, 0, &goaway.base, false);
+}
+
+/* --- streams */
+
+struct stream *link_stream(struct link *link, uint32_t id)
+{
+    for (unsigned i = 0; i < link->n_streams; i++)
+        if (link->streams[i].id == id)
+            return &link->streams[i];
+    return NULL;
+}
+
+struct stream *link_open_stream(struct link *link, uint32_t id)
+{
+    struct stream *stream = &link->streams[link->n_streams++];
+
+    *stream = (struct stream){ .id = id, .credit = STREAM_CREDIT };
+    return stream;
+}
+
+void link_close_stream(struct link *link, struct stream *stream)
+{
+    if (stream->is_watching)
+        push_unsubscribe(link->thread, link->id, stream->id);
+    request_destroy(stream->request);
+    *stream = link->streams[--link->n_streams];
+}
+
+/* --- what a request came to */
+
+static void finish_login(struct link *link, struct request *request)
+{
+    if (request->ctx.opened) {
+        link->session = *request->ctx.opened;
+        link->has_session = true;
+    }
+    if (request->ctx.close_session) {
+        link->has_session = false;
+        secret_wipe(&link->session, sizeof link->session);
+    }
+}
+
+static void log_request(const struct link *link, const struct request *request, enum crm_status status)
+{
+    log_debug("request", "link=%" PRIx64 " stream=%u op=%s status=%s us=%" PRId64, link->id, request->stream, request->op->name,
+              crm_status_info((int)status)->name, clock_monotonic_us() - request->started_us);
+}
+
+void link_fail_request(struct link *link, struct request *request, enum crm_status status)
+{
+    log_request(link, request, status);
+    link_send_error(link, request->stream, status, &request->ctx.failure, request->ctx.error, request->trace);
+}
+
+void link_reply(struct link *link, struct request *request)
+{
+    bool compress = !(request->flags & OP_SECRET);
+
+    log_request(link, request, CRM_OK);
+    finish_login(link, request);
+    if (request->packed.data || request->packed.size)
+        (void)send_packed(link, request->stream, request->packed);
+    else
+        (void)link_send(link, request->flags & OP_STREAMS ? FRAME_END : FRAME_REPLY, 0, request->stream, request->ctx.reply, compress);
+}
+
+/* A chunk of an upload has been stored, or the upload has begun: the client may send as much again. */
+static void grant_upload(struct link *link, struct stream *stream, const struct request *request)
+{
+    Crm__Credit credit = CRM__CREDIT__INIT;
+
+    stream->upload_id = request->upload_id;
+    credit.has_bytes = true;
+    credit.bytes = request->ctx.stage == OP_BEGIN ? STREAM_CREDIT : request->upload_bytes;
+    stream->upload_credit += credit.bytes;
+    if (credit.bytes > 0)
+        (void)link_send(link, FRAME_CREDIT, 0, stream->id, &credit.base, false);
+}
+
+void link_answer(struct link *link, struct request *take_request)
+{
+    struct stream *stream = link_stream(link, take_request->stream);
+    bool goes_on = (take_request->flags & OP_UPLOADS) && take_request->ctx.stage != OP_END;
+
+    if (stream && stream->request == take_request) {
+        stream->request = NULL;
+        stream->is_away = false;
+    }
+    /* What was written is told although nobody waits for it: the change is done. */
+    if (take_request->status == CRM_OK && atomic_load(&take_request->cancelled) && !(take_request->flags & OP_WRITES))
+        take_request->status = CRM_CANCELLED;
+    if (stream && take_request->status != CRM_OK)
+        link_fail_request(link, take_request, take_request->status);
+    else if (stream && goes_on)
+        grant_upload(link, stream, take_request);
+    else if (stream)
+        link_reply(link, take_request);
+    if (stream && (take_request->status != CRM_OK || !goes_on))
+        link_close_stream(link, stream);
+    request_destroy(take_request);
+}
+
+enum crm_status link_event(struct link *link, uint32_t stream, const Crm__Event *event)
+{
+    if (link->carrier.out->size > OUTPUT_HIGH || link->is_closing)
+        return CRM_BUSY;
+    return link_send(link, FRAME_EVENT, 0, stream, &event->base, true);
+}
+
+/* --- streaming, in turns */
+
+/* One turn of one stream: at most one chunk. false: it has nothing to do now. */
+static bool step_stream(struct link *link, struct stream *stream)
+{
+    struct request *request = stream->request;
+    struct op_ctx *ctx = &request->ctx;
+    bool more = false;
+    size_t before = link->carrier.out->size;
+    enum crm_status status = thread_view(link->thread, request->schema, &ctx->view);
+
+    arena_reset(&request->scratch);
+    ctx->scratch = &request->scratch;
+    ctx->chunk_budget = FRAME_CHUNK_MAX;
+    ctx->chunk = message_create(request->op->chunk, &request->scratch);
+    if (status == CRM_OK && !ctx->chunk)
+        status = fail(&ctx->failure, CRM_NO_MEMORY, NULL, "out of memory");
+    if (status == CRM_OK && clock_monotonic_us() > request->deadline_us)
+        status = fail(&ctx->failure, CRM_DEADLINE, NULL, "the time allowed ran out");
+    if (status == CRM_OK)
+        status = request->op->step(ctx, &more);
+    if (status != CRM_OK) {
+        link_fail_request(link, request, status);
+        link_close_stream(link, stream);
+        return true;
+    }
+    if (protobuf_c_message_get_packed_size(ctx->chunk) > 0) {
+        (void)link_send(link, FRAME_CHUNK, 0, stream->id, ctx->chunk, true);
+        stream->credit -= (int64_t)(link->carrier.out->size - before) - FRAME_HEADER_SIZE;
+    }
+    if (!more) {
+        link_reply(link, request);
+        link_close_stream(link, stream);
+    }
+    return true;
+}
+
+static bool can_step(const struct stream *stream)
+{
+    return stream->request && stream->is_streaming && stream->credit > 0;
+}
+
+bool link_resume(struct link *link)
+{
+    unsigned n = link->n_streams;
+
+    /* Each stream gets one turn; the round begins behind the one that was last. */
+    for (unsigned i = 0; i < n && link->n_streams > 0; i++) {
+        struct stream *stream = &link->streams[(link->round + i) % link->n_streams];
+
+        if (link->carrier.out->size > OUTPUT_HIGH || link->is_closing)
+            return false;
+        if (can_step(stream)) {
+            link->round = (link->round + i + 1) % STREAMS_MAX;
+            step_stream(link, stream);
+            break;
+        }
+    }
+    for (unsigned i = 0; i < link->n_streams; i++)
+        if (can_step(&link->streams[i]))
+            return link->carrier.out->size <= OUTPUT_HIGH && !link->is_closing;
+    return false;
+}
+
+bool link_wants_input(const struct link *link)
+{
+    return !link->is_closing && link->carrier.out->size <= OUTPUT_HIGH;
+}
+
+/* --- time */
+
+static void tick_requests(struct link *link, int64_t now_us)
+{
+    for (unsigned i = 0; i < link->n_streams; i++) {
+        struct stream *stream = &link->streams[i];
+
+        /* A stream that its reader starves of credit must not live for ever. */
+        if (stream->is_streaming && stream->request && now_us > stream->request->deadline_us) {
+            fail(&stream->request->ctx.failure, CRM_DEADLINE, NULL, "the time allowed ran out");
+            link_fail_request(link, stream->request, CRM_DEADLINE);
+            link_close_stream(link, stream);
+            i--;
+        }
+    }
+}
+
+void link_tick(struct link *link, int64_t now_us)
+{
+    int64_t idle_us = link->thread->dispatch->core->settings.idle_minutes * 60 * 1000000;
+
+    if (link->is_closing)
+        return;
+    if (!link->has_hello && now_us - link->since_us > HELLO_US)
+        link_break(link, CRM_PROTOCOL, "no hello in time");
+    else if (!link->has_session && now_us - link->since_us > LOGIN_US)
+        link_break(link, CRM_NOT_LOGGED_IN, "no login in time");
+    else if (link->has_session && link->n_streams == 0 && now_us - link->active_us > idle_us)
+        link_break(link, CRM_BUSY, "the connection was idle for too long");
+    else
+        tick_requests(link, now_us);
+}

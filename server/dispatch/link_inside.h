@@ -1,0 +1,66 @@
+/*
+ * link_inside.h - what link.c (state, sending, streams) and link_input.c (frames, gates) share
+ */
+#ifndef CRM_SERVER_DISPATCH_LINK_INSIDE_H
+#define CRM_SERVER_DISPATCH_LINK_INSIDE_H
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "server/dispatch/request.h"
+
+#define OUTPUT_HIGH       (256u * 1024) /* above it nothing is read and nothing produced */
+#define HELLO_US          INT64_C(10000000)
+#define LOGIN_US          INT64_C(20000000)
+#define PING_INTERVAL_MS  1000
+#define FRAMES_PER_TURN   256
+#define CANCELS_MAX       50            /* in CANCEL_WINDOW_US */
+#define CANCEL_WINDOW_US  INT64_C(10000000)
+
+/* What has no final answer yet. */
+struct stream {
+    uint32_t id;
+    struct request *request; /* NULL while only a subscription or an upload keeps it open */
+    bool is_away;            /* a worker or the writer has the request */
+    bool is_streaming;       /* step produces chunks as credit allows */
+    bool is_watching;        /* events follow until it is cancelled */
+    bool is_uploading;
+    int64_t credit;          /* bytes of chunks that may be sent; the last chunk may overrun it */
+    /* uploads */
+    struct uuid upload_id;
+    int64_t upload_credit; /* bytes that the client may still send */
+};
+
+struct link {
+    struct dispatch_thread *thread;
+    struct link_carrier carrier;
+    uint64_t id;
+    char peer[64];
+    char software[64];
+    int64_t since_us, active_us; /* monotonic: opened; the last request */
+    bool has_hello, is_closing, is_draining, has_session;
+    uint64_t features;           /* chosen */
+    struct session session;
+    uint32_t last_stream;        /* highest seen */
+    struct stream streams[STREAMS_MAX];
+    unsigned n_streams;
+    unsigned round;              /* where the next turn begins */
+    int64_t cancel_window_us;
+    unsigned cancels, pings;
+    int64_t ping_window_us;
+};
+
+enum crm_status link_send(struct link *link, enum frame_type type, uint32_t code, uint32_t stream, const ProtobufCMessage *message, bool compress);
+void link_send_error(struct link *link, uint32_t stream, enum crm_status status, const struct failure *failure, Crm__Error *details,
+                     const uint8_t trace[16]);
+void link_break(struct link *link, enum crm_status status, const char *text);
+void link_close(struct link *link, const char *why);
+struct stream *link_stream(struct link *link, uint32_t id);
+/* There must be room (the gate has looked). */
+struct stream *link_open_stream(struct link *link, uint32_t id);
+/* Frees what it holds. Another entry may take its place in the table. */
+void link_close_stream(struct link *link, struct stream *stream);
+void link_fail_request(struct link *link, struct request *request, enum crm_status status);
+void link_reply(struct link *link, struct request *request);
+
+#endif

@@ -1,0 +1,163 @@
+/*
+ * push.c - subscriptions: after a commit every io thread that has some is told, and tells its links
+ *
+ * A link whose output is high gets no events but one "behind" when it has drained: it then pulls by history from the last seq it has.
+ */
+#include <stdlib.h>
+
+#include "server/dispatch/request.h"
+
+#define EVENT_CHANGES_MAX 200
+
+struct subscription {
+    struct subscription *next;
+    uint64_t link_id;
+    uint32_t stream;
+    struct op_watch watch;
+    bool is_behind; /* an event was left out */
+};
+
+/* What a commit tells one thread. */
+struct publication {
+    struct mail mail;
+    uint64_t seq;
+    size_t n;
+    struct change_event events[];
+};
+
+enum crm_status push_subscribe(struct dispatch_thread *thread, uint64_t link_id, uint32_t stream, const struct op_watch *watch)
+{
+    struct subscription *subscription = malloc(sizeof *subscription);
+
+    if (!subscription)
+        return CRM_NO_MEMORY;
+    *subscription = (struct subscription){ .next = thread->subscriptions, .link_id = link_id, .stream = stream, .watch = *watch };
+    thread->subscriptions = subscription;
+    atomic_fetch_add(&thread->dispatch->watches, 1);
+    return CRM_OK;
+}
+
+static void drop_where(struct dispatch_thread *thread, uint64_t link_id, uint32_t stream, bool any_stream)
+{
+    struct subscription **at = &thread->subscriptions;
+
+    while (*at) {
+        struct subscription *subscription = *at;
+
+        if (subscription->link_id == link_id && (any_stream || subscription->stream == stream)) {
+            *at = subscription->next;
+            free(subscription);
+            atomic_fetch_sub(&thread->dispatch->watches, 1);
+        } else {
+            at = &subscription->next;
+        }
+    }
+}
+
+void push_unsubscribe(struct dispatch_thread *thread, uint64_t link_id, uint32_t stream)
+{
+    drop_where(thread, link_id, stream, false);
+}
+
+void push_unsubscribe_link(struct dispatch_thread *thread, uint64_t link_id)
+{
+    drop_where(thread, link_id, 0, true);
+}
+
+static bool is_watched(const struct op_watch *watch, const struct change_event *event)
+{
+    if (watch->kinds && !(watch->kinds & UINT64_C(1) << event->kind))
+        return false;
+    return uuid_is_nil(&watch->id) || uuid_equal(&watch->id, &event->id) || uuid_equal(&watch->id, &event->root);
+}
+
+static void fill_change(Crm__Change *change, const struct change_event *event)
+{
+    static const Crm__Verb verbs[] = {
+        [LOG_CREATE] = CRM__VERB__VERB_CREATE, [LOG_PATCH] = CRM__VERB__VERB_PATCH, [LOG_DELETE] = CRM__VERB__VERB_DELETE,
+        [LOG_RESTORE] = CRM__VERB__VERB_CREATE,
+    };
+
+    crm__change__init(change);
+    change->has_seq = change->has_kind = change->has_id = change->has_rev = change->has_verb = change->has_by = true;
+    change->has_recorded_at = change->has_happened_at = true;
+    change->seq = event->seq;
+    change->kind = event->kind;
+    change->id = (ProtobufCBinaryData){ .data = (uint8_t *)event->id.bytes, .len = UUID_SIZE };
+    change->has_number = event->number != 0;
+    change->number = event->number;
+    change->rev = event->rev;
+    change->verb = verbs[event->verb];
+    change->has_restored = change->restored = event->verb == LOG_RESTORE;
+    change->by = (ProtobufCBinaryData){ .data = (uint8_t *)event->by.bytes, .len = UUID_SIZE };
+    change->recorded_at = event->recorded_us;
+    change->happened_at = event->happened_us;
+}
+
+static void tell(struct dispatch_thread *thread, struct subscription *subscription, const struct publication *news)
+{
+    struct link *link = thread_link(thread, subscription->link_id);
+    Crm__Change changes[EVENT_CHANGES_MAX], *pointers[EVENT_CHANGES_MAX];
+    Crm__Event event = CRM__EVENT__INIT;
+    bool left_out = false;
+
+    if (!link)
+        return;
+    for (size_t i = 0; i < news->n; i++) {
+        if (!is_watched(&subscription->watch, &news->events[i]))
+            continue;
+        if (event.n_changes == EVENT_CHANGES_MAX) {
+            left_out = true;
+            break;
+        }
+        fill_change(&changes[event.n_changes], &news->events[i]);
+        pointers[event.n_changes] = &changes[event.n_changes];
+        event.n_changes++;
+    }
+    if (event.n_changes == 0 && !subscription->is_behind)
+        return;
+    event.changes = pointers;
+    event.has_seq = event.has_behind = true;
+    event.seq = news->seq;
+    event.behind = subscription->is_behind || left_out;
+    subscription->is_behind = link_event(link, subscription->stream, &event) != CRM_OK;
+}
+
+static void deliver(struct mail *mail, void *arg)
+{
+    struct dispatch_thread *thread = arg;
+    struct publication *news = (struct publication *)mail;
+    struct subscription *subscription, *next;
+
+    for (subscription = thread->subscriptions; subscription; subscription = next) {
+        next = subscription->next;
+        tell(thread, subscription, news);
+    }
+    free(news);
+}
+
+void push_publish(void *arg, const struct change_event *events, uint64_t seq)
+{
+    struct dispatch *dispatch = arg;
+    size_t n = 0;
+
+    if (atomic_load(&dispatch->watches) == 0)
+        return;
+    for (const struct change_event *event = events; event; event = event->next)
+        n++;
+    pthread_mutex_lock(&dispatch->lock);
+    for (unsigned i = 0; i < dispatch->n_threads; i++) {
+        struct publication *news = malloc(sizeof *news + n * sizeof news->events[0]);
+        size_t at = 0;
+
+        if (!news)
+            continue; /* the subscribers find out at their next event, by its seq */
+        news->seq = seq;
+        news->n = n;
+        for (const struct change_event *event = events; event; event = event->next)
+            news->events[at++] = *event;
+        news->mail.run = deliver;
+        mailbox_post(dispatch->threads[i]->mailbox, &news->mail);
+    }
+    pthread_mutex_unlock(&dispatch->lock);
+}

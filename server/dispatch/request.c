@@ -1,0 +1,178 @@
+/*
+ * request.c - the life of a request between threads
+ */
+#include "server/dispatch/request.h"
+
+#include <stdlib.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "proto/codec.h"
+
+#define FAST_BUDGET (8u << 20)
+
+struct request *request_create(struct dispatch_thread *thread)
+{
+    struct request *request = calloc(1, sizeof *request);
+
+    if (!request)
+        return NULL;
+    request->thread = thread;
+    arena_init(&request->arena, REQUEST_BUDGET);
+    arena_init(&request->scratch, FAST_BUDGET);
+    return request;
+}
+
+void request_reset(struct request *request)
+{
+    schema_unref(request->schema);
+    request->schema = NULL;
+    arena_reset(&request->arena);
+    arena_reset(&request->scratch);
+    memset(&request->ctx, 0, sizeof request->ctx);
+    request->has_session = false;
+    request->is_prepared = false;
+    request->packed = (struct slice){ 0 };
+    request->status = CRM_OK;
+    atomic_store_explicit(&request->cancelled, false, memory_order_relaxed);
+}
+
+void request_destroy(struct request *request)
+{
+    if (!request)
+        return;
+    schema_unref(request->schema);
+    secret_wipe(&request->session, sizeof request->session);
+    arena_fini(&request->arena);
+    arena_fini(&request->scratch);
+    free(request);
+}
+
+void *message_create(const ProtobufCMessageDescriptor *descriptor, struct arena *arena)
+{
+    void *message = arena_alloc(arena, descriptor->sizeof_message);
+
+    if (message)
+        descriptor->message_init(message);
+    return message;
+}
+
+static void come_back(struct mail *mail, void *arg)
+{
+    struct request *request = (struct request *)mail;
+    struct dispatch_thread *thread = arg;
+    struct link *link = thread_link(thread, request->link_id);
+
+    if (link)
+        link_answer(link, request);
+    else
+        request_destroy(request);
+}
+
+static void post_back(struct request *request)
+{
+    request->mail.run = come_back;
+    mailbox_post(request->thread->mailbox, &request->mail);
+}
+
+/* Why it should not be begun: nobody waits any more, or the time is up. */
+static enum crm_status still_wanted(struct request *request)
+{
+    if (atomic_load(&request->cancelled))
+        return fail(&request->ctx.failure, CRM_CANCELLED, NULL, "cancelled before it began");
+    if (clock_monotonic_us() > request->deadline_us)
+        return fail(&request->ctx.failure, CRM_DEADLINE, NULL, "the time allowed ran out before it began");
+    return CRM_OK;
+}
+
+static enum crm_status pack_reply(struct request *request)
+{
+    enum crm_status status = codec_pack(request->ctx.reply, &request->arena, &request->packed);
+
+    return status == CRM_OK ? CRM_OK : fail(&request->ctx.failure, status, NULL, "the reply does not fit");
+}
+
+static enum crm_status apply_write(struct write_job *job, struct change_group *group)
+{
+    struct request *request = (struct request *)((char *)job - offsetof(struct request, write));
+    struct op_ctx *ctx = &request->ctx;
+    struct view view = { .txn = group->txn, .group = group->set, .schema = group->schema };
+    enum crm_status status;
+
+    memset(&ctx->failure, 0, sizeof ctx->failure);
+    request->op->reply->message_init(ctx->reply); /* the group may be run again */
+    status = still_wanted(request);
+    if (status == CRM_OK) {
+        ctx->group = group;
+        ctx->view = &view;
+        ctx->schema = group->schema;
+        status = request->op->run(ctx);
+    }
+    if (status == CRM_OK)
+        status = pack_reply(request);
+    ctx->group = NULL;
+    ctx->view = NULL;
+    return status;
+}
+
+static void write_done(struct write_job *job, enum crm_status status)
+{
+    struct request *request = (struct request *)((char *)job - offsetof(struct request, write));
+
+    request->status = status;
+    post_back(request);
+}
+
+struct worker_run {
+    struct request *request;
+    enum crm_status (*fn)(struct op_ctx *ctx);
+};
+
+static enum crm_status run_in_snapshot(struct store_txn *txn, void *arg)
+{
+    struct worker_run *run = arg;
+    struct op_ctx *ctx = &run->request->ctx;
+    struct view view = { .txn = txn, .schema = run->request->schema };
+    enum crm_status status;
+
+    ctx->view = &view;
+    ctx->schema = view.schema;
+    status = run->fn(ctx);
+    if (status == CRM_OK && run->fn == run->request->op->run)
+        status = pack_reply(run->request);
+    ctx->view = NULL;
+    return status;
+}
+
+static void work_run(struct work_job *job)
+{
+    struct request *request = (struct request *)((char *)job - offsetof(struct request, work));
+    bool prepares = request->op->prepare && !request->is_prepared;
+    struct worker_run run = { .request = request, .fn = prepares ? request->op->prepare : request->op->run };
+
+    request->status = still_wanted(request);
+    if (request->status == CRM_OK)
+        request->status = store_read_run(request->ctx.core->store, run_in_snapshot, &run);
+    request->is_prepared = true;
+    if (request->status == CRM_OK && prepares && (request->flags & OP_WRITES)) {
+        request->status = request_send_away(request);
+        if (request->status == CRM_OK)
+            return;
+        fail(&request->ctx.failure, request->status, NULL, "%s", crm_status_info((int)request->status)->sentence);
+    }
+    post_back(request);
+}
+
+enum crm_status request_send_away(struct request *request)
+{
+    struct dispatch *dispatch = request->thread->dispatch;
+    bool to_worker = (request->op->prepare && !request->is_prepared) || (request->flags & OP_WORKS);
+
+    if (to_worker) {
+        request->work.run = work_run;
+        return worker_submit(dispatch->workers, &request->work);
+    }
+    request->write.apply = apply_write;
+    request->write.done = write_done;
+    return writer_submit(dispatch->writer, &request->write);
+}

@@ -1,0 +1,108 @@
+/*
+ * request.h - one request on its way: decoded, gated, run where its row says, answered by its link if that still exists
+ *
+ * Private to server/dispatch. A request belongs to one thread at a time: the io thread, then perhaps a worker, the writer, and back.
+ */
+#ifndef CRM_SERVER_DISPATCH_REQUEST_H
+#define CRM_SERVER_DISPATCH_REQUEST_H
+
+#include <stdatomic.h>
+
+#include "common/base/buf.h"
+#include "proto/frame.h"
+#include "server/dispatch/dispatch.h"
+#include "server/dispatch/worker.h"
+#include "server/dispatch/writer.h"
+#include "server/ops/op.h"
+
+#define REQUEST_BUDGET   (48u << 20) /* memory of one request */
+#define DEADLINE_DEFAULT 10000       /* ms */
+#define DEADLINE_MAX     120000
+
+/* The server's inside, shared by all threads. */
+struct dispatch {
+    struct core *core;
+    struct writer *writer;
+    struct worker_pool *workers;
+    pthread_mutex_t lock; /* of threads */
+    struct dispatch_thread *threads[64];
+    unsigned n_threads;
+    atomic_uint watches; /* subscriptions on all threads: without any, commits publish nothing */
+};
+
+struct request {
+    struct mail mail; /* first: what is posted back */
+    struct write_job write;
+    struct work_job work;
+    struct dispatch_thread *thread;
+    uint64_t link_id;
+    uint32_t stream;
+    const struct op_def *op;
+    unsigned flags;          /* the row's, as place left them */
+    struct arena arena, scratch;
+    struct session session;  /* a copy, with has_session */
+    bool has_session;
+    struct schema *schema;
+    struct op_ctx ctx;
+    struct uuid upload_id;
+    uint32_t upload_bytes;   /* of the chunk: granted again when it is stored */
+    int64_t deadline_us;     /* monotonic */
+    int64_t started_us;
+    uint8_t trace[16];
+    atomic_bool cancelled;
+    bool is_pooled;          /* the thread's own, for what is answered at once */
+    bool is_prepared;        /* the worker's part is done */
+    enum crm_status status;
+    struct slice packed;     /* the reply, when another thread made it */
+};
+
+/* A request on the heap; NULL when memory is spent. */
+struct request *request_create(struct dispatch_thread *thread) MUST_CHECK;
+/* Make a used one ready for the next. */
+void request_reset(struct request *request);
+void request_destroy(struct request *request);
+
+/* Hand to a worker or the writer; it comes back through the thread's mailbox to link_answer. A refusal is returned, the request stays the caller's. */
+enum crm_status request_send_away(struct request *request) MUST_CHECK;
+
+/* An initialised message of a descriptor in an arena; NULL when memory is spent. */
+void *message_create(const ProtobufCMessageDescriptor *descriptor, struct arena *arena) MUST_CHECK;
+
+/* --- thread.c */
+
+struct subscription; /* push.h */
+
+struct dispatch_thread {
+    struct dispatch *dispatch;
+    struct mailbox *mailbox;
+    struct store_txn *txn;      /* the read snapshot of this turn, or NULL */
+    struct view view;
+    struct request *fast;       /* reused for what is answered at once */
+    struct link **links;        /* by slot; NULL where free */
+    uint32_t *generations;
+    uint32_t n_slots;
+    uint32_t free_hint;
+    struct subscription *subscriptions;
+};
+
+/* The snapshot of this turn, begun by the first who asks. */
+enum crm_status thread_view(struct dispatch_thread *thread, const struct schema *schema, const struct view **out_view) MUST_CHECK;
+/* 0 when memory is spent. */
+uint64_t thread_add_link(struct dispatch_thread *thread, struct link *link) MUST_CHECK;
+void thread_remove_link(struct dispatch_thread *thread, uint64_t id);
+/* NULL when it is gone. */
+struct link *thread_link(struct dispatch_thread *thread, uint64_t id);
+
+/* --- link.c: the answer of a request that was away */
+void link_answer(struct link *link, struct request *take_request);
+/* An event for a subscription: CRM_BUSY when the output is high. */
+enum crm_status link_event(struct link *link, uint32_t stream, const Crm__Event *event) MUST_CHECK;
+
+/* --- push.c: subscriptions of one thread */
+enum crm_status push_subscribe(struct dispatch_thread *thread, uint64_t link_id, uint32_t stream, const struct op_watch *watch) MUST_CHECK;
+void push_unsubscribe(struct dispatch_thread *thread, uint64_t link_id, uint32_t stream);
+void push_unsubscribe_link(struct dispatch_thread *thread, uint64_t link_id);
+/* Writer thread: tell every io thread. */
+void push_publish(void *dispatch, const struct change_event *events, uint64_t seq);
+
+#endif

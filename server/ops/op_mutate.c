@@ -1,0 +1,153 @@
+/*
+ * op_mutate.c - the only operation that changes records
+ *
+ * In the writer's group, or, as a dry run, on a worker in a group that is thrown away: the same code.
+ */
+#include "common/base/calendar.h"
+#include "common/base/clock.h"
+#include "proto/codec.h"
+#include "server/engine/mutate.h"
+#include "server/engine/outcome.h"
+#include "server/ops/op.h"
+#include "server/ops/upload.h"
+
+static void hash_request(const Crm__MutateRequest *request, struct arena *arena, uint8_t out[16], enum crm_status *status)
+{
+    Crm__MutateRequest content = *request;
+    uint8_t hash[SHA256_SIZE];
+    struct slice packed;
+
+    /* What is asked for, not how it is sent. */
+    content.meta = NULL;
+    content.has_low_mark = false;
+    *status = codec_pack(&content.base, arena, &packed);
+    if (*status != CRM_OK)
+        return;
+    sha256(&packed, 1, hash);
+    memcpy(out, hash, 16);
+}
+
+/* Where the mutations are in a staged upload, they take the place of the request's own. */
+static enum crm_status take_upload(struct op_ctx *ctx, const Crm__MutateRequest *request, const Crm__MutateRequest **out_request)
+{
+    Crm__MutateRequest *whole;
+    const void *staged;
+    struct slice bytes;
+    enum crm_status status;
+
+    *out_request = request;
+    if (!request->has_upload)
+        return CRM_OK;
+    status = upload_load(ctx->view, slice_of(request->upload.data, request->upload.len), &ctx->session->user, ctx->arena, &bytes, &ctx->failure);
+    if (status == CRM_OK)
+        status = codec_unpack_body(bytes, &crm__mutate_request__descriptor, ctx->arena, &staged, &ctx->failure);
+    if (status != CRM_OK)
+        return status;
+    whole = arena_memdup(ctx->arena, request, sizeof *request);
+    if (!whole)
+        return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+    whole->n_mutations = ((const Crm__MutateRequest *)staged)->n_mutations;
+    whole->mutations = ((const Crm__MutateRequest *)staged)->mutations;
+    *out_request = whole;
+    return CRM_OK;
+}
+
+static struct change_actor actor_of(const struct op_ctx *ctx)
+{
+    return (struct change_actor){
+        .user = ctx->session->user, .team = ctx->session->team, .rights = ctx->session->rights,
+        .from = arena_printf(ctx->arena, "%s %s", ctx->peer, ctx->software),
+    };
+}
+
+/* A key that was answered before gets its stored answer. *out_done says so. */
+static enum crm_status answered_before(struct op_ctx *ctx, const struct outcome_key *key, bool *out_done)
+{
+    Crm__MutateReply *reply = ctx->reply, *stored;
+    struct slice packed;
+    enum crm_status status = outcome_find(ctx->group, key, &ctx->session->user, &packed, &ctx->failure);
+
+    if (status != CRM_OK || !packed.data)
+        return status;
+    stored = crm__mutate_reply__unpack(&ctx->arena->protobuf, packed.size, packed.data);
+    if (!stored)
+        return op_fail(ctx, CRM_CORRUPT, "the kept answer is damaged");
+    *reply = *stored;
+    reply->has_duplicate = reply->duplicate = true;
+    *out_done = true;
+    return CRM_OK;
+}
+
+static enum crm_status run_keyed(struct op_ctx *ctx, const Crm__MutateRequest *request)
+{
+    struct change_actor actor = actor_of(ctx);
+    Crm__MutateReply *reply = ctx->reply;
+    struct outcome_key key = { .number = request->number, .low_mark = request->low_mark };
+    struct slice packed;
+    bool done = false;
+    enum crm_status status;
+
+    if (!request->has_client)
+        return mutate_run(ctx->group, &actor, request, reply, &ctx->failure);
+    if (request->client.len != CLIENT_SIZE)
+        return op_fail_field(ctx, CRM_INVALID, "client", "a client's id has %d bytes", CLIENT_SIZE);
+    memcpy(key.client, request->client.data, CLIENT_SIZE);
+    hash_request(request, ctx->arena, key.hash, &status);
+    if (status == CRM_OK)
+        status = answered_before(ctx, &key, &done);
+    if (status != CRM_OK || done)
+        return status;
+    status = mutate_run(ctx->group, &actor, request, reply, &ctx->failure);
+    if (status == CRM_OK)
+        status = codec_pack(&reply->base, ctx->group->arena, &packed);
+    if (status == CRM_OK)
+        status = outcome_keep(ctx->group, &key, &ctx->session->user, packed);
+    return status;
+}
+
+/* Only what takes something away may go on when the disk is nearly full. */
+static bool only_deletes(const Crm__MutateRequest *request)
+{
+    for (size_t i = 0; i < request->n_mutations; i++)
+        if (request->mutations[i]->verb != CRM__VERB__VERB_DELETE)
+            return false;
+    return true;
+}
+
+/* A group of its own over the worker's snapshot; nothing of it is kept. */
+static enum crm_status dry_run(struct op_ctx *ctx, const Crm__MutateRequest *request)
+{
+    struct change_actor actor = actor_of(ctx);
+    struct change_group group;
+    enum crm_status status;
+
+    change_group_init(&group, ctx->view->txn, ctx->schema, ctx->arena, clock_now_us());
+    status = change_group_begin(&group);
+    return status == CRM_OK ? mutate_run(&group, &actor, request, ctx->reply, &ctx->failure) : op_fail(ctx, status, "the log cannot be read");
+}
+
+static enum crm_status run_mutate(struct op_ctx *ctx)
+{
+    const Crm__MutateRequest *request;
+    enum crm_status status = take_upload(ctx, ctx->request, &request);
+
+    if (status != CRM_OK)
+        return status;
+    if (!ctx->group)
+        return dry_run(ctx, request);
+    if (store_is_short(ctx->core->store) && !only_deletes(request))
+        return op_fail(ctx, CRM_FULL, "the server's disk is nearly full: only deletions are taken");
+    return run_keyed(ctx, request);
+}
+
+static unsigned place(const void *message, unsigned flags)
+{
+    const Crm__MutateRequest *request = message;
+
+    return request->dry_run ? (flags & ~(unsigned)OP_WRITES) | OP_WORKS : flags;
+}
+
+const struct op_def op_mutate = {
+    .code = OP_MUTATE, .name = "record.mutate", .flags = OP_WRITES, .request = &crm__mutate_request__descriptor,
+    .reply = &crm__mutate_reply__descriptor, .run = run_mutate, .place = place,
+};

@@ -1,0 +1,266 @@
+/*
+ * op_session.c - login, logout, ping, invitations, passwords
+ *
+ * Passwords are hashed on a worker (prepare), rows are written by the writer (run). An unknown user costs the same time as a wrong password
+ * and gets the same answer.
+ */
+#include "server/ops/op_session.h"
+
+#include "common/base/calendar.h"
+#include "common/base/clock.h"
+#include "common/model/reflect.h"
+#include "server/ops/op.h"
+
+#define US_PER_HOUR INT64_C(3600000000)
+
+/* What the client needs of the company: the currency of bare amounts, the zone, the day that it is there. */
+static Crm__CompanyInfo *company_info(const struct view *view, struct arena *arena)
+{
+    static const uint8_t first = KIND_COMPANY, behind = KIND_COMPANY + 1;
+    const struct store_range range = { .from = slice_of(&first, 1), .to = slice_of(&behind, 1) };
+    Crm__CompanyInfo *info = arena_alloc(arena, sizeof *info);
+    const Crm__Company *company;
+    struct slice key, value;
+    struct record record;
+    struct uuid id;
+    enum kind kind;
+
+    if (!info)
+        return NULL;
+    crm__company_info__init(info);
+    info->has_today = true;
+    info->today = day_of_instant(clock_now_us());
+    if (view_seek(view, STORE_RECORD, &range, &key, &value) != CRM_OK || !record_key_parse(key, &kind, &id) ||
+        record_decode(kind, &id, value, &record) != CRM_OK)
+        return info;
+    company = protobuf_c_message_unpack(&crm__company__descriptor, &arena->protobuf, record.body.size, record.body.data);
+    if (!company)
+        return NULL;
+    info->name = company->name;
+    info->currency = company->currency;
+    info->time_zone = company->time_zone;
+    info->country = company->country;
+    info->has_fiscal_month = company->has_fiscal_month;
+    info->fiscal_month = company->fiscal_month;
+    return info;
+}
+
+bool login_reply_fill(Crm__LoginReply *reply, const struct view *view, const struct session *session, const uint8_t *token, struct arena *arena)
+{
+    if (token) {
+        reply->has_token = true;
+        reply->token = (ProtobufCBinaryData){ .data = arena_memdup(arena, token, TOKEN_SIZE), .len = TOKEN_SIZE };
+        if (!reply->token.data)
+            return false;
+    }
+    reply->has_user = reply->has_expires_at = true;
+    reply->user = (ProtobufCBinaryData){ .data = (uint8_t *)session->user.bytes, .len = UUID_SIZE };
+    reply->has_team = !uuid_is_nil(&session->team);
+    reply->team = (ProtobufCBinaryData){ .data = (uint8_t *)session->team.bytes, .len = UUID_SIZE };
+    reply->login = (char *)session->login;
+    reply->name = (char *)session->name;
+    reply->role = (char *)session->role;
+    reply->expires_at = session->expires_us;
+    reply->company = company_info(view, arena);
+    return reply->company;
+}
+
+Crm__LoginReply *login_reply_create(const struct view *view, const struct session *session, const uint8_t *token, struct arena *arena)
+{
+    Crm__LoginReply *reply = arena_alloc(arena, sizeof *reply);
+
+    if (!reply)
+        return NULL;
+    crm__login_reply__init(reply);
+    return login_reply_fill(reply, view, session, token, arena) ? reply : NULL;
+}
+
+/* --- login */
+
+/* What prepare has found out for run. */
+struct login_state {
+    struct uuid user;
+    bool has_new_password;
+    char encoded[PASSWORD_ENCODED_SIZE];
+};
+
+static enum crm_status prepare_code(struct op_ctx *ctx, const Crm__LoginRequest *request, struct login_state *state)
+{
+    enum crm_status status = password_check_rules(request->new_password, &ctx->failure);
+
+    if (status == CRM_OK)
+        status = invite_find(ctx->view, request->code, clock_now_us(), &state->user);
+    if (status == CRM_BAD_CREDENTIALS)
+        return op_fail(ctx, CRM_BAD_CREDENTIALS, "the invitation is not known, was used, or has expired");
+    state->has_new_password = true;
+    return status == CRM_OK ? password_hash(request->new_password, state->encoded) : status;
+}
+
+static enum crm_status prepare_login(struct op_ctx *ctx)
+{
+    const Crm__LoginRequest *request = ctx->request;
+    struct login_state *state = arena_zalloc(ctx->arena, sizeof *state);
+    const char *encoded = NULL;
+    enum crm_status status;
+
+    if (!state)
+        return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+    ctx->state = state;
+    if (request->code)
+        return prepare_code(ctx, request, state);
+    if (!request->login || !request->password || strlen(request->password) > PASSWORD_MAX)
+        return op_fail(ctx, CRM_BAD_CREDENTIALS, "wrong user name or password");
+    status = session_find_login(ctx->view, slice_text(request->login), ctx->arena, &state->user);
+    if (status == CRM_OK)
+        status = credential_load(ctx->view, &state->user, ctx->arena, &encoded);
+    if (status != CRM_OK && status != CRM_NOT_FOUND)
+        return op_fail(ctx, status, "the credentials cannot be read");
+    if (!password_verify(encoded, request->password))
+        return op_fail(ctx, CRM_BAD_CREDENTIALS, "wrong user name or password");
+    return CRM_OK;
+}
+
+static enum crm_status run_login(struct op_ctx *ctx)
+{
+    const Crm__LoginRequest *request = ctx->request;
+    struct login_state *state = ctx->state;
+    struct session *session = arena_zalloc(ctx->arena, sizeof *session);
+    uint8_t token[TOKEN_SIZE];
+    enum crm_status status;
+
+    if (!session)
+        return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+    if (state->has_new_password) {
+        /* Looked up again inside the commit: of two who use one code one wins. */
+        status = invite_find(ctx->view, request->code, ctx->group->now_us, &state->user);
+        if (status != CRM_OK)
+            return op_fail(ctx, CRM_BAD_CREDENTIALS, "the invitation is not known, was used, or has expired");
+    }
+    status = session_load(ctx->view, &state->user, session);
+    if (status != CRM_OK)
+        return op_fail(ctx, status, "wrong user name or password");
+    if (state->has_new_password) {
+        status = invite_use(ctx->group, request->code);
+        if (status == CRM_OK)
+            status = credential_store(ctx->group, &state->user, state->encoded);
+    }
+    if (status == CRM_OK)
+        status = session_open(ctx->group, session, request->device_name,
+                              ctx->group->now_us + ctx->core->settings.session_hours * US_PER_HOUR, token);
+    if (status == CRM_OK && !login_reply_fill(ctx->reply, ctx->view, session, token, ctx->arena))
+        status = CRM_NO_MEMORY;
+    secret_wipe(token, sizeof token);
+    ctx->opened = session;
+    return status == CRM_OK ? CRM_OK : op_fail(ctx, status, "the session cannot be opened");
+}
+
+const struct op_def op_login = {
+    .code = OP_LOGIN, .name = "login", .flags = OP_NO_LOGIN | OP_WRITES | OP_SECRET, .request = &crm__login_request__descriptor,
+    .reply = &crm__login_reply__descriptor, .prepare = prepare_login, .run = run_login,
+};
+
+/* --- logout, ping */
+
+static enum crm_status run_logout(struct op_ctx *ctx)
+{
+    ctx->close_session = true;
+    return session_close(ctx->group, ctx->session);
+}
+
+const struct op_def op_logout = {
+    .code = OP_LOGOUT, .name = "logout", .flags = OP_WRITES, .request = &crm__logout_request__descriptor,
+    .reply = &crm__logout_reply__descriptor, .run = run_logout,
+};
+
+static enum crm_status run_ping(struct op_ctx *ctx)
+{
+    Crm__PingReply *reply = ctx->reply;
+
+    reply->has_now = reply->has_seq = true;
+    reply->now = clock_now_us();
+    reply->seq = atomic_load(&ctx->core->seq);
+    reply->software = "crmd/" CRM_VERSION;
+    return CRM_OK;
+}
+
+const struct op_def op_ping = {
+    .code = OP_PING, .name = "ping", .request = &crm__ping_request__descriptor, .reply = &crm__ping_reply__descriptor, .run = run_ping,
+};
+
+/* --- invitations and passwords */
+
+static enum crm_status find_user(struct op_ctx *ctx, ProtobufCBinaryData id, struct uuid *out_user)
+{
+    struct record record;
+
+    if (!uuid_from_slice(slice_of(id.data, id.len), out_user) || view_record(ctx->view, KIND_USER, out_user, &record) != CRM_OK)
+        return op_fail_field(ctx, CRM_NOT_FOUND, "user", "there is no such user");
+    return CRM_OK;
+}
+
+static enum crm_status run_invite(struct op_ctx *ctx)
+{
+    const Crm__InviteRequest *request = ctx->request;
+    Crm__InviteReply *reply = ctx->reply;
+    int64_t expires_us = ctx->group->now_us + ctx->core->settings.invitation_hours * US_PER_HOUR;
+    char code[INVITE_CODE_SIZE];
+    const char *listen = ctx->core->settings.listen;
+    const char *port = strrchr(listen, ':');
+    struct uuid user;
+    enum crm_status status = find_user(ctx, request->user, &user);
+
+    if (status == CRM_OK)
+        status = invite_create(ctx->group, &user, expires_us, code);
+    if (status != CRM_OK)
+        return op_fail(ctx, status, "the invitation cannot be stored");
+    reply->code = arena_strdup(ctx->arena, code);
+    reply->has_expires_at = reply->has_ca_sha256 = true;
+    reply->expires_at = expires_us;
+    reply->ca_sha256 = (ProtobufCBinaryData){ .data = ctx->core->ca_sha256, .len = sizeof ctx->core->ca_sha256 };
+    reply->address = arena_printf(ctx->arena, "%s%s", ctx->core->settings.name, port ? port : "");
+    return reply->code && reply->address ? CRM_OK : op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+}
+
+const struct op_def op_invite = {
+    .code = OP_INVITE, .name = "admin.invite", .flags = OP_WRITES | OP_SECRET, .right = CRM__RIGHT__RIGHT_MANAGE_USERS,
+    .request = &crm__invite_request__descriptor, .reply = &crm__invite_reply__descriptor, .run = run_invite,
+};
+
+static enum crm_status prepare_password(struct op_ctx *ctx)
+{
+    const Crm__PasswordRequest *request = ctx->request;
+    struct login_state *state = arena_zalloc(ctx->arena, sizeof *state);
+    const char *encoded = NULL;
+    enum crm_status status;
+
+    if (!state)
+        return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+    ctx->state = state;
+    state->user = ctx->session->user;
+    status = password_check_rules(request->password, &ctx->failure);
+    if (status == CRM_OK && request->has_user)
+        status = find_user(ctx, request->user, &state->user);
+    if (status != CRM_OK)
+        return status;
+    if (!uuid_equal(&state->user, &ctx->session->user) && !(ctx->session->rights & 1u << CRM__RIGHT__RIGHT_MANAGE_USERS))
+        return op_fail(ctx, CRM_NOT_ALLOWED, "your role does not allow setting another's password");
+    /* One's own password in any case: a session left open must not be enough. */
+    status = credential_load(ctx->view, &ctx->session->user, ctx->arena, &encoded);
+    if (status != CRM_OK && status != CRM_NOT_FOUND)
+        return op_fail(ctx, status, "the credentials cannot be read");
+    if (!password_verify(encoded, request->current ? request->current : ""))
+        return op_fail_field(ctx, CRM_BAD_CREDENTIALS, "current", "your current password is not right");
+    return password_hash(request->password, state->encoded);
+}
+
+static enum crm_status run_password(struct op_ctx *ctx)
+{
+    struct login_state *state = ctx->state;
+
+    return credential_store(ctx->group, &state->user, state->encoded);
+}
+
+const struct op_def op_password = {
+    .code = OP_PASSWORD, .name = "admin.password", .flags = OP_WRITES | OP_SECRET, .request = &crm__password_request__descriptor,
+    .reply = &crm__password_reply__descriptor, .prepare = prepare_password, .run = run_password,
+};
