@@ -580,7 +580,8 @@ static uint64_t worth_sorting(struct planner *planner)
  * time. */
 static struct candidate *count_out(struct planner *planner, uint64_t max)
 {
-    for (uint64_t look = COUNT_FIRST;; look *= COUNT_STEP) {
+    /* Rounds are for telling several apart; one alone is counted once. */
+    for (uint64_t look = planner->n_candidates > 1 ? COUNT_FIRST : max;; look *= COUNT_STEP) {
         struct candidate *best = NULL;
 
         if (look > max)

@@ -145,6 +145,13 @@ static inline struct slice world_customer_body(struct world *world)
     return out;
 }
 
+/* A customer; some few are referred to more than others, also twice by one deal. */
+static inline const struct uuid *world_customer(struct world *world)
+{
+    return &world->rows[world_random(world, world_chance(world, 40) ? 3 : WORLD_CUSTOMERS)]
+                .header.id;
+}
+
 static inline struct slice world_line(struct world *world, const struct uuid *product)
 {
     Crm__DealLine line = CRM__DEAL_LINE__INIT;
@@ -170,9 +177,7 @@ static inline struct slice world_deal_body(struct world *world)
     world_add_text(&body, "name", world_name(world));
     world_add_text(&body, "stage", world_stages[world_random(world, ARRAY_LEN(world_stages))]);
     if (world_chance(world, 80))
-        world_add(
-            &body, "customer",
-            (struct value){ .ref = world->rows[world_random(world, WORLD_CUSTOMERS)].header.id });
+        world_add(&body, "customer", (struct value){ .ref = *world_customer(world) });
     if (world_chance(world, 75))
         world_add(&body, "amount", world_money((int64_t)world_random(world, 50) * 100 - 500));
     if (world_chance(world, 70))
@@ -183,9 +188,8 @@ static inline struct slice world_deal_body(struct world *world)
     if (world_chance(world, 60))
         world_add_text(&body, "zone", world_chance(world, 50) ? "North" : "süd");
     for (int i = 0; i < 2 && world_chance(world, 50); i++)
-        body_builder_add_element(
-            &body.builder, world_field(world, KIND_DEAL, "lines"),
-            world_line(world, &world->owners[world_random(world, WORLD_OWNERS)]));
+        body_builder_add_element(&body.builder, world_field(world, KIND_DEAL, "lines"),
+                                 world_line(world, world_customer(world)));
     if (body_builder_finish(&body.builder, &out) != CRM_OK)
         abort();
     return out;

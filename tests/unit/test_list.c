@@ -266,10 +266,8 @@ static void random_query(struct model *model)
     }
     query->limit = world_chance(world, 25) ? 0 : 1 + world_random(world, 30);
     query->deleted = world_chance(world, 8);
-    if (world_chance(world, 10))
-        query->parent = world_chance(world, 50)
-                            ? world->rows[world_random(world, WORLD_CUSTOMERS)].header.id
-                            : world->owners[world_random(world, WORLD_OWNERS)];
+    if (world_chance(world, 15))
+        query->parent = *world_customer(world);
     if (world_chance(world, 6))
         query->rewind = rewind_record;
     model->hides = world_chance(world, 20);
