@@ -7,6 +7,7 @@
 #include "common/model/filter_lex.h"
 
 #define NAME_SIZE_MAX 128 /* of a name that lookahead considers */
+#define OPENINGS_MAX  8   /* parentheses and nots that it looks behind */
 
 /* The code point at a place, punctuation and blanks as ASCII; -1 at the end. */
 static int32_t char_at(const struct lexer *lexer, size_t at, size_t *out_size)
@@ -155,6 +156,14 @@ static size_t name_end(const struct lexer *lexer, size_t at)
     return end;
 }
 
+/* A sign or a keyword with blanks round it: what needs no look ahead. */
+static enum lex_sign plain_sign_at(const struct lexer *lexer, size_t at, size_t *out_size)
+{
+    enum lex_sign sign = sign_at(lexer, at, out_size);
+
+    return sign != LEX_NONE ? sign : keyword_at(lexer, at, out_size);
+}
+
 /* Does a known field with a comparison behind it stand here? */
 static bool is_condition_at(const struct lexer *lexer, size_t at)
 {
@@ -175,17 +184,39 @@ static bool is_condition_at(const struct lexer *lexer, size_t at)
     memcpy(name, ahead.text.data + ahead.at, end - ahead.at);
     name[end - ahead.at] = '\0';
     ahead.at = end;
-    sign = lex_peek(&ahead, &size);
+    skip_blanks(&ahead);
+    sign = plain_sign_at(&ahead, ahead.at, &size);
     return (is_comparison(sign) || sign == LEX_CONTAINS || sign == LEX_IN || sign == LEX_IS || sign == LEX_NOT) &&
            filter_subject_find(lexer->schema, lexer->kind, name, &subject);
+}
+
+/* Move past a few parentheses and nots before a condition; more than a few are looked at no further. */
+static enum lex_sign skip_openings(struct lexer *lexer)
+{
+    static const char not_word[] = "非";
+
+    for (unsigned i = 0; i < OPENINGS_MAX; i++) {
+        enum lex_sign sign;
+        size_t size;
+
+        skip_blanks(lexer);
+        sign = plain_sign_at(lexer, lexer->at, &size);
+        if (sign == LEX_NONE && has_word(lexer, lexer->at, not_word, strlen(not_word)) && !is_condition_at(lexer, lexer->at)) {
+            sign = LEX_NOT;
+            size = strlen(not_word);
+        }
+        if (sign != LEX_OPEN && sign != LEX_NOT)
+            return sign;
+        lexer->at += size;
+    }
+    return LEX_NONE;
 }
 
 /* Chinese puts no blanks round 且 and 或, and both occur inside names: they join only where a condition follows. */
 static enum lex_sign glued_keyword_at(const struct lexer *lexer, size_t at, size_t *out_size)
 {
     struct lexer ahead = *lexer;
-    enum lex_sign sign, behind;
-    size_t size;
+    enum lex_sign sign;
 
     if (has_word(lexer, at, "且", strlen("且")))
         sign = LEX_AND;
@@ -194,11 +225,11 @@ static enum lex_sign glued_keyword_at(const struct lexer *lexer, size_t at, size
     else
         return LEX_NONE;
 
+    ahead.at = at + strlen("且");
+    if (skip_openings(&ahead) != LEX_VIEW && !is_condition_at(&ahead, ahead.at))
+        return LEX_NONE;
     *out_size = strlen("且");
-    ahead.at = at + *out_size;
-    while ((behind = lex_peek(&ahead, &size)) == LEX_OPEN || behind == LEX_NOT)
-        ahead.at += size;
-    return behind == LEX_VIEW || is_condition_at(&ahead, ahead.at) ? sign : LEX_NONE;
+    return sign;
 }
 
 enum lex_sign lex_peek(struct lexer *lexer, size_t *out_size)
@@ -209,9 +240,7 @@ enum lex_sign lex_peek(struct lexer *lexer, size_t *out_size)
     skip_blanks(lexer);
     if (lexer->at >= lexer->text.size)
         return LEX_END;
-    sign = sign_at(lexer, lexer->at, out_size);
-    if (sign == LEX_NONE)
-        sign = keyword_at(lexer, lexer->at, out_size);
+    sign = plain_sign_at(lexer, lexer->at, out_size);
     /* 非 stands before a name without a blank, unless the name itself begins with it. */
     if (sign == LEX_NONE && has_word(lexer, lexer->at, "非", strlen("非")) && is_condition_at(lexer, lexer->at + strlen("非")) &&
         !is_condition_at(lexer, lexer->at)) {

@@ -241,6 +241,9 @@ static void test_limits(void **state)
     assert_int_equal(status_of(repeated("stage = ", "x", FILTER_TEXT_SIZE_MAX, "")), CRM_TOO_LARGE);
     /* Glued keywords look ahead at each place: it stays quick and changes nothing. */
     assert_int_equal(status_of(repeated("stage = ", "且", 300, "")), CRM_OK);
+    assert_int_equal(status_of(repeated("stage = a", "且", 20000, "")), CRM_TOO_LARGE);
+    assert_int_equal(status_of(repeated("stage = a", "且(", 15000, "")), CRM_INVALID);
+    assert_int_equal(status_of(repeated("", "非", 20000, "stage = a")), CRM_INVALID);
 }
 
 static void test_memory_is_spent(void **state)
