@@ -21,7 +21,7 @@
  *     }
  *
  * A client and its calls belong to one thread at a time; different clients are independent. No function raises SIGPIPE. Texts are UTF-8.
- * Destroy functions accept NULL.
+ * Destroy functions accept NULL. Destroy calls before their client; those that are left are destroyed with it.
  */
 #ifndef CRM_H
 #define CRM_H
@@ -92,7 +92,7 @@ struct crm_error {
 
 /* CRM_USAGE: host, port or both ca_ fields are missing; CRM_NO_MEMORY. Does not connect; a CA file that cannot be read is the first call's failure. */
 CRM_API enum crm_status crm_client_create(const struct crm_options *options, struct crm_client **out_client) CRM_MUST_CHECK;
-/* Says goodbye to the server. Calls that are left are destroyed with it; their on_done is not called. */
+/* Says goodbye to the server. Not from within a callback. */
 CRM_API void crm_client_destroy(struct crm_client *client);
 /* Connect and wait for the server's hello; CRM_OK at once where that has happened. Never needed, but tells early what is wrong. */
 CRM_API enum crm_status crm_client_connect(struct crm_client *client) CRM_MUST_CHECK;
@@ -125,7 +125,7 @@ CRM_API bool crm_client_wait(struct crm_client *client, int timeout_ms);
 
 /* --- calls */
 
-/* chunk or event is borrowed until the function returns. Callbacks may start, cancel and destroy calls, this one too. */
+/* chunk or event is borrowed until the function returns. Callbacks may start, cancel and destroy calls, this one too unless somebody waits for it. */
 typedef void crm_message_fn(void *arg, const ProtobufCMessage *message);
 typedef void crm_done_fn(void *arg, struct crm_call *call);
 
@@ -167,7 +167,7 @@ CRM_API void crm_call_destroy(struct crm_call *call);
 CRM_API enum crm_status crm_call_send_chunk(struct crm_call *call, const ProtobufCMessage *chunk) CRM_MUST_CHECK;
 /* The same, but waits for room. Not from within a callback. */
 CRM_API enum crm_status crm_call_push_chunk(struct crm_call *call, const ProtobufCMessage *chunk) CRM_MUST_CHECK;
-/* Nothing more comes; end is a Crm__UploadEnd or NULL. The server's answer is the call's reply. */
+/* Nothing more comes; end is a Crm__UploadEnd or NULL. The server's answer is the call's reply. CRM_BUSY: the call has not been sent yet, as above. */
 CRM_API enum crm_status crm_call_end(struct crm_call *call, const ProtobufCMessage *end) CRM_MUST_CHECK;
 
 /* --- blocking one-liners: start, wait, hand the reply out. *out_call is the caller's to destroy, also on failure (crm_call_error tells why); it is NULL

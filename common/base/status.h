@@ -75,8 +75,8 @@ struct crm_status_info {
     int exit_code;            /* of the command line */
 };
 
-/* The row of a status; one that is not in the list (a newer server's) gives the row of CRM_FAILED. Never NULL. */
-const struct crm_status_info *crm_status_info(int status);
+/* The row of a status; one that is not in the list (a newer server's) gives the row of CRM_FAILED. Never NULL. Exported by libcrm. */
+__attribute__((visibility("default"))) const struct crm_status_info *crm_status_info(int status);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,231 @@
+/*
+ * call_frame.c - what the server says about a call: chunks, events, credit, the reply, an error
+ *
+ * Called by channel.c for every frame that has a stream. The user's callbacks run here, and may destroy any call: what comes after one finds
+ * the call by its stream again.
+ */
+#include "client/lib/call.h"
+
+#include <stdio.h>
+
+#include "proto/codec.h"
+
+#define CREDIT_MAX  (16u << 20)       /* however much a server grants */
+#define GRANT_FROM  FRAME_CHUNK_MAX   /* consumed bytes that are worth a frame */
+
+static void remove_stream(struct channel *channel, const struct stream *stream)
+{
+    size_t at = (size_t)(stream - channel->streams);
+
+    memmove(&channel->streams[at], &channel->streams[at + 1], (channel->n_streams - at - 1) * sizeof(*stream));
+    channel->n_streams--;
+}
+
+/* May the server say this about a call of this kind? */
+static bool belongs(const struct op_info *op, unsigned type)
+{
+    bool is_upload = (op->flags & OP_FLAG_UPLOAD) != 0;
+
+    switch (type) {
+    case FRAME_CHUNK:
+        return op->chunk && !is_upload;
+    case FRAME_CREDIT:
+        return is_upload;
+    case FRAME_EVENT:
+        return (op->flags & OP_FLAG_SUBSCRIBE) != 0;
+    default:
+        return true;
+    }
+}
+
+static bool closes(const struct op_info *op, unsigned type)
+{
+    return type == FRAME_END || type == FRAME_ERROR || (type == FRAME_REPLY && !(op->flags & OP_FLAG_SUBSCRIBE));
+}
+
+/* The answer is there but cannot be read: this call's misfortune, not the connection's. */
+static void unreadable(struct crm_call *call, const struct failure *why)
+{
+    char text[160];
+
+    snprintf(text, sizeof(text), "the server's answer cannot be read: %.100s", why->text);
+    call_abandon(call, why->status == CRM_NO_MEMORY ? CRM_NO_MEMORY : CRM_PROTOCOL, text);
+}
+
+/* --- parts */
+
+/* The callback has returned, so the server may send as much again. */
+static void grant(struct crm_client *client, uint32_t stream_id, uint32_t bytes)
+{
+    const struct frame_header header = { .type = FRAME_CREDIT, .stream = stream_id };
+    struct stream *stream = channel_stream(&client->channel, stream_id);
+    Crm__Credit credit = CRM__CREDIT__INIT;
+
+    if (!stream || !stream->call)
+        return;
+    stream->call->consumed += bytes;
+    if (stream->call->consumed < GRANT_FROM)
+        return;
+    credit.has_bytes = true;
+    credit.bytes = stream->call->consumed;
+    if (channel_send(client, &header, &credit.base, false) == CRM_OK)
+        stream->call->consumed = 0; /* else the next chunk tries again */
+}
+
+static void take_part(struct crm_client *client, struct crm_call *call, const struct frame *frame)
+{
+    bool is_chunk = frame->header.type == FRAME_CHUNK;
+    crm_message_fn *callback = is_chunk ? call->options.on_chunk : call->options.on_event;
+    const void *message;
+    struct failure failure = { 0 };
+
+    if (codec_unpack(frame, is_chunk ? call->op->chunk : &crm__event__descriptor, FRAME_MAX, &client->scratch, &message,
+                     &failure)) {
+        unreadable(call, &failure);
+        return;
+    }
+    call->part_seen = true;
+    if (callback)
+        callback(call->options.arg, message); /* call may be gone after it */
+    if (is_chunk)
+        grant(client, frame->header.stream, frame->header.length);
+}
+
+static void take_credit(struct crm_client *client, struct crm_call *call, const struct frame *frame)
+{
+    const Crm__Credit *credit;
+    const void *message;
+    struct failure failure = { 0 };
+
+    if (codec_unpack(frame, &crm__credit__descriptor, FRAME_MAX, &client->scratch, &message, &failure)) {
+        unreadable(call, &failure);
+        return;
+    }
+    credit = message;
+    call->send_credit = credit->bytes < CREDIT_MAX - call->send_credit ? call->send_credit + credit->bytes : CREDIT_MAX;
+}
+
+/* --- ends */
+
+/* A login's token is the client's from now on. */
+static void learn(struct crm_client *client, const struct crm_call *call)
+{
+    if (call->operation == OP_LOGIN) {
+        const Crm__LoginReply *login = (const Crm__LoginReply *)call->reply;
+
+        if (login->has_token)
+            client_set_token(client, login->token.data, login->token.len);
+    } else if (call->operation == OP_LOGOUT) {
+        client_set_token(client, NULL, 0);
+    }
+}
+
+static void take_reply(struct crm_client *client, struct crm_call *call, const struct frame *frame)
+{
+    bool is_last = closes(call->op, frame->header.type);
+    const void *message;
+    struct failure failure = { 0 };
+
+    if (is_last && call->reply) { /* the end of a subscription */
+        call_finish(call);
+        return;
+    }
+    if (codec_unpack(frame, call->op->reply, FRAME_MAX, &call->arena, &message, &failure)) {
+        unreadable(call, &failure);
+        return;
+    }
+    call->reply = message;
+    call->part_seen = true;
+    learn(client, call);
+    if (is_last)
+        call_finish(call);
+}
+
+/* The server's word, where it is one that exists, else what the status table says. */
+static void read_error(struct crm_error *error, uint32_t code, const Crm__Error *wire)
+{
+    const struct crm_status_info *info = crm_status_info((int)code);
+
+    *error = (struct crm_error){
+        .status = info->status,
+        .retry = wire->has_retry && wire->retry <= CRM_RETRY_RESYNC ? (enum crm_retry)wire->retry : info->retry,
+        .outcome = wire->has_outcome ? CRM_OUTCOME_UNKNOWN : info->outcome,
+        .retry_after_ms = wire->retry_after_ms,
+        .field = wire->field ? wire->field : "",
+        .text = wire->text && wire->text[0] ? wire->text : info->sentence,
+        .position = wire->has_position ? wire->position : -1,
+        .wire = wire,
+    };
+    if (wire->has_outcome && wire->outcome <= CRM_OUTCOME_UNKNOWN)
+        error->outcome = (enum crm_outcome)wire->outcome;
+}
+
+/*
+ * A refusal of the second sending says nothing about the first, whose answer was lost, unless the server has looked the key up: a busy server, a
+ * session that has ended and a deadline come before that.
+ */
+static bool leaves_doubt(const struct crm_call *call)
+{
+    return call->effect.changes && call->sends > 1 && call->error.retry != CRM_RETRY_NEVER;
+}
+
+static void take_error(struct crm_client *client, struct crm_call *call, const struct frame *frame)
+{
+    const void *message;
+    struct failure failure = { 0 };
+
+    if (codec_unpack(frame, &crm__error__descriptor, FRAME_MAX, &call->arena, &message, &failure)) {
+        unreadable(call, &failure);
+        return;
+    }
+    if (frame->header.code == CRM_OK) {
+        call_abandon(call, CRM_PROTOCOL, "the server sent an error that is none");
+        return;
+    }
+    call->reply = NULL;
+    read_error(&call->error, frame->header.code, message);
+    if (call->error.status == CRM_SESSION_EXPIRED || call->error.status == CRM_NOT_LOGGED_IN)
+        client_set_token(client, NULL, 0);
+    if (leaves_doubt(call)) {
+        call->error.status = CRM_UNKNOWN;
+        call->error.retry = CRM_RETRY_SAME_KEY;
+        call->error.outcome = CRM_OUTCOME_UNKNOWN;
+    }
+    call_finish(call);
+}
+
+bool call_frame(struct crm_client *client, const struct frame *frame, struct failure *failure)
+{
+    struct channel *channel = &client->channel;
+    struct stream *stream = channel_stream(channel, frame->header.stream);
+    unsigned type = frame->header.type;
+    struct crm_call *call;
+
+    if (!stream || !belongs(stream->op, type)) {
+        fail(failure, CRM_PROTOCOL, NULL, "the server sent a frame (%s) for a stream that %s", frame_type_name(type),
+             stream ? "has none" : "is not open");
+        return false;
+    }
+    call = stream->call;
+    if (closes(stream->op, type))
+        remove_stream(channel, stream);
+    if (!call)
+        return true;
+
+    switch (type) {
+    case FRAME_CHUNK:
+    case FRAME_EVENT:
+        take_part(client, call, frame);
+        break;
+    case FRAME_CREDIT:
+        take_credit(client, call, frame);
+        break;
+    case FRAME_ERROR:
+        take_error(client, call, frame);
+        break;
+    default:
+        take_reply(client, call, frame);
+        break;
+    }
+    return true;
+}

@@ -1,0 +1,69 @@
+/*
+ * op_info.c - the operations as the client sees them, from the list that the server shares
+ *
+ * Read by call.c. Pure.
+ */
+#include "client/lib/op_info.h"
+
+#include "proto/operation.h"
+#include "proto/wire.pb-c.h"
+
+#define CHUNK_NONE    NULL
+#define CHUNK_list    &crm__list_chunk__descriptor
+#define CHUNK_history &crm__history_chunk__descriptor
+#define CHUNK_upload  &crm__upload_chunk__descriptor
+
+#define FLAGS_LOGIN     OP_FLAG_SECRET
+#define FLAGS_PASSWORD  OP_FLAG_SECRET
+#define FLAGS_SUBSCRIBE OP_FLAG_SUBSCRIBE
+#define FLAGS_UPLOAD    OP_FLAG_UPLOAD
+#define FLAGS_LOGOUT    0
+#define FLAGS_PING      0
+#define FLAGS_DESCRIBE  0
+#define FLAGS_GET       0
+#define FLAGS_LIST      0
+#define FLAGS_COUNT     0
+#define FLAGS_SEARCH    0
+#define FLAGS_MUTATE    0
+#define FLAGS_HISTORY   0
+#define FLAGS_REPORT    0
+#define FLAGS_INVITE    0
+
+#define OP_ROW(NAME, code, dotted, request_name, reply_name, chunk_name)                                               \
+    [code] = { .name = dotted,                                                                                         \
+               .request = &crm__##request_name##_request__descriptor,                                                  \
+               .reply = &crm__##reply_name##_reply__descriptor,                                                        \
+               .chunk = CHUNK_##chunk_name,                                                                            \
+               .flags = FLAGS_##NAME },
+
+static const struct op_info operations[] = { OPERATION_LIST(OP_ROW) };
+
+const struct op_info *op_info(unsigned operation)
+{
+    return operation < ARRAY_LEN(operations) && operations[operation].request ? &operations[operation] : NULL;
+}
+
+struct op_effect op_effect(unsigned operation, const ProtobufCMessage *request)
+{
+    const Crm__MutateRequest *mutate;
+
+    switch (operation) {
+    case OP_LOGIN: /* an invitation's code works once; a second session from a password does no harm */
+        return ((const Crm__LoginRequest *)request)->code ? (struct op_effect){ .changes = true }
+                                                         : (struct op_effect){ .may_repeat = true };
+    case OP_MUTATE:
+        mutate = (const Crm__MutateRequest *)request;
+        if (mutate->has_dry_run && mutate->dry_run)
+            return (struct op_effect){ .may_repeat = true };
+        return (struct op_effect){ .changes = true,
+                                   .may_repeat = mutate->has_client && mutate->has_number && mutate->number > 0 };
+    case OP_LOGOUT:
+    case OP_INVITE:
+    case OP_PASSWORD:
+        return (struct op_effect){ .changes = true };
+    case OP_UPLOAD: /* a staged upload changes nothing until a mutate names it, but its chunks are gone */
+        return (struct op_effect){ 0 };
+    default:
+        return (struct op_effect){ .may_repeat = true };
+    }
+}
