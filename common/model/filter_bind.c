@@ -1,7 +1,9 @@
 /*
- * filter_bind.c - put ids in the place of what only the session and the store know: me, my team, names of records
+ * filter_bind.c - put ids in the place of what only the session and the store know: me, my team,
+ * names of records
  *
- * The server calls it once a request, between filter_from_wire and planning; a replica the same, on its own copy.
+ * The server calls it once a request, between filter_from_wire and planning; a replica the same, on
+ * its own copy.
  */
 #include "common/model/filter_node.h"
 
@@ -23,7 +25,8 @@ bool filter_is_bound(const struct filter *filter)
     return true;
 }
 
-static enum crm_status bind_value(const struct field_def *field, struct value *value, filter_resolve *resolve, void *arg, const struct uuid *me,
+static enum crm_status bind_value(const struct field_def *field, struct value *value,
+                                  filter_resolve *resolve, void *arg, const struct uuid *me,
                                   const struct uuid *my_team, struct failure *failure)
 {
     struct uuid id = { { 0 } }; /* nil: no record has it */
@@ -42,7 +45,8 @@ static enum crm_status bind_value(const struct field_def *field, struct value *v
     return CRM_OK;
 }
 
-enum crm_status filter_bind(struct filter *filter, filter_resolve *resolve, void *arg, const struct uuid *me, const struct uuid *my_team,
+enum crm_status filter_bind(struct filter *filter, filter_resolve *resolve, void *arg,
+                            const struct uuid *me, const struct uuid *my_team,
                             struct failure *failure)
 {
     for (size_t i = 0; i < filter->n; i++) {

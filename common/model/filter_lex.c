@@ -1,8 +1,8 @@
 /*
  * filter_lex.c - cut a typed filter into signs, names and values
  *
- * Called by filter_parse.c. Full-width punctuation counts as its ASCII twin wherever structure is looked for; what goes into names and values
- * is the text as typed.
+ * Called by filter_parse.c. Full-width punctuation counts as its ASCII twin wherever structure is
+ * looked for; what goes into names and values is the text as typed.
  */
 #include "common/model/filter_lex.h"
 
@@ -22,7 +22,8 @@ static int32_t char_at(const struct lexer *lexer, size_t at, size_t *out_size)
         return ',';
     if (c >= 0xff01 && c <= 0xff5e) {
         int32_t ascii = c - 0xfee0;
-        bool is_letter = (ascii >= '0' && ascii <= '9') || (ascii >= 'A' && ascii <= 'Z') || (ascii >= 'a' && ascii <= 'z');
+        bool is_letter = (ascii >= '0' && ascii <= '9') || (ascii >= 'A' && ascii <= 'Z') ||
+                         (ascii >= 'a' && ascii <= 'z');
 
         return is_letter ? c : ascii;
     }
@@ -46,11 +47,13 @@ struct sign {
 
 /* Longer ones first. */
 static const struct sign signs[] = {
-    { { '!', '=' }, LEX_NE }, { { '<', '>' }, LEX_NE },  { { '<', '=' }, LEX_LE },  { { '>', '=' }, LEX_GE },
-    { { '=', '=' }, LEX_EQ }, { { '&', '&' }, LEX_AND }, { { '|', '|' }, LEX_OR },  { { '=' }, LEX_EQ },
-    { { '<' }, LEX_LT },      { { '>' }, LEX_GT },       { { '~' }, LEX_CONTAINS }, { { '!' }, LEX_NOT },
-    { { '(' }, LEX_OPEN },    { { ')' }, LEX_CLOSE },    { { ',' }, LEX_COMMA },    { { '@' }, LEX_VIEW },
-    { { 0x2260 }, LEX_NE },   { { 0x2264 }, LEX_LE },    { { 0x2265 }, LEX_GE },
+    { { '!', '=' }, LEX_NE }, { { '<', '>' }, LEX_NE },  { { '<', '=' }, LEX_LE },
+    { { '>', '=' }, LEX_GE }, { { '=', '=' }, LEX_EQ },  { { '&', '&' }, LEX_AND },
+    { { '|', '|' }, LEX_OR }, { { '=' }, LEX_EQ },       { { '<' }, LEX_LT },
+    { { '>' }, LEX_GT },      { { '~' }, LEX_CONTAINS }, { { '!' }, LEX_NOT },
+    { { '(' }, LEX_OPEN },    { { ')' }, LEX_CLOSE },    { { ',' }, LEX_COMMA },
+    { { '@' }, LEX_VIEW },    { { 0x2260 }, LEX_NE },    { { 0x2264 }, LEX_LE },
+    { { 0x2265 }, LEX_GE },
 };
 
 struct keyword {
@@ -59,7 +62,8 @@ struct keyword {
 };
 
 static const struct keyword keywords[] = {
-    { "and", LEX_AND }, { "or", LEX_OR }, { "not", LEX_NOT }, { "in", LEX_IN }, { "is", LEX_IS }, { "empty", LEX_EMPTY },
+    { "and", LEX_AND }, { "or", LEX_OR }, { "not", LEX_NOT },
+    { "in", LEX_IN },   { "is", LEX_IS }, { "empty", LEX_EMPTY },
     { "且", LEX_AND },  { "或", LEX_OR }, { "非", LEX_NOT },
 };
 
@@ -84,7 +88,8 @@ static bool is_boundary(const struct lexer *lexer, size_t at)
     size_t size;
     int32_t c = char_at(lexer, at, &size);
 
-    return c < 0 || c == ' ' || c == '"' || c == '\'' || c == 0x201c || c == 0x2018 || sign_at(lexer, at, &size) != LEX_NONE;
+    return c < 0 || c == ' ' || c == '"' || c == '\'' || c == 0x201c || c == 0x2018 ||
+           sign_at(lexer, at, &size) != LEX_NONE;
 }
 
 static bool has_word(const struct lexer *lexer, size_t at, const char *word, size_t word_size)
@@ -121,7 +126,8 @@ static bool is_comparison(enum lex_sign sign)
 
 /* ---- names */
 
-/* Does this keyword, where a word of a name begins, end the name? As its first word, in and is belong to it: "In this stage since". */
+/* Does this keyword, where a word of a name begins, end the name? As its first word, in and is
+ * belong to it: "In this stage since". */
 static bool ends_name(enum lex_sign keyword, bool is_first)
 {
     if (keyword == LEX_NONE || keyword == LEX_EMPTY)
@@ -177,7 +183,9 @@ static bool is_condition_at(const struct lexer *lexer, size_t at)
     skip_blanks(&ahead);
     /* Cut, so that looking ahead again and again through a long text stays cheap. */
     if (ahead.text.size - ahead.at > NAME_SIZE_MAX)
-        ahead.text.size = ahead.at + text_prefix_size(slice_of(ahead.text.data + ahead.at, ahead.text.size - ahead.at), NAME_SIZE_MAX);
+        ahead.text.size = ahead.at + text_prefix_size(slice_of(ahead.text.data + ahead.at,
+                                                               ahead.text.size - ahead.at),
+                                                      NAME_SIZE_MAX);
     end = name_end(&ahead, ahead.at);
     if (end == ahead.at || end - ahead.at >= sizeof(name))
         return false;
@@ -186,11 +194,13 @@ static bool is_condition_at(const struct lexer *lexer, size_t at)
     ahead.at = end;
     skip_blanks(&ahead);
     sign = plain_sign_at(&ahead, ahead.at, &size);
-    return (is_comparison(sign) || sign == LEX_CONTAINS || sign == LEX_IN || sign == LEX_IS || sign == LEX_NOT) &&
+    return (is_comparison(sign) || sign == LEX_CONTAINS || sign == LEX_IN || sign == LEX_IS ||
+            sign == LEX_NOT) &&
            filter_subject_find(lexer->schema, lexer->kind, name, &subject);
 }
 
-/* Move past a few parentheses and nots before a condition; more than a few are looked at no further. */
+/* Move past a few parentheses and nots before a condition; more than a few are looked at no
+ * further. */
 static enum lex_sign skip_openings(struct lexer *lexer)
 {
     static const char not_word[] = "非";
@@ -201,7 +211,8 @@ static enum lex_sign skip_openings(struct lexer *lexer)
 
         skip_blanks(lexer);
         sign = plain_sign_at(lexer, lexer->at, &size);
-        if (sign == LEX_NONE && has_word(lexer, lexer->at, not_word, strlen(not_word)) && !is_condition_at(lexer, lexer->at)) {
+        if (sign == LEX_NONE && has_word(lexer, lexer->at, not_word, strlen(not_word)) &&
+            !is_condition_at(lexer, lexer->at)) {
             sign = LEX_NOT;
             size = strlen(not_word);
         }
@@ -212,7 +223,8 @@ static enum lex_sign skip_openings(struct lexer *lexer)
     return LEX_NONE;
 }
 
-/* Chinese puts no blanks round 且 and 或, and both occur inside names: they join only where a condition follows. */
+/* Chinese puts no blanks round 且 and 或, and both occur inside names: they join only where a
+ * condition follows. */
 static enum lex_sign glued_keyword_at(const struct lexer *lexer, size_t at, size_t *out_size)
 {
     struct lexer ahead = *lexer;
@@ -242,8 +254,8 @@ enum lex_sign lex_peek(struct lexer *lexer, size_t *out_size)
         return LEX_END;
     sign = plain_sign_at(lexer, lexer->at, out_size);
     /* 非 stands before a name without a blank, unless the name itself begins with it. */
-    if (sign == LEX_NONE && has_word(lexer, lexer->at, "非", strlen("非")) && is_condition_at(lexer, lexer->at + strlen("非")) &&
-        !is_condition_at(lexer, lexer->at)) {
+    if (sign == LEX_NONE && has_word(lexer, lexer->at, "非", strlen("非")) &&
+        is_condition_at(lexer, lexer->at + strlen("非")) && !is_condition_at(lexer, lexer->at)) {
         *out_size = strlen("非");
         sign = LEX_NOT;
     }
@@ -281,7 +293,8 @@ static int32_t closing_quote(int32_t quote)
 }
 
 /* From behind the opening quote; lexer->at ends up behind the closing one. On failure it stays. */
-static enum lex_result read_quoted(struct lexer *lexer, int32_t closing, struct arena *arena, struct slice *out_value)
+static enum lex_result read_quoted(struct lexer *lexer, int32_t closing, struct arena *arena,
+                                   struct slice *out_value)
 {
     size_t begin = lexer->at, at = begin;
     uint8_t *copy = NULL; /* from the first doubled quote on */
@@ -398,7 +411,8 @@ static bool ends_value(const struct lexer *lexer, size_t at, bool blank_before, 
     return sign == LEX_AND || sign == LEX_OR || glued_keyword_at(lexer, at, &size) != LEX_NONE;
 }
 
-enum lex_result lex_value(struct lexer *lexer, bool in_list, struct arena *arena, struct slice *out_value)
+enum lex_result lex_value(struct lexer *lexer, bool in_list, struct arena *arena,
+                          struct slice *out_value)
 {
     enum lex_result result = try_quoted(lexer, arena, out_value);
     size_t begin = lexer->at, end = begin, at = begin;

@@ -1,8 +1,9 @@
 /*
  * filter_match.c - does a record match a filter?
  *
- * The innermost loop of every scan, on server and replica, on whatever thread scans. Reads packed bytes through reflect; text that is ASCII is folded on
- * the stack, so that the usual record costs no allocation.
+ * The innermost loop of every scan, on server and replica, on whatever thread scans. Reads packed
+ * bytes through reflect; text that is ASCII is folded on the stack, so that the usual record costs
+ * no allocation.
  */
 #include "common/model/filter_node.h"
 
@@ -10,7 +11,8 @@
 
 /* ---- text */
 
-/* text_fold for printable ASCII: small letters, single blanks, none at the ends. false where the text is something else or too long. */
+/* text_fold for printable ASCII: small letters, single blanks, none at the ends. false where the
+ * text is something else or too long. */
 static bool fold_ascii(struct slice text, uint8_t room[FOLD_ROOM], struct slice *out)
 {
     size_t n = 0;
@@ -38,7 +40,8 @@ static bool fold_ascii(struct slice text, uint8_t room[FOLD_ROOM], struct slice 
 
 static bool contains(struct slice text, struct slice part)
 {
-    return part.size == 0 || (text.size >= part.size && memmem(text.data, text.size, part.data, part.size));
+    return part.size == 0 ||
+           (text.size >= part.size && memmem(text.data, text.size, part.data, part.size));
 }
 
 static bool order_fits(enum filter_op op, int order)
@@ -69,7 +72,8 @@ static bool text_matches(const struct filter_node *node, struct slice text, stru
     for (size_t i = 0; i < node->n_values; i++) {
         struct slice operand = node->folded[i];
 
-        if (node->op == FILTER_CONTAINS ? contains(folded, operand) : order_fits(node->op, slice_compare(folded, operand)))
+        if (node->op == FILTER_CONTAINS ? contains(folded, operand)
+                                        : order_fits(node->op, slice_compare(folded, operand)))
             return true;
     }
     return false;
@@ -91,7 +95,8 @@ static bool money_matches(enum filter_op op, const struct value *value, const st
     return same_currency && order_fits(op, compare_integers(value->integer, operand->integer));
 }
 
-static bool operand_matches(const struct filter_node *node, const struct value *value, const struct value *operand)
+static bool operand_matches(const struct filter_node *node, const struct value *value,
+                            const struct value *operand)
 {
     switch (node->field->type) {
     case FIELD_MONEY:
@@ -99,7 +104,8 @@ static bool operand_matches(const struct filter_node *node, const struct value *
     case FIELD_REFERENCE:
     case FIELD_ID:
         /* One that was not bound has no id, so that a nil id must not match it. */
-        return operand->type == node->field->type && operand->special == VALUE_PLAIN && uuid_equal(&value->ref, &operand->ref);
+        return operand->type == node->field->type && operand->special == VALUE_PLAIN &&
+               uuid_equal(&value->ref, &operand->ref);
     default:
         return order_fits(node->op, compare_integers(value->integer, operand->integer));
     }
@@ -166,7 +172,8 @@ static bool look_through(void *arg, const struct value *value)
     struct look *look = arg;
     struct record target;
 
-    if (!look->load || !look->load(look->load_arg, look->node->through->ref_kind, &value->ref, &target))
+    if (!look->load ||
+        !look->load(look->load_arg, look->node->through->ref_kind, &value->ref, &target))
         return true;
     look_at_record(look, &target);
     return !look->matches && !(look->node->op == FILTER_EMPTY && look->has_value);
@@ -226,7 +233,8 @@ static bool node_result(struct bit_stack *stack, struct look *look, const struct
     }
 }
 
-bool filter_matches(const struct filter *filter, const struct record *record, filter_load *load, void *load_arg, struct arena *scratch)
+bool filter_matches(const struct filter *filter, const struct record *record, filter_load *load,
+                    void *load_arg, struct arena *scratch)
 {
     struct look look = { .load = load, .load_arg = load_arg, .scratch = scratch };
     struct bit_stack stack = { .n = 0 };

@@ -1,7 +1,9 @@
 /*
- * filter_node.c - what a node of a filter may be: fields, operators by type, values by operator, and the shape of the postfix list
+ * filter_node.c - what a node of a filter may be: fields, operators by type, values by operator,
+ * and the shape of the postfix list
  *
- * Called by filter_parse.c for what a person typed and by filter_wire.c for what a client sent, so that both accept the same. Pure.
+ * Called by filter_parse.c for what a person typed and by filter_wire.c for what a client sent, so
+ * that both accept the same. Pure.
  */
 #include "common/model/filter_node.h"
 
@@ -9,21 +11,17 @@
 
 enum {
     OPS_EQUALITY = OP_BIT(FILTER_EQ) | OP_BIT(FILTER_EMPTY),
-    OPS_ORDER = OPS_EQUALITY | OP_BIT(FILTER_LT) | OP_BIT(FILTER_LE) | OP_BIT(FILTER_GT) | OP_BIT(FILTER_GE),
+    OPS_ORDER = OPS_EQUALITY | OP_BIT(FILTER_LT) | OP_BIT(FILTER_LE) | OP_BIT(FILTER_GT) |
+                OP_BIT(FILTER_GE),
     OPS_TEXT = OPS_ORDER | OP_BIT(FILTER_CONTAINS),
 };
 
 static const uint32_t ops_of_type[] = {
-    [FIELD_TEXT] = OPS_TEXT,
-    [FIELD_INTEGER] = OPS_ORDER,
-    [FIELD_DECIMAL] = OPS_ORDER,
-    [FIELD_MONEY] = OPS_ORDER,
-    [FIELD_DATE] = OPS_ORDER,
-    [FIELD_INSTANT] = OPS_ORDER,
-    [FIELD_BOOLEAN] = OPS_EQUALITY,
-    [FIELD_CHOICE] = OPS_EQUALITY,
-    [FIELD_REFERENCE] = OPS_EQUALITY,
-    [FIELD_GROUP] = OP_BIT(FILTER_EMPTY),
+    [FIELD_TEXT] = OPS_TEXT,          [FIELD_INTEGER] = OPS_ORDER,
+    [FIELD_DECIMAL] = OPS_ORDER,      [FIELD_MONEY] = OPS_ORDER,
+    [FIELD_DATE] = OPS_ORDER,         [FIELD_INSTANT] = OPS_ORDER,
+    [FIELD_BOOLEAN] = OPS_EQUALITY,   [FIELD_CHOICE] = OPS_EQUALITY,
+    [FIELD_REFERENCE] = OPS_EQUALITY, [FIELD_GROUP] = OP_BIT(FILTER_EMPTY),
     [FIELD_ID] = OPS_EQUALITY,
 };
 
@@ -32,9 +30,11 @@ bool filter_may_pass_through(const struct field_def *field)
     return field->type == FIELD_REFERENCE && kind_def(field->ref_kind);
 }
 
-bool filter_subject_find(const struct schema *schema, const struct kind_def *kind, const char *name, struct filter_subject *out_subject)
+bool filter_subject_find(const struct schema *schema, const struct kind_def *kind, const char *name,
+                         struct filter_subject *out_subject)
 {
-    struct filter_subject subject = { .kind = kind, .field = schema_field_by_name(schema, kind, name) };
+    struct filter_subject subject = { .kind = kind,
+                                      .field = schema_field_by_name(schema, kind, name) };
     const char *point = strchr(name, '.');
     char first[128];
 
@@ -63,7 +63,8 @@ bool filter_op_is_leaf(enum filter_op op)
 
 bool filter_is_text(const struct field_def *field)
 {
-    return field->type == FIELD_TEXT || (field->type == FIELD_CHOICE && (field->flags & FIELD_CUSTOM));
+    return field->type == FIELD_TEXT ||
+           (field->type == FIELD_CHOICE && (field->flags & FIELD_CUSTOM));
 }
 
 bool filter_op_fits(const struct field_def *field, enum filter_op op)
@@ -119,8 +120,9 @@ enum crm_status filter_node_finish(struct filter_node *node, struct arena *arena
 }
 
 /*
- * first[i] is where the expression that ends at node i begins. In postfix order the right side of an and/or ends just before it, and the left side just
- * before the right one's beginning: whatever has no room for its sides there is not an expression.
+ * first[i] is where the expression that ends at node i begins. In postfix order the right side of
+ * an and/or ends just before it, and the left side just before the right one's beginning: whatever
+ * has no room for its sides there is not an expression.
  */
 enum crm_status filter_link(struct filter_node *nodes, size_t n, struct failure *failure)
 {

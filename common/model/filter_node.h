@@ -14,8 +14,10 @@ struct filter_subject {
     const struct kind_def *kind;     /* the kind that field belongs to */
 };
 
-/* A field, or two with a point between them: "stage", "customer.industry". false if there is none. name ends with NUL. */
-bool filter_subject_find(const struct schema *schema, const struct kind_def *kind, const char *name, struct filter_subject *out_subject);
+/* A field, or two with a point between them: "stage", "customer.industry". false if there is none.
+ * name ends with NUL. */
+bool filter_subject_find(const struct schema *schema, const struct kind_def *kind, const char *name,
+                         struct filter_subject *out_subject);
 /* May a reference be followed to one kind of record? */
 bool filter_may_pass_through(const struct field_def *field);
 
@@ -34,6 +36,7 @@ bool filter_special_fits(const struct filter_subject *subject, enum value_specia
 enum crm_status filter_node_finish(struct filter_node *node, struct arena *arena) MUST_CHECK;
 
 /* Check that the list is one whole postfix expression, and set the jumps. */
-enum crm_status filter_link(struct filter_node *nodes, size_t n, struct failure *failure) MUST_CHECK;
+enum crm_status filter_link(struct filter_node *nodes, size_t n,
+                            struct failure *failure) MUST_CHECK;
 
 #endif

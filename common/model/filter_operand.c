@@ -1,6 +1,6 @@
 /*
- * filter_operand.c - read one operand of a comparison: value_parse, and what only filters know: periods, human numbers, amounts without a currency,
- * references by name
+ * filter_operand.c - read one operand of a comparison: value_parse, and what only filters know:
+ * periods, human numbers, amounts without a currency, references by name
  *
  * Called by filter_parse.c. Pure.
  */
@@ -16,12 +16,16 @@ bool filter_is_temporal(const struct field_def *field)
     return field->type == FIELD_DATE || field->type == FIELD_INSTANT;
 }
 
-static void set_period(struct filter_operand *operand, const struct field_def *field, int64_t first, int64_t last)
+static void set_period(struct filter_operand *operand, const struct field_def *field, int64_t first,
+                       int64_t last)
 {
-    *operand = (struct filter_operand){ .value = { .type = field->type, .integer = first }, .first = first, .last = last };
+    *operand = (struct filter_operand){ .value = { .type = field->type, .integer = first },
+                                        .first = first,
+                                        .last = last };
 }
 
-static enum crm_status parse_date(const struct field_def *field, struct slice text, const struct value_context *context,
+static enum crm_status parse_date(const struct field_def *field, struct slice text,
+                                  const struct value_context *context,
                                   struct filter_operand *out_operand, struct failure *failure)
 {
     struct day_range range;
@@ -32,8 +36,10 @@ static enum crm_status parse_date(const struct field_def *field, struct slice te
     return status;
 }
 
-/* A day or period stands for all of its instants, a whole minute, which is all that tables show, for its sixty seconds. */
-static enum crm_status parse_instant(const struct field_def *field, struct slice text, const struct value_context *context,
+/* A day or period stands for all of its instants, a whole minute, which is all that tables show,
+ * for its sixty seconds. */
+static enum crm_status parse_instant(const struct field_def *field, struct slice text,
+                                     const struct value_context *context,
                                      struct filter_operand *out_operand, struct failure *failure)
 {
     struct day_range range;
@@ -46,12 +52,14 @@ static enum crm_status parse_instant(const struct field_def *field, struct slice
     }
     status = instant_parse(text, context->now_us, &instant, failure);
     if (status == CRM_OK)
-        set_period(out_operand, field, instant, instant % US_PER_MINUTE == 0 ? instant + US_PER_MINUTE - 1 : instant);
+        set_period(out_operand, field, instant,
+                   instant % US_PER_MINUTE == 0 ? instant + US_PER_MINUTE - 1 : instant);
     return status;
 }
 
 /* The currency is named if the amount has one without any fallback. */
-static enum crm_status parse_money(const struct field_def *field, struct slice text, const struct value_context *context, struct arena *arena,
+static enum crm_status parse_money(const struct field_def *field, struct slice text,
+                                   const struct value_context *context, struct arena *arena,
                                    struct value *out_value, struct failure *failure)
 {
     enum crm_status status = value_parse(field, text, context, arena, out_value, failure);
@@ -70,8 +78,9 @@ static bool is_letter(uint8_t c)
 }
 
 /* "D-17" and "17" alike. */
-static enum crm_status parse_number(const struct filter_subject *subject, struct slice text, const struct value_context *context,
-                                    struct arena *arena, struct value *out_value, struct failure *failure)
+static enum crm_status parse_number(const struct filter_subject *subject, struct slice text,
+                                    const struct value_context *context, struct arena *arena,
+                                    struct value *out_value, struct failure *failure)
 {
     const struct kind_def *kind;
     size_t n = 0;
@@ -85,29 +94,35 @@ static enum crm_status parse_number(const struct filter_subject *subject, struct
             letter[i] = (char)(text.data[i] & ~0x20); /* capitals */
         kind = kind_by_letter(letter, n);
         if (kind != subject->kind)
-            return fail(failure, CRM_INVALID, subject->field->name, "'%s-' does not begin the number of a %s", letter, subject->kind->name);
+            return fail(failure, CRM_INVALID, subject->field->name,
+                        "'%s-' does not begin the number of a %s", letter, subject->kind->name);
         text = slice_of(text.data + n + 1, text.size - n - 1);
     }
     return value_parse(subject->field, text, context, arena, out_value, failure);
 }
 
-/* What value_parse does not take for an id, me or my team stays as it was typed: the server looks it up. */
-static enum crm_status parse_reference(const struct filter_subject *subject, struct slice text, const struct value_context *context,
-                                       struct arena *arena, struct value *out_value, struct failure *failure)
+/* What value_parse does not take for an id, me or my team stays as it was typed: the server looks
+ * it up. */
+static enum crm_status parse_reference(const struct filter_subject *subject, struct slice text,
+                                       const struct value_context *context, struct arena *arena,
+                                       struct value *out_value, struct failure *failure)
 {
     enum crm_status status = value_parse(subject->field, text, context, arena, out_value, NULL);
 
-    if (status == CRM_OK && (out_value->special == VALUE_PLAIN || filter_special_fits(subject, out_value->special)))
+    if (status == CRM_OK &&
+        (out_value->special == VALUE_PLAIN || filter_special_fits(subject, out_value->special)))
         return CRM_OK;
     if (status == CRM_NO_MEMORY)
         return status;
     if (status == CRM_OK || subject->field->type == FIELD_ID)
-        return fail(failure, CRM_INVALID, subject->field->name, "this is not a value of %s", subject->field->name);
+        return fail(failure, CRM_INVALID, subject->field->name, "this is not a value of %s",
+                    subject->field->name);
     *out_value = (struct value){ .type = FIELD_TEXT, .text = text };
     return CRM_OK;
 }
 
-static enum crm_status parse_choice(const struct field_def *field, struct slice text, const struct value_context *context, struct arena *arena,
+static enum crm_status parse_choice(const struct field_def *field, struct slice text,
+                                    const struct value_context *context, struct arena *arena,
                                     struct value *out_value, struct failure *failure)
 {
     struct failure plain = { 0 };
@@ -119,26 +134,29 @@ static enum crm_status parse_choice(const struct field_def *field, struct slice 
     meant = filter_suggest_choice(field, text);
     if (!meant)
         return fail(failure, status, field->name, "%s", plain.text);
-    return fail(failure, status, field->name, "%s has no choice '%.*s'; did you mean '%s'?", field->name, (int)text_prefix_size(text, 60),
-                (const char *)text.data, meant->name);
+    return fail(failure, status, field->name, "%s has no choice '%.*s'; did you mean '%s'?",
+                field->name, (int)text_prefix_size(text, 60), (const char *)text.data, meant->name);
 }
 
 /* A custom choice too: what it is not called now an old record may still have. */
-static enum crm_status parse_text(const struct field_def *field, struct slice text, struct value *out_value)
+static enum crm_status parse_text(const struct field_def *field, struct slice text,
+                                  struct value *out_value)
 {
     *out_value = (struct value){ .type = field->type, .text = text };
     return CRM_OK;
 }
 
-enum crm_status filter_operand_parse(const struct filter_subject *subject, struct slice text, const struct value_context *context,
-                                     struct arena *arena, struct filter_operand *out_operand, struct failure *failure)
+enum crm_status filter_operand_parse(const struct filter_subject *subject, struct slice text,
+                                     const struct value_context *context, struct arena *arena,
+                                     struct filter_operand *out_operand, struct failure *failure)
 {
     const struct field_def *field = subject->field;
     struct filter_operand operand = { 0 };
     enum crm_status status;
 
     if (text.size > FILTER_OPERAND_SIZE_MAX)
-        return fail(failure, CRM_TOO_LARGE, field->name, "the value is longer than %d bytes", FILTER_OPERAND_SIZE_MAX);
+        return fail(failure, CRM_TOO_LARGE, field->name, "the value is longer than %d bytes",
+                    FILTER_OPERAND_SIZE_MAX);
     if (filter_is_text(field))
         status = parse_text(field, text, &operand.value);
     else if (field->type == FIELD_DATE)

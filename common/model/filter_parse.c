@@ -1,8 +1,9 @@
 /*
  * filter_parse.c - what a person typed, made into the postfix list of a filter
  *
- * Runs on the client for `crm list KIND FILTER` and on the server for saved views and rules. Operators wait on a stack of fixed depth; only a view
- * inside a text begins another parse, FILTER_VIEWS_MAX deep. Everything made lives in the caller's arena.
+ * Runs on the client for `crm list KIND FILTER` and on the server for saved views and rules.
+ * Operators wait on a stack of fixed depth; only a view inside a text begins another parse,
+ * FILTER_VIEWS_MAX deep. Everything made lives in the caller's arena.
  */
 #include "common/model/filter_lex.h"
 #include "common/model/filter_operand.h"
@@ -41,9 +42,11 @@ struct waiting_stack {
 };
 
 /* A caret only makes sense in what was typed: inside a view it points at the view's @. */
-static enum crm_status parser_fail(struct parser *parser, enum crm_status status, size_t at, const char *format, ...) PRINTF_LIKE(4, 5);
+static enum crm_status parser_fail(struct parser *parser, enum crm_status status, size_t at,
+                                   const char *format, ...) PRINTF_LIKE(4, 5);
 
-static enum crm_status parser_fail(struct parser *parser, enum crm_status status, size_t at, const char *format, ...)
+static enum crm_status parser_fail(struct parser *parser, enum crm_status status, size_t at,
+                                   const char *format, ...)
 {
     char text[sizeof(parser->failure->text)];
     va_list args;
@@ -52,12 +55,14 @@ static enum crm_status parser_fail(struct parser *parser, enum crm_status status
     (void)vsnprintf(text, sizeof(text), format, args); /* cut where it is too long */
     va_end(args);
     if (parser->depth > 0)
-        return fail_at(parser->failure, status, (int)parser->view_at, "in the view @%.60s: %s", parser->view_name, text);
+        return fail_at(parser->failure, status, (int)parser->view_at, "in the view @%.60s: %s",
+                       parser->view_name, text);
     return fail_at(parser->failure, status, (int)at, "%s", text);
 }
 
 /* What went wrong with a name or value that should stand here. */
-static enum crm_status lex_fail(struct parser *parser, const struct lexer *lexer, enum lex_result result, const char *expected)
+static enum crm_status lex_fail(struct parser *parser, const struct lexer *lexer,
+                                enum lex_result result, const char *expected)
 {
     switch (result) {
     case LEX_NO_MEMORY:
@@ -65,7 +70,8 @@ static enum crm_status lex_fail(struct parser *parser, const struct lexer *lexer
     case LEX_QUOTE_OPEN:
         return parser_fail(parser, CRM_INVALID, lexer->at, "this quote is not closed");
     case LEX_PARENTHESIS_OPEN:
-        return parser_fail(parser, CRM_INVALID, lexer->at, "a parenthesis in this value is not closed; put the value in quotes");
+        return parser_fail(parser, CRM_INVALID, lexer->at,
+                           "a parenthesis in this value is not closed; put the value in quotes");
     default:
         return parser_fail(parser, CRM_INVALID, lexer->at, "expected %s here", expected);
     }
@@ -76,7 +82,8 @@ static enum crm_status lex_fail(struct parser *parser, const struct lexer *lexer
 static enum crm_status emit(struct parser *parser, const struct filter_node *node, size_t at)
 {
     if (parser->n_nodes == FILTER_NODES_MAX)
-        return parser_fail(parser, CRM_TOO_LARGE, at, "the filter has more than %d conditions", FILTER_NODES_MAX);
+        return parser_fail(parser, CRM_TOO_LARGE, at, "the filter has more than %d conditions",
+                           FILTER_NODES_MAX);
     if (parser->n_nodes == parser->nodes_capacity) {
         size_t capacity = parser->nodes_capacity ? parser->nodes_capacity * 2 : 8;
         struct filter_node *nodes = arena_alloc(parser->arena, capacity * sizeof(nodes[0]));
@@ -97,11 +104,16 @@ static enum crm_status emit_joint(struct parser *parser, enum filter_op op, size
     return emit(parser, &(struct filter_node){ .op = op }, at);
 }
 
-static enum crm_status emit_leaf(struct parser *parser, const struct filter_subject *subject, enum filter_op op, struct value *values,
-                                 size_t n_values, size_t at)
+static enum crm_status emit_leaf(struct parser *parser, const struct filter_subject *subject,
+                                 enum filter_op op, struct value *values, size_t n_values,
+                                 size_t at)
 {
     struct filter_node node = {
-        .op = op, .field = subject->field, .through = subject->through, .values = values, .n_values = n_values,
+        .op = op,
+        .field = subject->field,
+        .through = subject->through,
+        .values = values,
+        .n_values = n_values,
     };
 
     if (filter_node_finish(&node, parser->arena) != CRM_OK)
@@ -109,7 +121,8 @@ static enum crm_status emit_leaf(struct parser *parser, const struct filter_subj
     return emit(parser, &node, at);
 }
 
-static enum crm_status emit_point(struct parser *parser, const struct filter_subject *subject, enum filter_op op, int64_t point, size_t at)
+static enum crm_status emit_point(struct parser *parser, const struct filter_subject *subject,
+                                  enum filter_op op, int64_t point, size_t at)
 {
     struct value *value = arena_zalloc(parser->arena, sizeof(*value));
 
@@ -121,7 +134,8 @@ static enum crm_status emit_point(struct parser *parser, const struct filter_sub
 }
 
 /* first <= field and field <= last */
-static enum crm_status emit_within(struct parser *parser, const struct filter_subject *subject, const struct filter_operand *period, size_t at)
+static enum crm_status emit_within(struct parser *parser, const struct filter_subject *subject,
+                                   const struct filter_operand *period, size_t at)
 {
     enum crm_status status;
 
@@ -145,14 +159,19 @@ struct comparison {
     size_t at;
 };
 
-static enum crm_status read_comparison(struct parser *parser, struct lexer *lexer, struct comparison *out_comparison)
+static enum crm_status read_comparison(struct parser *parser, struct lexer *lexer,
+                                       struct comparison *out_comparison)
 {
     static const struct {
         enum filter_op op;
         bool is_negated;
     } ops[] = {
-        [LEX_EQ] = { FILTER_EQ, false }, [LEX_NE] = { FILTER_EQ, true },  [LEX_LT] = { FILTER_LT, false },
-        [LEX_LE] = { FILTER_LE, false }, [LEX_GT] = { FILTER_GT, false }, [LEX_GE] = { FILTER_GE, false },
+        [LEX_EQ] = { FILTER_EQ, false },
+        [LEX_NE] = { FILTER_EQ, true },
+        [LEX_LT] = { FILTER_LT, false },
+        [LEX_LE] = { FILTER_LE, false },
+        [LEX_GT] = { FILTER_GT, false },
+        [LEX_GE] = { FILTER_GE, false },
         [LEX_CONTAINS] = { FILTER_CONTAINS, false },
     };
     struct comparison comparison = { 0 };
@@ -173,9 +192,11 @@ static enum crm_status read_comparison(struct parser *parser, struct lexer *lexe
         sign = lex_next(lexer);
         comparison.is_negated = sign == LEX_NOT;
         if ((comparison.is_negated ? lex_next(lexer) : sign) != LEX_EMPTY)
-            return parser_fail(parser, CRM_INVALID, comparison.at, "expected 'is empty' or 'is not empty'");
+            return parser_fail(parser, CRM_INVALID, comparison.at,
+                               "expected 'is empty' or 'is not empty'");
     } else {
-        return parser_fail(parser, CRM_INVALID, comparison.at, "expected a comparison here: = != < <= > >= ~ in, is empty");
+        return parser_fail(parser, CRM_INVALID, comparison.at,
+                           "expected a comparison here: = != < <= > >= ~ in, is empty");
     }
     *out_comparison = comparison;
     return CRM_OK;
@@ -190,7 +211,8 @@ static bool is_blank(struct slice text)
     return true;
 }
 
-static enum crm_status read_operand(struct parser *parser, struct lexer *lexer, const struct filter_subject *subject, bool in_list,
+static enum crm_status read_operand(struct parser *parser, struct lexer *lexer,
+                                    const struct filter_subject *subject, bool in_list,
                                     struct filter_operand *out_operand)
 {
     struct failure plain = { 0 };
@@ -205,18 +227,23 @@ static enum crm_status read_operand(struct parser *parser, struct lexer *lexer, 
     if (result != LEX_FOUND)
         return lex_fail(parser, lexer, result, "a value");
     if (++parser->n_operands > FILTER_OPERANDS_MAX)
-        return parser_fail(parser, CRM_TOO_LARGE, at, "the filter has more than %d values", FILTER_OPERANDS_MAX);
+        return parser_fail(parser, CRM_TOO_LARGE, at, "the filter has more than %d values",
+                           FILTER_OPERANDS_MAX);
     if (is_blank(text))
-        return parser_fail(parser, CRM_INVALID, at, "to find what has no value, write '%s is empty'", subject->field->name);
+        return parser_fail(parser, CRM_INVALID, at,
+                           "to find what has no value, write '%s is empty'", subject->field->name);
 
-    status = filter_operand_parse(subject, text, parser->context, parser->arena, out_operand, &plain);
+    status =
+        filter_operand_parse(subject, text, parser->context, parser->arena, out_operand, &plain);
     if (status == CRM_OK || status == CRM_NO_MEMORY)
         return status;
-    return parser_fail(parser, status, at + (plain.position > 0 ? (size_t)plain.position : 0), "%s", plain.text);
+    return parser_fail(parser, status, at + (plain.position > 0 ? (size_t)plain.position : 0), "%s",
+                       plain.text);
 }
 
 /* "(a, b)" behind `in`. */
-static enum crm_status read_list(struct parser *parser, struct lexer *lexer, const struct filter_subject *subject,
+static enum crm_status read_list(struct parser *parser, struct lexer *lexer,
+                                 const struct filter_subject *subject,
                                  struct filter_operand **out_operands, size_t *out_n)
 {
     struct filter_operand *operands = NULL;
@@ -224,12 +251,14 @@ static enum crm_status read_list(struct parser *parser, struct lexer *lexer, con
     enum lex_sign sign = lex_next(lexer);
 
     if (sign != LEX_OPEN)
-        return parser_fail(parser, CRM_INVALID, lexer->at, "expected values in parentheses behind 'in'");
+        return parser_fail(parser, CRM_INVALID, lexer->at,
+                           "expected values in parentheses behind 'in'");
     do {
         enum crm_status status;
 
         if (n == FILTER_VALUES_MAX)
-            return parser_fail(parser, CRM_TOO_LARGE, lexer->at, "'in' takes at most %d values", FILTER_VALUES_MAX);
+            return parser_fail(parser, CRM_TOO_LARGE, lexer->at, "'in' takes at most %d values",
+                               FILTER_VALUES_MAX);
         if (n == capacity) {
             struct filter_operand *more;
 
@@ -255,8 +284,8 @@ static enum crm_status read_list(struct parser *parser, struct lexer *lexer, con
 }
 
 /* Equal to one of several periods; single days stay together in one node. */
-static enum crm_status emit_periods(struct parser *parser, const struct filter_subject *subject, const struct filter_operand *periods, size_t n,
-                                    size_t at)
+static enum crm_status emit_periods(struct parser *parser, const struct filter_subject *subject,
+                                    const struct filter_operand *periods, size_t n, size_t at)
 {
     for (size_t i = 0; i < n; i++) {
         enum crm_status status = emit_within(parser, subject, &periods[i], at);
@@ -278,14 +307,17 @@ static bool has_long_period(const struct filter_operand *operands, size_t n)
     return false;
 }
 
-static enum crm_status emit_comparison(struct parser *parser, const struct filter_subject *subject, const struct comparison *comparison,
+static enum crm_status emit_comparison(struct parser *parser, const struct filter_subject *subject,
+                                       const struct comparison *comparison,
                                        const struct filter_operand *operands, size_t n)
 {
     struct value *values = NULL;
 
-    if (filter_is_temporal(subject->field) && comparison->op == FILTER_EQ && has_long_period(operands, n))
+    if (filter_is_temporal(subject->field) && comparison->op == FILTER_EQ &&
+        has_long_period(operands, n))
         return emit_periods(parser, subject, operands, n, comparison->at);
-    if (filter_is_temporal(subject->field) && n > 0 && (comparison->op == FILTER_LE || comparison->op == FILTER_GT))
+    if (filter_is_temporal(subject->field) && n > 0 &&
+        (comparison->op == FILTER_LE || comparison->op == FILTER_GT))
         return emit_point(parser, subject, comparison->op, operands[0].last, comparison->at);
 
     if (n > 0) {
@@ -312,7 +344,8 @@ static enum crm_status no_such_field(struct parser *parser, size_t at, const cha
             return CRM_NO_MEMORY;
         through = schema_field_by_name(parser->schema, kind, first);
         if (through && !filter_may_pass_through(through))
-            return parser_fail(parser, CRM_INVALID, at, "%s of a %s refers to no other record", through->name, kind->name);
+            return parser_fail(parser, CRM_INVALID, at, "%s of a %s refers to no other record",
+                               through->name, kind->name);
         at += through ? (size_t)(point + 1 - name) : 0;
         name = through ? point + 1 : first;
     }
@@ -321,8 +354,11 @@ static enum crm_status no_such_field(struct parser *parser, size_t at, const cha
     shown = (int)text_prefix_size(slice_text(name), 60);
     meant = filter_suggest_field(parser->schema, kind, name);
     if (meant)
-        return parser_fail(parser, CRM_INVALID, at, "there is no field '%.*s' in %s; did you mean '%s'?", shown, name, kind->name, meant->name);
-    return parser_fail(parser, CRM_INVALID, at, "there is no field '%.*s' in %s", shown, name, kind->name);
+        return parser_fail(parser, CRM_INVALID, at,
+                           "there is no field '%.*s' in %s; did you mean '%s'?", shown, name,
+                           kind->name, meant->name);
+    return parser_fail(parser, CRM_INVALID, at, "there is no field '%.*s' in %s", shown, name,
+                       kind->name);
 }
 
 /* A field, a comparison and what it is compared with. */
@@ -344,7 +380,8 @@ static enum crm_status parse_condition(struct parser *parser, struct lexer *lexe
     if (status != CRM_OK)
         return status;
     if (!filter_op_fits(subject.field, comparison.op))
-        return parser_fail(parser, CRM_INVALID, comparison.at, "%s cannot be compared in this way", subject.field->name);
+        return parser_fail(parser, CRM_INVALID, comparison.at, "%s cannot be compared in this way",
+                           subject.field->name);
     if (comparison.is_list) {
         status = read_list(parser, lexer, &subject, &operands, &n);
     } else if (comparison.op != FILTER_EMPTY) {
@@ -374,9 +411,11 @@ static enum crm_status parse_view(struct parser *parser, struct lexer *lexer, si
         return lex_fail(parser, lexer, result, "the name of a saved view");
     text = parser->view ? parser->view(parser->view_arg, name) : NULL;
     if (!text)
-        return parser_fail(parser, CRM_NOT_FOUND, at, "there is no saved view '%.*s'", (int)text_prefix_size(slice_text(name), 60), name);
+        return parser_fail(parser, CRM_NOT_FOUND, at, "there is no saved view '%.*s'",
+                           (int)text_prefix_size(slice_text(name), 60), name);
     if (parser->depth == FILTER_VIEWS_MAX)
-        return parser_fail(parser, CRM_INVALID, at, "views refer to each other more than %d deep", FILTER_VIEWS_MAX);
+        return parser_fail(parser, CRM_INVALID, at, "views refer to each other more than %d deep",
+                           FILTER_VIEWS_MAX);
     copy = arena_strdup(parser->arena, text); /* the next view may be read into the same room */
     if (!copy)
         return CRM_NO_MEMORY;
@@ -395,10 +434,12 @@ static int precedence(enum lex_sign sign)
     return sign == LEX_NOT ? 3 : sign == LEX_AND ? 2 : sign == LEX_OR ? 1 : 0;
 }
 
-static enum crm_status wait_for(struct parser *parser, struct waiting_stack *stack, enum lex_sign sign, size_t at)
+static enum crm_status wait_for(struct parser *parser, struct waiting_stack *stack,
+                                enum lex_sign sign, size_t at)
 {
     if (stack->n == FILTER_DEPTH_MAX)
-        return parser_fail(parser, CRM_TOO_LARGE, at, "the filter is nested more than %d deep", FILTER_DEPTH_MAX);
+        return parser_fail(parser, CRM_TOO_LARGE, at, "the filter is nested more than %d deep",
+                           FILTER_DEPTH_MAX);
     stack->items[stack->n++] = (struct waiting){ .sign = sign, .at = at };
     return CRM_OK;
 }
@@ -406,9 +447,12 @@ static enum crm_status wait_for(struct parser *parser, struct waiting_stack *sta
 /* Emit what binds at least as tightly, down to the last open parenthesis. */
 static enum crm_status settle(struct parser *parser, struct waiting_stack *stack, int at_least)
 {
-    while (stack->n > 0 && stack->items[stack->n - 1].sign != LEX_OPEN && precedence(stack->items[stack->n - 1].sign) >= at_least) {
+    while (stack->n > 0 && stack->items[stack->n - 1].sign != LEX_OPEN &&
+           precedence(stack->items[stack->n - 1].sign) >= at_least) {
         struct waiting top = stack->items[--stack->n];
-        enum filter_op op = top.sign == LEX_NOT ? FILTER_NOT : top.sign == LEX_AND ? FILTER_AND : FILTER_OR;
+        enum filter_op op = top.sign == LEX_NOT   ? FILTER_NOT
+                            : top.sign == LEX_AND ? FILTER_AND
+                                                  : FILTER_OR;
         enum crm_status status = emit_joint(parser, op, top.at);
 
         if (status != CRM_OK)
@@ -418,7 +462,8 @@ static enum crm_status settle(struct parser *parser, struct waiting_stack *stack
 }
 
 /* Up to and with one operand: parentheses and nots wait. */
-static enum crm_status parse_operand_side(struct parser *parser, struct lexer *lexer, struct waiting_stack *stack)
+static enum crm_status parse_operand_side(struct parser *parser, struct lexer *lexer,
+                                          struct waiting_stack *stack)
 {
     for (;;) {
         size_t size;
@@ -438,7 +483,8 @@ static enum crm_status parse_operand_side(struct parser *parser, struct lexer *l
             lexer->at += size;
             return parse_view(parser, lexer, at);
         case LEX_END:
-            return parser_fail(parser, CRM_INVALID, at, "expected a condition here, as in: stage = Won");
+            return parser_fail(parser, CRM_INVALID, at,
+                               "expected a condition here, as in: stage = Won");
         default:
             return parse_condition(parser, lexer);
         }
@@ -446,7 +492,8 @@ static enum crm_status parse_operand_side(struct parser *parser, struct lexer *l
 }
 
 /* Behind an operand: parentheses that it closes, then and, or, the end. */
-static enum crm_status parse_operator_side(struct parser *parser, struct lexer *lexer, struct waiting_stack *stack, bool *out_ended)
+static enum crm_status parse_operator_side(struct parser *parser, struct lexer *lexer,
+                                           struct waiting_stack *stack, bool *out_ended)
 {
     for (;;) {
         size_t size;
@@ -472,10 +519,13 @@ static enum crm_status parse_operator_side(struct parser *parser, struct lexer *
         case LEX_END:
             status = settle(parser, stack, 0);
             if (status == CRM_OK && stack->n > 0)
-                return parser_fail(parser, CRM_INVALID, stack->items[stack->n - 1].at, "this parenthesis is not closed");
+                return parser_fail(parser, CRM_INVALID, stack->items[stack->n - 1].at,
+                                   "this parenthesis is not closed");
             return status;
         default:
-            return parser_fail(parser, CRM_INVALID, at, "expected 'and' or 'or' here; values with signs in them go in quotes");
+            return parser_fail(
+                parser, CRM_INVALID, at,
+                "expected 'and' or 'or' here; values with signs in them go in quotes");
         }
     }
 }
@@ -490,9 +540,11 @@ static enum crm_status parse_expression(struct parser *parser, struct slice text
     size_t size;
 
     if (text.size > FILTER_TEXT_SIZE_MAX)
-        return parser_fail(parser, CRM_TOO_LARGE, 0, "the filter is longer than %d bytes", FILTER_TEXT_SIZE_MAX);
+        return parser_fail(parser, CRM_TOO_LARGE, 0, "the filter is longer than %d bytes",
+                           FILTER_TEXT_SIZE_MAX);
     if (!text_is_valid(text))
-        return parser_fail(parser, CRM_INVALID, text_prefix_size(text, text.size), "the filter is not UTF-8");
+        return parser_fail(parser, CRM_INVALID, text_prefix_size(text, text.size),
+                           "the filter is not UTF-8");
     if (lex_peek(&lexer, &size) == LEX_END)
         return emit_joint(parser, FILTER_TRUE, 0);
 
@@ -504,12 +556,19 @@ static enum crm_status parse_expression(struct parser *parser, struct slice text
     return status;
 }
 
-enum crm_status filter_parse(const struct schema *schema, const struct kind_def *kind, const char *text, const struct value_context *context,
-                             filter_view *view, void *view_arg, struct arena *arena, struct filter *out_filter, struct failure *failure)
+enum crm_status filter_parse(const struct schema *schema, const struct kind_def *kind,
+                             const char *text, const struct value_context *context,
+                             filter_view *view, void *view_arg, struct arena *arena,
+                             struct filter *out_filter, struct failure *failure)
 {
     struct failure ignored = { 0 };
     struct parser parser = {
-        .schema = schema, .kind = kind, .context = context, .view = view, .view_arg = view_arg, .arena = arena,
+        .schema = schema,
+        .kind = kind,
+        .context = context,
+        .view = view,
+        .view_arg = view_arg,
+        .arena = arena,
         .failure = failure ? failure : &ignored,
     };
     const char *copy = arena_strdup(arena, text); /* values borrow it */

@@ -1,7 +1,8 @@
 /*
  * filter_suggest.c - the field or choice that somebody who mistyped most likely meant
  *
- * Called by filter_parse.c and sort.c when they have failed already, so a short plain edit distance is fast enough.
+ * Called by filter_parse.c and sort.c when they have failed already, so a short plain edit distance
+ * is fast enough.
  */
 #include "common/model/filter_suggest.h"
 
@@ -37,7 +38,8 @@ static size_t min3(size_t a, size_t b, size_t c)
     return least < c ? least : c;
 }
 
-/* Characters to insert, drop or replace; two that changed places count once. Three rows of the usual table are enough. */
+/* Characters to insert, drop or replace; two that changed places count once. Three rows of the
+ * usual table are enough. */
 static size_t edit_distance(const int32_t *a, size_t n_a, const int32_t *b, size_t n_b)
 {
     size_t rows[3][WORD_MAX + 1];
@@ -51,7 +53,8 @@ static size_t edit_distance(const int32_t *a, size_t n_a, const int32_t *b, size
         row[0] = i;
         for (size_t j = 1; j <= n_b; j++) {
             row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && above_that[j - 2] + 1 < row[j])
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                above_that[j - 2] + 1 < row[j])
                 row[j] = above_that[j - 2] + 1;
         }
         above_that = above;
@@ -61,7 +64,8 @@ static size_t edit_distance(const int32_t *a, size_t n_a, const int32_t *b, size
     return above[n_b];
 }
 
-/* A third of the word may be wrong, of short words one character. false where nothing can be near. */
+/* A third of the word may be wrong, of short words one character. false where nothing can be near.
+ */
 static bool nearest_init(struct nearest *nearest, struct slice typed)
 {
     nearest->n_typed = spell(typed, nearest->typed);
@@ -84,7 +88,8 @@ static bool is_nearer(struct nearest *nearest, const char *candidate)
     return true;
 }
 
-const struct field_def *filter_suggest_field(const struct schema *schema, const struct kind_def *kind, const char *typed)
+const struct field_def *filter_suggest_field(const struct schema *schema,
+                                             const struct kind_def *kind, const char *typed)
 {
     const struct field_def *best = NULL, *field;
     struct nearest nearest;

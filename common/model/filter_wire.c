@@ -1,14 +1,17 @@
 /*
- * filter_wire.c - a filter to the wire and back; what comes back is checked as if nobody had parsed it
+ * filter_wire.c - a filter to the wire and back; what comes back is checked as if nobody had parsed
+ * it
  *
- * The client sends, the server receives; pure, from the request's arena. Convention for money: an amount that was typed without a currency
- * travels with company_minor set, one that names its currency without.
+ * The client sends, the server receives; pure, from the request's arena. Convention for money: an
+ * amount that was typed without a currency travels with company_minor set, one that names its
+ * currency without.
  */
 #include "common/model/filter_node.h"
 
 /* ---- to the wire */
 
-static enum crm_status money_to_wire(const struct value *value, Crm__Value *out_wire, struct arena *arena)
+static enum crm_status money_to_wire(const struct value *value, Crm__Value *out_wire,
+                                     struct arena *arena)
 {
     Crm__Money *money = arena_alloc(arena, sizeof(*money));
 
@@ -28,7 +31,8 @@ static enum crm_status money_to_wire(const struct value *value, Crm__Value *out_
     return CRM_OK;
 }
 
-static enum crm_status operand_to_wire(const struct value *value, Crm__Value *out_wire, struct arena *arena)
+static enum crm_status operand_to_wire(const struct value *value, Crm__Value *out_wire,
+                                       struct arena *arena)
 {
     crm__value__init(out_wire);
     if (value->special != VALUE_PLAIN) {
@@ -43,7 +47,8 @@ static enum crm_status operand_to_wire(const struct value *value, Crm__Value *ou
     return out_wire->text || out_wire->has_integer || out_wire->has_ref ? CRM_OK : CRM_NO_MEMORY;
 }
 
-static enum crm_status node_to_wire(const struct filter_node *node, Crm__FilterNode *out_wire, struct arena *arena)
+static enum crm_status node_to_wire(const struct filter_node *node, Crm__FilterNode *out_wire,
+                                    struct arena *arena)
 {
     Crm__Value *values;
 
@@ -72,7 +77,8 @@ static enum crm_status node_to_wire(const struct filter_node *node, Crm__FilterN
     return CRM_OK;
 }
 
-enum crm_status filter_to_wire(const struct filter *filter, struct arena *arena, size_t *out_n, Crm__FilterNode ***out_nodes)
+enum crm_status filter_to_wire(const struct filter *filter, struct arena *arena, size_t *out_n,
+                               Crm__FilterNode ***out_nodes)
 {
     Crm__FilterNode *nodes;
     Crm__FilterNode **list;
@@ -100,12 +106,14 @@ enum crm_status filter_to_wire(const struct filter *filter, struct arena *arena,
 
 /* ---- from the wire */
 
-static enum crm_status money_from_wire(const struct field_def *field, const Crm__Money *wire, struct value *out_value, struct failure *failure)
+static enum crm_status money_from_wire(const struct field_def *field, const Crm__Money *wire,
+                                       struct value *out_value, struct failure *failure)
 {
     const char *currency = wire->currency ? wire->currency : "";
 
     if (!wire->has_minor || (currency[0] && !currency_is_known(currency)))
-        return fail(failure, CRM_INVALID, field->name, "a value in the filter is not an amount of money");
+        return fail(failure, CRM_INVALID, field->name,
+                    "a value in the filter is not an amount of money");
     *out_value = (struct value){ .type = FIELD_MONEY, .integer = wire->minor };
     memcpy(out_value->currency, currency, strlen(currency) + 1); /* known: three letters */
     out_value->has_company = wire->has_company_minor || !currency[0];
@@ -114,14 +122,16 @@ static enum crm_status money_from_wire(const struct field_def *field, const Crm_
     return CRM_OK;
 }
 
-static enum crm_status text_from_wire(const struct field_def *field, const char *text, struct arena *arena, struct value *out_value,
+static enum crm_status text_from_wire(const struct field_def *field, const char *text,
+                                      struct arena *arena, struct value *out_value,
                                       struct failure *failure)
 {
     size_t size = strlen(text);
     const char *copy;
 
     if (size == 0 || size > FILTER_OPERAND_SIZE_MAX || !text_is_valid(slice_of(text, size)))
-        return fail(failure, CRM_INVALID, field->name, "a text in the filter is empty, too long or not UTF-8");
+        return fail(failure, CRM_INVALID, field->name,
+                    "a text in the filter is empty, too long or not UTF-8");
     copy = arena_strndup(arena, text, size);
     if (!copy)
         return CRM_NO_MEMORY;
@@ -134,22 +144,27 @@ static enum crm_status text_from_wire(const struct field_def *field, const char 
 
 static size_t n_set(const Crm__Value *wire)
 {
-    return (size_t)(wire->text != NULL) + (wire->has_integer != 0) + (wire->money != NULL) + (wire->has_ref != 0) + (wire->has_data != 0) +
-           (wire->has_special != 0);
+    return (size_t)(wire->text != NULL) + (wire->has_integer != 0) + (wire->money != NULL) +
+           (wire->has_ref != 0) + (wire->has_data != 0) + (wire->has_special != 0);
 }
 
-static enum crm_status operand_from_wire(const struct filter_subject *subject, const Crm__Value *wire, struct arena *arena,
+static enum crm_status operand_from_wire(const struct filter_subject *subject,
+                                         const Crm__Value *wire, struct arena *arena,
                                          struct value *out_value, struct failure *failure)
 {
     const struct field_def *field = subject->field;
     enum crm_status status;
 
     if (n_set(wire) != 1)
-        return fail(failure, CRM_INVALID, field->name, "a value in the filter is not exactly one value");
+        return fail(failure, CRM_INVALID, field->name,
+                    "a value in the filter is not exactly one value");
     if (wire->has_special) {
-        if (wire->special > VALUE_MY_TEAM || !filter_special_fits(subject, (enum value_special)wire->special))
-            return fail(failure, CRM_INVALID, field->name, "this special value is not one of %s", field->name);
-        *out_value = (struct value){ .type = field->type, .special = (enum value_special)wire->special };
+        if (wire->special > VALUE_MY_TEAM ||
+            !filter_special_fits(subject, (enum value_special)wire->special))
+            return fail(failure, CRM_INVALID, field->name, "this special value is not one of %s",
+                        field->name);
+        *out_value =
+            (struct value){ .type = field->type, .special = (enum value_special)wire->special };
         return CRM_OK;
     }
     if (wire->text && (filter_is_text(field) || field->type == FIELD_REFERENCE))
@@ -157,35 +172,41 @@ static enum crm_status operand_from_wire(const struct filter_subject *subject, c
     if (wire->money && field->type == FIELD_MONEY)
         return money_from_wire(field, wire->money, out_value, failure);
     if (filter_is_text(field) || field->type == FIELD_MONEY)
-        return fail(failure, CRM_INVALID, field->name, "a value in the filter is of another type than %s", field->name);
+        return fail(failure, CRM_INVALID, field->name,
+                    "a value in the filter is of another type than %s", field->name);
 
     status = value_from_wire(field, wire, out_value, failure);
     if (status != CRM_OK)
         return status;
     if (out_value->type != field->type)
-        return fail(failure, CRM_INVALID, field->name, "a value in the filter is of another type than %s", field->name);
+        return fail(failure, CRM_INVALID, field->name,
+                    "a value in the filter is of another type than %s", field->name);
     return CRM_OK;
 }
 
-static enum crm_status find_subject(const struct schema *schema, const struct kind_def *kind, const Crm__FilterNode *wire,
-                                    struct filter_subject *out_subject, struct failure *failure)
+static enum crm_status find_subject(const struct schema *schema, const struct kind_def *kind,
+                                    const Crm__FilterNode *wire, struct filter_subject *out_subject,
+                                    struct failure *failure)
 {
     struct filter_subject subject = { .kind = kind };
 
     if (wire->has_through) {
         subject.through = schema_field(schema, kind, wire->through);
         if (!subject.through || !filter_may_pass_through(subject.through))
-            return fail(failure, CRM_INVALID, NULL, "field %u of %s is not a reference to follow", wire->through, kind->name);
+            return fail(failure, CRM_INVALID, NULL, "field %u of %s is not a reference to follow",
+                        wire->through, kind->name);
         subject.kind = kind_def(subject.through->ref_kind);
     }
     subject.field = wire->has_field ? schema_field(schema, subject.kind, wire->field) : NULL;
     if (!subject.field)
-        return fail(failure, CRM_INVALID, NULL, "%s has no field %u to filter by", subject.kind->name, wire->field);
+        return fail(failure, CRM_INVALID, NULL, "%s has no field %u to filter by",
+                    subject.kind->name, wire->field);
     *out_subject = subject;
     return CRM_OK;
 }
 
-static enum crm_status leaf_from_wire(const struct schema *schema, const struct kind_def *kind, const Crm__FilterNode *wire, struct arena *arena,
+static enum crm_status leaf_from_wire(const struct schema *schema, const struct kind_def *kind,
+                                      const Crm__FilterNode *wire, struct arena *arena,
                                       struct filter_node *out_node, struct failure *failure)
 {
     struct filter_node node = { .op = (enum filter_op)wire->op, .n_values = wire->n_values };
@@ -195,7 +216,8 @@ static enum crm_status leaf_from_wire(const struct schema *schema, const struct 
     if (status != CRM_OK)
         return status;
     if (!filter_op_fits(subject.field, node.op) || !filter_op_takes(node.op, node.n_values))
-        return fail(failure, CRM_INVALID, subject.field->name, "%s cannot be compared in this way", subject.field->name);
+        return fail(failure, CRM_INVALID, subject.field->name, "%s cannot be compared in this way",
+                    subject.field->name);
 
     node.field = subject.field;
     node.through = subject.through;
@@ -215,19 +237,22 @@ static enum crm_status leaf_from_wire(const struct schema *schema, const struct 
     return status;
 }
 
-enum crm_status filter_from_wire(const struct schema *schema, const struct kind_def *kind, size_t n, Crm__FilterNode *const *nodes,
-                                 struct arena *arena, struct filter *out_filter, struct failure *failure)
+enum crm_status filter_from_wire(const struct schema *schema, const struct kind_def *kind, size_t n,
+                                 Crm__FilterNode *const *nodes, struct arena *arena,
+                                 struct filter *out_filter, struct failure *failure)
 {
     struct filter filter = { .kind = kind, .n = n };
     size_t n_operands = 0;
     enum crm_status status;
 
     if (n > FILTER_NODES_MAX)
-        return fail(failure, CRM_TOO_LARGE, NULL, "the filter has more than %d conditions", FILTER_NODES_MAX);
+        return fail(failure, CRM_TOO_LARGE, NULL, "the filter has more than %d conditions",
+                    FILTER_NODES_MAX);
     for (size_t i = 0; i < n; i++)
         n_operands += nodes[i]->n_values;
     if (n_operands > FILTER_OPERANDS_MAX)
-        return fail(failure, CRM_TOO_LARGE, NULL, "the filter has more than %d values", FILTER_OPERANDS_MAX);
+        return fail(failure, CRM_TOO_LARGE, NULL, "the filter has more than %d values",
+                    FILTER_OPERANDS_MAX);
     if (n > 0) {
         filter.nodes = arena_zalloc(arena, n * sizeof(filter.nodes[0]));
         if (!filter.nodes)
@@ -242,7 +267,8 @@ enum crm_status filter_from_wire(const struct schema *schema, const struct kind_
                 return status;
             continue;
         }
-        if (wire->op < FILTER_AND || wire->op > FILTER_TRUE || wire->n_values > 0 || wire->has_field || wire->has_through)
+        if (wire->op < FILTER_AND || wire->op > FILTER_TRUE || wire->n_values > 0 ||
+            wire->has_field || wire->has_through)
             return fail(failure, CRM_INVALID, NULL, "node %zu of the filter is not known here", i);
         filter.nodes[i].op = (enum filter_op)wire->op;
     }

@@ -1,8 +1,9 @@
 /*
  * fuzz_filter.c - libFuzzer: filters as typed and filters from the wire
  *
- * The first byte chooses. 'w': a packed CountRequest, whose filter must be refused or mean the same after a way to the wire and back. Anything else:
- * a text, which must be refused with a place inside it, or go to the wire and back unchanged. What is accepted is also evaluated.
+ * The first byte chooses. 'w': a packed CountRequest, whose filter must be refused or mean the same
+ * after a way to the wire and back. Anything else: a text, which must be refused with a place
+ * inside it, or go to the wire and back unchanged. What is accepted is also evaluated.
  */
 #include <stdlib.h>
 #include <time.h>
@@ -15,7 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct schema *schema;
 
-static const struct value_context context = { .currency = "CNY", .today = 17120, .now_us = INT64_C(1479200400000000) };
+static const struct value_context context = { .currency = "CNY",
+                                              .today = 17120,
+                                              .now_us = INT64_C(1479200400000000) };
 
 /* Made once: a field of each custom type that filters treat by itself. */
 static void prepare(void)
@@ -50,7 +53,8 @@ static const char *view_text(void *arg, const char *name)
 }
 
 /* Every reference leads to a record without a body. */
-static bool empty_record(void *arg, enum kind kind, const struct uuid *id, struct record *out_record)
+static bool empty_record(void *arg, enum kind kind, const struct uuid *id,
+                         struct record *out_record)
 {
     (void)arg;
     (void)id;
@@ -60,18 +64,21 @@ static bool empty_record(void *arg, enum kind kind, const struct uuid *id, struc
 
 static bool same_value(const struct value *a, const struct value *b)
 {
-    return a->type == b->type && slice_equal(a->text, b->text) && a->integer == b->integer && strcmp(a->currency, b->currency) == 0 &&
-           a->has_company == b->has_company && a->company_minor == b->company_minor && uuid_equal(&a->ref, &b->ref) &&
+    return a->type == b->type && slice_equal(a->text, b->text) && a->integer == b->integer &&
+           strcmp(a->currency, b->currency) == 0 && a->has_company == b->has_company &&
+           a->company_minor == b->company_minor && uuid_equal(&a->ref, &b->ref) &&
            a->special == b->special;
 }
 
 static bool same_node(const struct filter_node *a, const struct filter_node *b)
 {
-    if (a->op != b->op || a->field != b->field || a->through != b->through || a->n_values != b->n_values || a->jump != b->jump ||
-        a->jump_on != b->jump_on || a->named_currency != b->named_currency)
+    if (a->op != b->op || a->field != b->field || a->through != b->through ||
+        a->n_values != b->n_values || a->jump != b->jump || a->jump_on != b->jump_on ||
+        a->named_currency != b->named_currency)
         return false;
     for (size_t i = 0; i < a->n_values; i++) {
-        if (!same_value(&a->values[i], &b->values[i]) || (a->folded && !slice_equal(a->folded[i], b->folded[i])))
+        if (!same_value(&a->values[i], &b->values[i]) ||
+            (a->folded && !slice_equal(a->folded[i], b->folded[i])))
             return false;
     }
     return true;
@@ -80,12 +87,15 @@ static bool same_node(const struct filter_node *a, const struct filter_node *b)
 /* To the wire and back it is the same; it can be evaluated. */
 static void check(const struct filter *filter, struct arena *arena)
 {
-    struct record record = { .header = { .kind = filter->kind->kind, .number = 17 }, .body = slice_text("\x0a\x04" "acme\x22\x03Won") };
+    struct record record = { .header = { .kind = filter->kind->kind, .number = 17 },
+                             .body = slice_text("\x0a\x04"
+                                                "acme\x22\x03Won") };
     struct filter again;
     Crm__FilterNode **nodes;
     size_t n;
 
-    if (filter_to_wire(filter, arena, &n, &nodes) != CRM_OK || filter_from_wire(schema, filter->kind, n, nodes, arena, &again, NULL) != CRM_OK)
+    if (filter_to_wire(filter, arena, &n, &nodes) != CRM_OK ||
+        filter_from_wire(schema, filter->kind, n, nodes, arena, &again, NULL) != CRM_OK)
         abort();
     if (again.n != filter->n)
         abort();
@@ -93,7 +103,8 @@ static void check(const struct filter *filter, struct arena *arena)
         if (!same_node(&filter->nodes[i], &again.nodes[i]))
             abort();
     }
-    if (filter_matches(filter, &record, empty_record, NULL, arena) != filter_matches(&again, &record, empty_record, NULL, arena))
+    if (filter_matches(filter, &record, empty_record, NULL, arena) !=
+        filter_matches(&again, &record, empty_record, NULL, arena))
         abort();
 }
 
@@ -102,7 +113,8 @@ static void fuzz_wire(const uint8_t *data, size_t size, struct arena *arena)
     Crm__CountRequest *request = crm__count_request__unpack(&arena->protobuf, size, data);
     struct filter filter;
 
-    if (request && filter_from_wire(schema, kind_def(KIND_DEAL), request->n_filter, request->filter, arena, &filter, NULL) == CRM_OK)
+    if (request && filter_from_wire(schema, kind_def(KIND_DEAL), request->n_filter, request->filter,
+                                    arena, &filter, NULL) == CRM_OK)
         check(&filter, arena);
 }
 
@@ -116,11 +128,13 @@ static void fuzz_text(const uint8_t *data, size_t size, struct arena *arena)
 
     if (!text)
         return;
-    if (filter_parse(schema, kind_def(KIND_DEAL), text, &context, view_text, text, arena, &filter, &failure) == CRM_OK)
+    if (filter_parse(schema, kind_def(KIND_DEAL), text, &context, view_text, text, arena, &filter,
+                     &failure) == CRM_OK)
         check(&filter, arena);
     else if (failure.position < 0 || (size_t)failure.position > strlen(text))
         abort();
-    if (sort_parse(schema, kind_def(KIND_DEAL), text, keys, &n, NULL) == CRM_OK && n > SORT_KEYS_MAX)
+    if (sort_parse(schema, kind_def(KIND_DEAL), text, keys, &n, NULL) == CRM_OK &&
+        n > SORT_KEYS_MAX)
         abort();
 }
 

@@ -1,5 +1,6 @@
 /*
- * filter_fixture.h - a schema, a fixed day and some saved views to read filters with, and filters as text to compare; for test_filter*.c
+ * filter_fixture.h - a schema, a fixed day and some saved views to read filters with, and filters
+ * as text to compare; for test_filter*.c
  */
 #ifndef CRM_TESTS_FILTER_FIXTURE_H
 #define CRM_TESTS_FILTER_FIXTURE_H
@@ -33,7 +34,8 @@ static inline int setup(void **state)
     tzset();
     arena_init(&arena, MEMORY);
     deal = kind_def(KIND_DEAL);
-    context = (struct value_context){ .currency = "USD", .today = day_from_civil((struct civil){ 2016, 11, 15 }) };
+    context = (struct value_context){ .currency = "USD",
+                                      .today = day_from_civil((struct civil){ 2016, 11, 15 }) };
     context.now_us = instant_of_day(context.today) + 9 * INT64_C(3600000000);
     return schema_create(&schema) == CRM_OK ? 0 : -1;
 }
@@ -87,7 +89,8 @@ static inline const char *view_text(void *arg, const char *name)
     return NULL;
 }
 
-static inline enum crm_status parse(const struct kind_def *kind, const char *text, struct filter *out_filter, struct failure *failure)
+static inline enum crm_status parse(const struct kind_def *kind, const char *text,
+                                    struct filter *out_filter, struct failure *failure)
 {
     return filter_parse(schema, kind, text, &context, view_text, NULL, &arena, out_filter, failure);
 }
@@ -117,7 +120,8 @@ static inline const char *value_text(const struct filter_node *node, size_t i)
     if (node->field->type == FIELD_REFERENCE || node->field->type == FIELD_ID)
         return arena_printf(&arena, "#%02x", value->ref.bytes[0]);
     if (node->field->type == FIELD_MONEY)
-        return arena_printf(&arena, "%lld%s%s", (long long)value->integer, value->currency, value->has_company ? "*" : "");
+        return arena_printf(&arena, "%lld%s%s", (long long)value->integer, value->currency,
+                            value->has_company ? "*" : "");
     if (node->field->type == FIELD_DATE) {
         char day[DAY_TEXT_SIZE];
 
@@ -138,16 +142,19 @@ static inline const char *value_text(const struct filter_node *node, size_t i)
 static inline const char *dump(const struct filter *filter)
 {
     static const char *const ops[] = {
-        [FILTER_EQ] = "=", [FILTER_LT] = "<", [FILTER_LE] = "<=", [FILTER_GT] = ">", [FILTER_GE] = ">=", [FILTER_CONTAINS] = "~",
-        [FILTER_EMPTY] = " empty", [FILTER_AND] = "AND", [FILTER_OR] = "OR", [FILTER_NOT] = "NOT", [FILTER_TRUE] = "TRUE",
+        [FILTER_EQ] = "=",         [FILTER_LT] = "<",      [FILTER_LE] = "<=",
+        [FILTER_GT] = ">",         [FILTER_GE] = ">=",     [FILTER_CONTAINS] = "~",
+        [FILTER_EMPTY] = " empty", [FILTER_AND] = "AND",   [FILTER_OR] = "OR",
+        [FILTER_NOT] = "NOT",      [FILTER_TRUE] = "TRUE",
     };
     const char *text = "";
 
     for (size_t i = 0; i < filter->n; i++) {
         const struct filter_node *node = &filter->nodes[i];
 
-        text = arena_printf(&arena, "%s%s%s%s%s%s", text, i > 0 ? "; " : "", node->through ? node->through->name : "",
-                            node->through ? "." : "", node->field ? node->field->name : "", ops[node->op]);
+        text = arena_printf(&arena, "%s%s%s%s%s%s", text, i > 0 ? "; " : "",
+                            node->through ? node->through->name : "", node->through ? "." : "",
+                            node->field ? node->field->name : "", ops[node->op]);
         for (size_t j = 0; j < node->n_values; j++)
             text = arena_printf(&arena, "%s%s%s", text, j > 0 ? "|" : "", value_text(node, j));
         assert_non_null(text);

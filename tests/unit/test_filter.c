@@ -1,5 +1,6 @@
 /*
- * test_filter.c - the filter language: what is read, what is refused and where, what travels; and sort keys
+ * test_filter.c - the filter language: what is read, what is refused and where, what travels; and
+ * sort keys
  */
 #include "filter_fixture.h"
 
@@ -18,8 +19,10 @@ static const struct reading readings[] = {
     { "stage == Won", "stage=won" },
     { "Stage != \"Won\"", "stage=won; NOT" },
     { "stage <> Won", "stage=won; NOT" },
-    { "stage = Engaging and amount > 4k and customer.industry = \"retail\" and created >= 2016-11-01",
-      "stage=engaging; amount>400000USD*; AND; customer.industry=retail; AND; created>=2016-11-01T00:00:00+00:00; AND" },
+    { "stage = Engaging and amount > 4k and customer.industry = \"retail\" and created >= "
+      "2016-11-01",
+      "stage=engaging; amount>400000USD*; AND; customer.industry=retail; AND; "
+      "created>=2016-11-01T00:00:00+00:00; AND" },
     { "stage = a or stage = b and stage = c", "stage=a; stage=b; stage=c; AND; OR" },
     { "(stage = a or stage = b) and stage = c", "stage=a; stage=b; OR; stage=c; AND" },
     { "not stage = a and stage = b", "stage=a; NOT; stage=b; AND" },
@@ -39,7 +42,10 @@ static const struct reading readings[] = {
     { "name = O'Brien", "name=o'brien" },
     { "name = 'O''Brien and \"Sons\"'", "name=o'brien and \"sons\"" },
     { "name = \"say \"\"and\"\"\"", "name=say \"and\"" },
-    { "name = \xe2\x80\x9c" "A or B" "\xe2\x80\x9d", "name=a or b" },
+    { "name = \xe2\x80\x9c"
+      "A or B"
+      "\xe2\x80\x9d",
+      "name=a or b" },
     { "name = Acme(China) and stage = Won", "name=acme(china); stage=won; AND" },
     { "(name = android)", "name=android" },
     { "name = Oregon or name = x", "name=oregon; name=x; OR" },
@@ -60,7 +66,8 @@ static const struct reading readings[] = {
     { "closed = next fri and stage = Won", "closed=2016-11-18; stage=won; AND" },
     { "closed = this quarter", "closed>=2016-10-01; closed<=2016-12-31; AND" },
     { "closed in (2016-11-01, 2016-11-03)", "closed=2016-11-01|2016-11-03" },
-    { "closed in (2016-11, 2017-01-02)", "closed>=2016-11-01; closed<=2016-11-30; AND; closed=2017-01-02; OR" },
+    { "closed in (2016-11, 2017-01-02)",
+      "closed>=2016-11-01; closed<=2016-11-30; AND; closed=2017-01-02; OR" },
     { "created = 2016-11-01",
       "created>=2016-11-01T00:00:00+00:00; created<=2016-11-01T23:59:59.999999+00:00; AND" },
     { "created > today", "created>2016-11-15T23:59:59.999999+00:00" },
@@ -78,19 +85,23 @@ static const struct reading readings[] = {
     { "@won", "stage=won" },
     { "@either and owner = me", "stage=won; stage=lost; OR; owner=<me>; AND" },
     { "not @either", "stage=won; stage=lost; OR; NOT" },
-    { "(@big)or @\"my view\"", "amount>1000000USD*; stage=won; stage=lost; OR; AND; owner=<me>; OR" },
+    { "(@big)or @\"my view\"",
+      "amount>1000000USD*; stage=won; stage=lost; OR; AND; owner=<me>; OR" },
     { "@all and stage = Won", "TRUE; stage=won; AND" },
     { "@d1", "stage=won" },
     /* Chinese */
     { "阶段=谈判", "stage=谈判" },
     { "阶段＝谈判 且 金额＞10万", "stage=谈判; amount>10000000USD*; AND" },
     { "阶段=谈判且金额>10万", "stage=谈判; amount>10000000USD*; AND" },
-    { "阶段=谈判或（金额>10万且非负责人=me）", "stage=谈判; amount>10000000USD*; owner=<me>; NOT; AND; OR" },
+    { "阶段=谈判或（金额>10万且非负责人=me）",
+      "stage=谈判; amount>10000000USD*; owner=<me>; NOT; AND; OR" },
     { "名称=或许且慢", "name=或许且慢" },
     { "非阶段=谈判", "stage=谈判; NOT" },
     { "客户.行业＝非洲", "customer.industry=非洲" },
-    { "名称 = 微软（中国）有限公司 且 阶段 in （谈判，赢单、输单）", "name=微软(中国)有限公司; stage=谈判|赢单|输单; AND" },
-    { "金额 ≥ 5　and 金额 ≤ 6 and 金额 ≠ 7", "amount>=500USD*; amount<=600USD*; AND; amount=700USD*; NOT; AND" },
+    { "名称 = 微软（中国）有限公司 且 阶段 in （谈判，赢单、输单）",
+      "name=微软(中国)有限公司; stage=谈判|赢单|输单; AND" },
+    { "金额 ≥ 5　and 金额 ≤ 6 and 金额 ≠ 7",
+      "amount>=500USD*; amount<=600USD*; AND; amount=700USD*; NOT; AND" },
 };
 
 static void test_reading(void **state)
@@ -100,7 +111,8 @@ static void test_reading(void **state)
         struct filter filter = parsed(deal, readings[i].text);
 
         if (strcmp(dump(&filter), readings[i].postfix) != 0)
-            fail_msg("%s\n  gives %s\n  wanted %s", readings[i].text, dump(&filter), readings[i].postfix);
+            fail_msg("%s\n  gives %s\n  wanted %s", readings[i].text, dump(&filter),
+                     readings[i].postfix);
     }
 }
 
@@ -124,10 +136,14 @@ static void test_custom_field(void **state)
     definition.has_number = 1;
     definition.number = 7;
     assert_int_equal(schema_add(own, &definition, &failure), CRM_OK);
-    assert_int_equal(filter_parse(own, deal, "大区 in (north, South)", &context, NULL, NULL, &arena, &filter, &failure), CRM_OK);
+    assert_int_equal(filter_parse(own, deal, "大区 in (north, South)", &context, NULL, NULL, &arena,
+                                  &filter, &failure),
+                     CRM_OK);
     assert_string_equal(dump(&filter), "region=north|south");
     assert_int_equal(filter.nodes[0].field->ref, FIELD_REF_CUSTOM + 7);
-    assert_int_not_equal(filter_parse(own, deal, "region < North", &context, NULL, NULL, &arena, &filter, &failure), CRM_OK);
+    assert_int_not_equal(
+        filter_parse(own, deal, "region < North", &context, NULL, NULL, &arena, &filter, &failure),
+        CRM_OK);
     schema_unref(own);
 }
 
@@ -143,7 +159,8 @@ static const struct mistake mistakes[] = {
     { "stge = Won", 0, "there is no field 'stge' in deal; did you mean 'stage'?" },
     { "stage = Won and amonut > 5", 16, "did you mean 'amount'?" },
     { "colour = red", 0, "there is no field 'colour' in deal" },
-    { "customer.industri = x", 9, "there is no field 'industri' in customer; did you mean 'industry'?" },
+    { "customer.industri = x", 9,
+      "there is no field 'industri' in customer; did you mean 'industry'?" },
     { "custmer.industry = x", 0, "did you mean 'customer'?" },
     { "stage.name = x", 0, "stage of a deal refers to no other record" },
     { "customer.parent.name = x", 9, "there is no field" },
@@ -197,9 +214,10 @@ static void test_mistakes(void **state)
         if (parse(deal, mistake->text, &filter, &failure) == CRM_OK)
             fail_msg("%s was accepted as %s", mistake->text, dump(&filter));
         assert_int_equal(filter.n, 99);
-        if (failure.position != mistake->position || !strstr(failure.text, mistake->sentence) || !failure.text[0])
-            fail_msg("%s: at %d '%s', wanted at %d '%s'", mistake->text, failure.position, failure.text, mistake->position,
-                     mistake->sentence);
+        if (failure.position != mistake->position || !strstr(failure.text, mistake->sentence) ||
+            !failure.text[0])
+            fail_msg("%s: at %d '%s', wanted at %d '%s'", mistake->text, failure.position,
+                     failure.text, mistake->position, mistake->sentence);
     }
 }
 
@@ -229,15 +247,20 @@ static void test_limits(void **state)
 {
     (void)state;
     assert_int_equal(status_of(repeated("", "not ", FILTER_DEPTH_MAX, "stage = a")), CRM_OK);
-    assert_int_equal(status_of(repeated("", "not ", FILTER_DEPTH_MAX + 1, "stage = a")), CRM_TOO_LARGE);
+    assert_int_equal(status_of(repeated("", "not ", FILTER_DEPTH_MAX + 1, "stage = a")),
+                     CRM_TOO_LARGE);
     assert_int_equal(status_of(repeated("", "(", 30000, "")), CRM_TOO_LARGE);
     /* n conditions take n - 1 ands */
-    assert_int_equal(status_of(repeated("stage = a", " and stage = a", FILTER_NODES_MAX / 2 - 1, "")), CRM_OK);
-    assert_int_equal(status_of(repeated("stage = a", " and stage = a", FILTER_NODES_MAX / 2, "")), CRM_TOO_LARGE);
+    assert_int_equal(
+        status_of(repeated("stage = a", " and stage = a", FILTER_NODES_MAX / 2 - 1, "")), CRM_OK);
+    assert_int_equal(status_of(repeated("stage = a", " and stage = a", FILTER_NODES_MAX / 2, "")),
+                     CRM_TOO_LARGE);
     assert_int_equal(status_of(repeated("stage in (a", ",b", FILTER_VALUES_MAX - 1, ")")), CRM_OK);
-    assert_int_equal(status_of(repeated("stage in (a", ",b", FILTER_VALUES_MAX, ")")), CRM_TOO_LARGE);
+    assert_int_equal(status_of(repeated("stage in (a", ",b", FILTER_VALUES_MAX, ")")),
+                     CRM_TOO_LARGE);
     assert_int_equal(status_of(repeated("stage = ", "x", FILTER_OPERAND_SIZE_MAX, "")), CRM_OK);
-    assert_int_equal(status_of(repeated("stage = ", "x", FILTER_OPERAND_SIZE_MAX + 1, "")), CRM_TOO_LARGE);
+    assert_int_equal(status_of(repeated("stage = ", "x", FILTER_OPERAND_SIZE_MAX + 1, "")),
+                     CRM_TOO_LARGE);
     assert_int_equal(status_of(repeated("stage = ", "x", FILTER_TEXT_SIZE_MAX, "")), CRM_TOO_LARGE);
     /* Glued keywords look ahead at each place: it stays quick and changes nothing. */
     assert_int_equal(status_of(repeated("stage = ", "且", 300, "")), CRM_OK);
@@ -256,7 +279,8 @@ static void test_memory_is_spent(void **state)
         enum crm_status status;
 
         arena_init(&small, budget);
-        status = filter_parse(schema, deal, "stage in (Won, 'a''b') and customer.industry ~ é", &context, NULL, NULL, &small, &filter, NULL);
+        status = filter_parse(schema, deal, "stage in (Won, 'a''b') and customer.industry ~ é",
+                              &context, NULL, NULL, &small, &filter, NULL);
         assert_true(status == CRM_OK ? filter.n == 3 : status == CRM_NO_MEMORY && filter.n == 99);
         filter.n = 99;
         arena_fini(&small);
@@ -298,16 +322,18 @@ struct hostile {
     } nodes[4];
 };
 
-#define STAGE 4
-#define AMOUNT 5
-#define STATE 9
+#define STAGE    4
+#define AMOUNT   5
+#define STATE    9
 #define CUSTOMER 2
 
 static const struct hostile hostiles[] = {
     { "an and alone", 1, { { FILTER_AND } } },
     { "a not alone", 1, { { FILTER_NOT } } },
     { "an and with one side", 2, { { FILTER_TRUE }, { FILTER_AND } } },
-    { "an or whose right side eats its left", 4, { { FILTER_TRUE }, { FILTER_TRUE }, { FILTER_AND }, { FILTER_OR } } },
+    { "an or whose right side eats its left",
+      4,
+      { { FILTER_TRUE }, { FILTER_TRUE }, { FILTER_AND }, { FILTER_OR } } },
     { "two expressions", 2, { { FILTER_TRUE }, { FILTER_TRUE } } },
     { "op 0", 1, { { 0, STAGE, 0, "a" } } },
     { "op 2", 1, { { 2, STAGE, 0, "a" } } },
@@ -368,7 +394,8 @@ static void test_hostile_wire(void **state)
             nodes[j].n_values = values[j].text || values[j].has_integer || values[j].has_special;
             list[j] = &nodes[j];
         }
-        if (filter_from_wire(schema, deal, hostiles[i].n, list, &arena, &filter, &failure) != CRM_INVALID)
+        if (filter_from_wire(schema, deal, hostiles[i].n, list, &arena, &filter, &failure) !=
+            CRM_INVALID)
             fail_msg("%s was accepted", hostiles[i].what);
         assert_int_equal(filter.n, 99);
         assert_int_not_equal(failure.text[0], 0);
@@ -408,7 +435,8 @@ static void test_hostile_values(void **state)
     value.text = NULL;
     value.money = &money;
     node.field = AMOUNT;
-    assert_int_equal(filter_from_wire(schema, deal, 1, list, &arena, &filter, NULL), CRM_INVALID); /* no amount */
+    assert_int_equal(filter_from_wire(schema, deal, 1, list, &arena, &filter, NULL),
+                     CRM_INVALID); /* no amount */
     money.has_minor = 1;
     assert_int_equal(filter_from_wire(schema, deal, 1, list, &arena, &filter, NULL), CRM_OK);
     assert_true(filter.nodes[0].values[0].has_company);
@@ -417,7 +445,9 @@ static void test_hostile_values(void **state)
 
     node = (Crm__FilterNode)CRM__FILTER_NODE__INIT;
     node.op = FILTER_TRUE;
-    assert_int_equal(filter_from_wire(schema, deal, FILTER_NODES_MAX + 1, list, &arena, &filter, NULL), CRM_TOO_LARGE);
+    assert_int_equal(
+        filter_from_wire(schema, deal, FILTER_NODES_MAX + 1, list, &arena, &filter, NULL),
+        CRM_TOO_LARGE);
     assert_int_equal(filter_from_wire(schema, deal, 0, NULL, &arena, &filter, NULL), CRM_OK);
     assert_int_equal(filter.n, 0);
 }
@@ -450,7 +480,8 @@ static void test_sort(void **state)
     assert_int_equal(sort_parse(schema, deal, "name,-name", keys, &n, NULL), CRM_INVALID);
     assert_int_equal(sort_parse(schema, deal, "tags", keys, &n, NULL), CRM_INVALID);
     assert_int_equal(sort_parse(schema, deal, "lines", keys, &n, NULL), CRM_INVALID);
-    assert_int_equal(sort_parse(schema, deal, "name,stage,amount,closed,owner", keys, &n, NULL), CRM_TOO_LARGE);
+    assert_int_equal(sort_parse(schema, deal, "name,stage,amount,closed,owner", keys, &n, NULL),
+                     CRM_TOO_LARGE);
     assert_int_equal(sort_parse(schema, deal, "\xff", keys, &n, NULL), CRM_INVALID);
     assert_int_equal(n, 0);
 }

@@ -3,7 +3,8 @@
  */
 #include "filter_fixture.h"
 
-static void add(struct body_builder *builder, const struct kind_def *kind, const char *name, struct value value)
+static void add(struct body_builder *builder, const struct kind_def *kind, const char *name,
+                struct value value)
 {
     const struct field_def *field = schema_field_by_name(schema, kind, name);
 
@@ -20,8 +21,13 @@ static struct value text_value(const char *text)
 static struct record sample_deal(void)
 {
     struct record record = {
-        .header = { .id = id_of(1), .kind = KIND_DEAL, .number = 17, .owner = id_of(2), .team = id_of(3),
-                    .created_us = instant_of_day(context.today), .updated_us = context.now_us },
+        .header = { .id = id_of(1),
+                    .kind = KIND_DEAL,
+                    .number = 17,
+                    .owner = id_of(2),
+                    .team = id_of(3),
+                    .created_us = instant_of_day(context.today),
+                    .updated_us = context.now_us },
     };
     struct body_builder builder;
 
@@ -30,9 +36,11 @@ static struct record sample_deal(void)
     add(&builder, deal, "customer", (struct value){ .ref = id_of(9) });
     add(&builder, deal, "stage", text_value("In  Progress"));
     add(&builder, deal, "amount",
-        (struct value){ .integer = 100000, .currency = "CNY", .company_minor = 15000, .has_company = true });
+        (struct value){
+            .integer = 100000, .currency = "CNY", .company_minor = 15000, .has_company = true });
     add(&builder, deal, "closed", (struct value){ .integer = context.today });
-    add(&builder, deal, "state", (struct value){ .integer = CRM__STAGE_OUTCOME__STAGE_OUTCOME_WON });
+    add(&builder, deal, "state",
+        (struct value){ .integer = CRM__STAGE_OUTCOME__STAGE_OUTCOME_WON });
     add(&builder, deal, "estimated", (struct value){ .integer = 1 });
     add(&builder, deal, "tags", text_value("VIP"));
     add(&builder, deal, "tags", text_value("east"));
@@ -41,7 +49,8 @@ static struct record sample_deal(void)
 }
 
 /* The one customer there is; counts how often it is asked for. */
-static bool load_customer(void *arg, enum kind kind, const struct uuid *id, struct record *out_record)
+static bool load_customer(void *arg, enum kind kind, const struct uuid *id,
+                          struct record *out_record)
 {
     const struct kind_def *customer = kind_def(KIND_CUSTOMER);
     struct uuid known = id_of(9);
@@ -166,7 +175,8 @@ static void test_matching(void **state)
     }
 }
 
-/* Without a value in the company's currency an amount compares by itself where the currency is the same. */
+/* Without a value in the company's currency an amount compares by itself where the currency is the
+ * same. */
 static void test_money_without_company_value(void **state)
 {
     struct record record = { .header = { .kind = KIND_DEAL } };
@@ -200,7 +210,8 @@ static void test_short_circuit(void **state)
     assert_false(filter_matches(&filter, &record, load_customer, &loads, &arena));
     filter = parsed(deal, "tags = vip or customer.industry = retail");
     assert_true(filter_matches(&filter, &record, load_customer, &loads, &arena));
-    filter = parsed(deal, "not (tags = vip or customer.industry = retail) and customer.industry = retail");
+    filter = parsed(
+        deal, "not (tags = vip or customer.industry = retail) and customer.industry = retail");
     assert_false(filter_matches(&filter, &record, load_customer, &loads, &arena));
     assert_int_equal(loads, 0);
     filter = parsed(deal, "tags = vip and customer.industry = retail");
@@ -277,7 +288,9 @@ static void test_ascii_folds_the_same(void **state)
     for (unsigned i = 0; i < 2000; i++) {
         struct value value = { .type = FIELD_TEXT };
         struct slice folded, operand;
-        struct filter_node node = { .op = FILTER_EQ, .field = stage, .values = &value, .folded = &operand, .n_values = 1 };
+        struct filter_node node = {
+            .op = FILTER_EQ, .field = stage, .values = &value, .folded = &operand, .n_values = 1
+        };
         struct filter filter = { .kind = deal, .nodes = &node, .n = 1 };
         struct record record = { .header = { .kind = KIND_DEAL } };
         struct body_builder builder;
@@ -293,14 +306,16 @@ static void test_ascii_folds_the_same(void **state)
         assert_true(text_fold(&arena, slice_text(text), &folded));
         operand = folded;
         if (!filter_matches(&filter, &record, NULL, NULL, &arena))
-            fail_msg("'%s' is not folded as '%.*s'", text, (int)folded.size, (const char *)folded.data);
+            fail_msg("'%s' is not folded as '%.*s'", text, (int)folded.size,
+                     (const char *)folded.data);
         arena_reset(&arena);
     }
 }
 
 /* ---- binding */
 
-static enum crm_status resolve_name(void *arg, enum kind kind, struct slice text, struct uuid *out_id, struct failure *failure)
+static enum crm_status resolve_name(void *arg, enum kind kind, struct slice text,
+                                    struct uuid *out_id, struct failure *failure)
 {
     (void)arg;
     if (kind != KIND_USER || !slice_equal(text, slice_text("darcel")))
@@ -332,7 +347,8 @@ static void test_binding(void **state)
     assert_false(filter_matches(&filter, &record, NULL, NULL, &arena));
 
     filter = parsed(deal, "customer = Acme");
-    assert_int_equal(filter_bind(&filter, resolve_name, NULL, &me, &my_team, &failure), CRM_NOT_FOUND);
+    assert_int_equal(filter_bind(&filter, resolve_name, NULL, &me, &my_team, &failure),
+                     CRM_NOT_FOUND);
     assert_string_equal(failure.text, "there is no such record");
 
     filter = parsed(deal, "stage = darcel");
