@@ -103,6 +103,16 @@ static void conn_follow_link(struct conn *conn)
     }
 }
 
+/* The end of this connection's part of a turn: streams go on, and what is left over is for the next turn. */
+static void conn_resume(struct conn *conn)
+{
+    if (conn->state != CONN_OPEN)
+        return;
+    if (link_resume(conn->link) || (conn->rest_is_due && link_wants_input(conn->link)))
+        io_thread_mark_busy(conn->thread, conn);
+    conn_follow_link(conn);
+}
+
 /* Give input to the link; returns how much of it is done with. */
 static size_t conn_feed(struct conn *conn, struct slice input)
 {
@@ -115,8 +125,6 @@ static size_t conn_feed(struct conn *conn, struct slice input)
         conn->frame_us = 0;
     else if (consumed > 0 || conn->frame_us == 0)
         conn->frame_us = clock_monotonic_us();
-    if (link_resume(conn->link) || conn->rest_is_due)
-        io_thread_mark_busy(conn->thread, conn);
     if (conn->is_counted && link_is_logged_in(conn->link))
         conn_uncount(conn);
     return consumed;
@@ -169,7 +177,6 @@ static void conn_read(struct conn *conn)
         if (consumed < n && buf_append(&conn->in, room + consumed, n - consumed) != CRM_OK)
             conn_kill(conn, "no memory");
     }
-    conn_follow_link(conn);
 }
 
 /* The handshake is done. The client's first frames may have come with its last flight and wait inside TLS. */
@@ -188,6 +195,7 @@ static void conn_begin(struct conn *conn)
     if (conn->is_draining)
         link_goaway(conn->link, pool_drain_why(conn->thread->pool));
     conn_read(conn);
+    conn_resume(conn);
 }
 
 static void conn_handshake(struct conn *conn)
@@ -235,14 +243,14 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (conn->state == CONN_HANDSHAKE)
+    if (conn->state == CONN_HANDSHAKE) {
         conn_handshake(conn);
-    else if (conn->state == CONN_OPEN && conn->rest_is_due)
+    } else if (conn->state == CONN_OPEN) {
+        conn->read_is_due = true;
         conn_continue(conn);
-    else if (conn->state == CONN_OPEN)
-        conn_read(conn);
-    else if (conn->state == CONN_LINGERING)
+    } else if (conn->state == CONN_LINGERING) {
         conn_discard(conn);
+    }
     io_thread_end_turn(conn->thread);
 }
 
@@ -268,11 +276,9 @@ void conn_continue(struct conn *conn)
         return;
     if (conn->rest_is_due && link_wants_input(conn->link))
         conn_feed_rest(conn);
-    else if (conn->read_is_due && !conn->is_paused)
+    else if (conn->read_is_due && !conn->rest_is_due && !conn->is_paused)
         conn_read(conn);
-    else if (link_resume(conn->link))
-        io_thread_mark_busy(conn->thread, conn);
-    conn_follow_link(conn);
+    conn_resume(conn);
 }
 
 /* false: the socket takes no more now, or is gone. */

@@ -66,10 +66,10 @@ static void listener_shed(struct listener *listener)
 
         close(listener->reserve_fd);
         fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+        pool_count_refused(listener->pool);
         if (fd >= 0)
             close(fd);
         listener->reserve_fd = reserve_open();
-        pool_count_refused(listener->pool);
     }
     log_warn("net.accept", "no descriptor is left, resting");
     listener_rest(listener);
@@ -84,8 +84,8 @@ static bool accept_one(struct listener *listener)
 
     if (fd >= 0) {
         if (!pool_admit(listener->pool, fd, (struct sockaddr *)&address)) {
-            close(fd);
             pool_count_refused(listener->pool);
+            close(fd);
         }
         return true;
     }

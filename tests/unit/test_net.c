@@ -308,6 +308,7 @@ static bool client_frame(struct client *client, struct frame_header *out_header)
         }
         room = buf_reserve(&client->in, 65536);
         assert_non_null(room);
+        errno = 0;
         n = client_receive(client, room, 65536);
         if (n <= 0) {
             assert_true(n == 0 || errno != EAGAIN); /* nothing came for a minute */
@@ -805,8 +806,9 @@ static void test_many_come_and_go(void **state)
             client_secure(&client, TLS1_3_VERSION, "crm/1");
         client_close(&client);
     }
+    while (io_pool_counts(pool).accepted < 200)
+        sched_yield();
     wait_for_connections(0);
-    assert_int_equal(io_pool_counts(pool).accepted, 200);
 }
 
 static void test_addresses(void **state)
