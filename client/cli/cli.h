@@ -1,0 +1,70 @@
+/*
+ * cli.h - what a command has at hand: options, profile, the connection, the fields as they are now, and where it writes
+ */
+#ifndef CRM_CLI_CLI_H
+#define CRM_CLI_CLI_H
+
+#include "client/cli/options.h"
+#include "client/cli/profile.h"
+#include "client/cli/titles.h"
+#include "client/include/crm.h"
+#include "common/base/arena.h"
+#include "common/model/schema.h"
+#include "common/model/value.h"
+
+struct command;
+struct known;
+
+struct cli {
+    const struct command *command;
+    struct options options;
+    struct profile profile;
+    struct arena arena;         /* what lives as long as the command */
+    struct failure failure;     /* why it failed; printed once, by cli_main */
+    struct crm_client *client;  /* with COMMAND_CONNECTS */
+    struct schema *schema;      /* built-in fields until connected */
+    struct titles titles;       /* names of what records refer to, as far as the server has told */
+    const char *filter_text;    /* the text in which failure.position points, NULL if none */
+    const char *detail;         /* lines to print under the failure: candidates, how to repeat; NULL if there are none */
+    struct known **known;       /* select.c: names that were looked up */
+    bool in_is_tty, out_is_tty, err_is_tty;
+    bool colour;                /* of the standard output */
+    bool chinese;               /* labels for people: the locale is Chinese */
+    bool reported;              /* the command has said itself what went wrong */
+};
+
+/* The whole program: arguments to exit code. */
+int cli_main(int argc, char **argv);
+
+/* What messages need: language, terminals, memory. Cannot fail. */
+void cli_init(struct cli *cli);
+/* What commands need: the built-in schema and, unless profile_needed is false, the profile. After the options were read. */
+enum crm_status cli_prepare(struct cli *cli, bool profile_needed) MUST_CHECK;
+/* Accepts a half-built one. */
+void cli_fini(struct cli *cli);
+
+/* connect.c: a client for the profile's server with its token; does not wait for the server. */
+enum crm_status cli_client_create(struct cli *cli, struct crm_client **out_client) MUST_CHECK;
+/* Log in by token and bring the schema up to date. CRM_NOT_LOGGED_IN without a profile. */
+enum crm_status cli_connect(struct cli *cli) MUST_CHECK;
+/* Take over why a call failed, with the candidates of an ambiguous selector printed where there are any; returns status. call may be NULL. */
+enum crm_status cli_call_failed(struct cli *cli, enum crm_status status, const struct crm_call *call);
+
+/* What amounts and days are relative to. */
+struct value_context cli_value_context(const struct cli *cli);
+/* Text in the language of the locale. */
+const char *cli_label(const struct cli *cli, const char *en, const char *zh);
+/* What a person may do next, on the terminal's error output only, never with --quiet. */
+void cli_hint(const struct cli *cli, const char *format, ...) PRINTF_LIKE(2, 3);
+/* With --verbose, on the error output. */
+void cli_verbose(const struct cli *cli, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Text from the server, safe for a terminal; in the arena. */
+const char *cli_safe(struct cli *cli, const char *text);
+/* Print why something failed to the error output: "crm: field 'stage': …", with a caret under the place. */
+void cli_print_failure(struct cli *cli, const struct failure *failure);
+/* false once whoever reads our output has gone away: stop producing. */
+bool cli_output_is_open(void);
+/* "1,234" into text[32]. */
+const char *cli_grouped(int64_t number, char text[32]);
+
+#endif

@@ -1,0 +1,241 @@
+/*
+ * cmd_login.c - crm login, logout, whoami, passwd: the session
+ *
+ * Secrets live in buffers of this file that are wiped before they go out of scope; they are never printed and never part of argv.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "client/cli/address.h"
+#include "client/cli/command.h"
+#include "client/cli/display.h"
+#include "client/cli/json.h"
+#include "client/cli/prompt.h"
+#include "client/cli/table.h"
+#include "common/base/calendar.h"
+
+#define CA_SIZE_MAX 65536
+
+/* --ca, the invitation's fingerprint, or what the profile knows of this very server. */
+static enum crm_status choose_ca(struct cli *cli, const struct address *address, struct profile *profile)
+{
+    const char *ca = cli->options.ca;
+    bool is_known = strcmp(profile->host, address->host) == 0 && profile->port == address->port;
+
+    if (*address->ca_sha256 || (ca && strncmp(ca, "sha256:", 7) == 0)) {
+        *profile->ca_file = '\0';
+        if (*address->ca_sha256)
+            memcpy(profile->ca_sha256, address->ca_sha256, sizeof(profile->ca_sha256));
+        else if (!address_fingerprint(ca, profile->ca_sha256))
+            return fail(&cli->failure, CRM_USAGE, NULL, "--ca: 'sha256:' is followed by 64 hexadecimal digits");
+        return CRM_OK;
+    }
+    if (!ca && is_known && (*profile->ca_file || *profile->ca_sha256))
+        return CRM_OK;
+    if (!ca)
+        return fail(&cli->failure, CRM_USAGE, NULL, "say how to know the server: --ca FILE with its CA certificate, or --ca sha256:HEX");
+    *profile->ca_sha256 = '\0';
+    if (strlen(ca) >= sizeof(profile->ca_file) || !realpath(ca, profile->ca_file))
+        return fail(&cli->failure, CRM_USAGE, NULL, "--ca %s: %s", ca, strerror(errno));
+    return CRM_OK;
+}
+
+static void copy_id(char text[UUID_TEXT_SIZE], ProtobufCBinaryData bytes)
+{
+    struct uuid id;
+
+    *text = '\0';
+    if (uuid_from_slice(slice_of(bytes.data, bytes.len), &id))
+        uuid_format(&id, text);
+}
+
+/* What the server says about the session goes into the profile. */
+static enum crm_status take_reply(struct cli *cli, const Crm__LoginReply *reply)
+{
+    struct profile *profile = &cli->profile;
+
+    if (reply->token.len == 0 || reply->token.len > TOKEN_SIZE_MAX)
+        return fail(&cli->failure, CRM_PROTOCOL, NULL, "the server gave no session");
+    memcpy(profile->token, reply->token.data, reply->token.len);
+    profile->token_size = reply->token.len;
+    snprintf(profile->login, sizeof(profile->login), "%s", reply->login ? reply->login : "");
+    copy_id(profile->user, reply->user);
+    copy_id(profile->team, reply->team);
+    if (reply->company) {
+        snprintf(profile->currency, sizeof(profile->currency), "%s", reply->company->currency ? reply->company->currency : "");
+        snprintf(profile->company, sizeof(profile->company), "%s", reply->company->name ? reply->company->name : "");
+    }
+    return profile_save(profile, &cli->failure);
+}
+
+static enum crm_status log_in(struct cli *cli, Crm__LoginRequest *request)
+{
+    char device[256] = "";
+    const Crm__LoginReply *reply;
+    struct crm_call *call = NULL;
+    enum crm_status status;
+
+    if (cli->options.device)
+        snprintf(device, sizeof(device), "%s", cli->options.device);
+    else if (gethostname(device, sizeof(device) - 1) != 0)
+        *device = '\0';
+    request->device_name = device;
+    status = cli_client_create(cli, &cli->client);
+    if (status)
+        return status;
+    status = crm_login(cli->client, request, &call, &reply);
+    if (status)
+        status = cli_call_failed(cli, status, call);
+    else
+        status = take_reply(cli, reply);
+    if (!status && !cli->options.quiet)
+        printf(cli->chinese ? "已登录: %s (%s)\n" : "Logged in as %s (%s).\n", cli_safe(cli, cli->profile.login),
+               cli_safe(cli, reply->name ? reply->name : ""));
+    crm_call_destroy(call);
+    return status;
+}
+
+/* By invitation: the code is good once, and the user chooses a password. */
+static enum crm_status log_in_invited(struct cli *cli, struct address *address)
+{
+    Crm__LoginRequest request = CRM__LOGIN_REQUEST__INIT;
+    char password[PASSWORD_SIZE] = "";
+    enum crm_status status = prompt_password("CRM_NEW_PASSWORD", cli_label(cli, "Choose a password: ", "设置密码: "), true, password, &cli->failure);
+
+    request.code = address->code;
+    request.new_password = password;
+    if (!status)
+        status = log_in(cli, &request);
+    secret_wipe(password, sizeof(password));
+    return status;
+}
+
+static enum crm_status log_in_user(struct cli *cli)
+{
+    Crm__LoginRequest request = CRM__LOGIN_REQUEST__INIT;
+    char password[PASSWORD_SIZE] = "", login[sizeof(cli->profile.login)];
+    enum crm_status status;
+
+    snprintf(login, sizeof(login), "%s", cli->options.user ? cli->options.user : cli->profile.login);
+    if (!*login)
+        return fail(&cli->failure, CRM_USAGE, NULL, "say who logs in: --user LOGIN");
+    status = prompt_password("CRM_PASSWORD", cli_label(cli, "Password: ", "密码: "), false, password, &cli->failure);
+    request.login = login;
+    request.password = password;
+    if (!status)
+        status = log_in(cli, &request);
+    secret_wipe(password, sizeof(password));
+    return status;
+}
+
+enum crm_status cmd_login(struct cli *cli, int argc, char **argv)
+{
+    struct profile *profile = &cli->profile;
+    struct address address = {0};
+    struct uuid device = uuid_create();
+    enum crm_status status;
+
+    if (argc > 1) {
+        status = address_parse(argv[1], &address, &cli->failure);
+    } else {
+        address.port = (uint16_t)profile->port;
+        snprintf(address.host, sizeof(address.host), "%s", profile->host);
+        status = *profile->host ? CRM_OK : fail(&cli->failure, CRM_USAGE, NULL, "log in to which server? crm login HOST:PORT --ca FILE --user LOGIN");
+    }
+    if (!status)
+        status = choose_ca(cli, &address, profile);
+    if (status)
+        return status;
+    snprintf(profile->host, sizeof(profile->host), "%s", address.host);
+    profile->port = address.port;
+    profile->token_size = 0;
+    if (!*profile->device)
+        uuid_format(&device, profile->device);
+    return *address.code ? log_in_invited(cli, &address) : log_in_user(cli);
+}
+
+enum crm_status cmd_logout(struct cli *cli, int argc, char **argv)
+{
+    Crm__LogoutRequest request = CRM__LOGOUT_REQUEST__INIT;
+    const Crm__LogoutReply *reply;
+    struct crm_call *call = NULL;
+    enum crm_status status;
+
+    (void)argc;
+    (void)argv;
+    if (cli->profile.token_size == 0)
+        return CRM_OK;
+    status = cli_client_create(cli, &cli->client);
+    if (!status)
+        status = crm_logout(cli->client, &request, &call, &reply);
+    if (status && status != CRM_SESSION_EXPIRED && status != CRM_NOT_LOGGED_IN)
+        fprintf(stderr, "crm: the server did not hear of it (%s): the session ends there by itself\n", cli_safe(cli, crm_call_error(call)->text));
+    crm_call_destroy(call);
+    cli->failure = (struct failure){0};
+    return profile_forget(&cli->profile, &cli->failure);
+}
+
+static json_t *session_json(const struct cli *cli, const Crm__LoginReply *session)
+{
+    char expires[INSTANT_TEXT_SIZE] = "";
+
+    if (session->has_expires_at)
+        instant_format(session->expires_at, expires);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s}", "login", cli->profile.login, "name", session->name ? session->name : "",
+                     "user", cli->profile.user, "team", cli->profile.team, "role", session->role ? session->role : "", "host", cli->profile.host,
+                     "port", (int)cli->profile.port, "company", cli->profile.company, "currency", cli->profile.currency, "expires", expires);
+}
+
+enum crm_status cmd_whoami(struct cli *cli, int argc, char **argv)
+{
+    const Crm__Hello *hello = crm_client_hello(cli->client);
+    const Crm__LoginReply *session = hello ? hello->session : NULL;
+    char expires[INSTANT_TEXT_SIZE];
+
+    (void)argc;
+    (void)argv;
+    if (!session)
+        return fail(&cli->failure, CRM_NOT_LOGGED_IN, NULL, "you are not logged in");
+    if (cli->options.json)
+        return json_print(stdout, session_json(cli, session), true);
+    printf(cli->chinese ? "%s (%s),角色 %s,服务器 %s:%d\n" : "%s (%s), role %s, on %s:%d\n", cli_safe(cli, session->name ? session->name : ""),
+           cli_safe(cli, cli->profile.login), cli_safe(cli, session->role ? session->role : "-"), cli_safe(cli, cli->profile.host),
+           (int)cli->profile.port);
+    if (*cli->profile.company)
+        printf("%s, %s\n", cli_safe(cli, cli->profile.company), cli_safe(cli, cli->profile.currency));
+    if (session->has_expires_at) {
+        instant_format_short(session->expires_at, expires);
+        printf(cli->chinese ? "会话有效期至 %s\n" : "session until %s\n", expires);
+    }
+    return CRM_OK;
+}
+
+enum crm_status cmd_passwd(struct cli *cli, int argc, char **argv)
+{
+    Crm__PasswordRequest request = CRM__PASSWORD_REQUEST__INIT;
+    const Crm__PasswordReply *reply;
+    struct crm_call *call = NULL;
+    char current[PASSWORD_SIZE] = "", password[PASSWORD_SIZE] = "";
+    enum crm_status status;
+
+    (void)argc;
+    (void)argv;
+    status = prompt_password("CRM_PASSWORD", cli_label(cli, "Current password: ", "当前密码: "), false, current, &cli->failure);
+    if (!status)
+        status = prompt_password("CRM_NEW_PASSWORD", cli_label(cli, "New password: ", "新密码: "), true, password, &cli->failure);
+    request.current = current;
+    request.password = password;
+    if (!status) {
+        status = crm_password(cli->client, &request, &call, &reply);
+        if (status)
+            status = cli_call_failed(cli, status, call);
+        else if (!cli->options.quiet)
+            puts(cli_label(cli, "The password is changed.", "密码已修改。"));
+    }
+    secret_wipe(current, sizeof(current));
+    secret_wipe(password, sizeof(password));
+    crm_call_destroy(call);
+    return status;
+}

@@ -1,0 +1,143 @@
+/*
+ * cmd_table.c - every command: one row each
+ *
+ * Help, usage errors, completion scripts and manual pages read these rows; nothing about a command is said anywhere else.
+ */
+#include "client/cli/command.h"
+
+#define EXAMPLES(...) .examples = (const char *const[]){__VA_ARGS__, NULL}
+#define OPTIONS(...)  .options = (const enum option_id[]){__VA_ARGS__, OPT_END}
+#define WORDS(...)    .words = (const char *const[]){__VA_ARGS__, NULL}
+
+#define SELECTOR_HELP                                                                                                  \
+    "A record is named by its number (D-17), or by its kind and its number, the end of its id or a name that only "    \
+    "it has. Where several fit, a terminal offers the choice; a script gets the candidates and exit code 2."
+
+static const struct command commands[] = {
+    {.name = "today", .synopsis = "", .summary = "what is due, what should close, what has changed", .run = cmd_today,
+     .flags = COMMAND_CONNECTS, OPTIONS(OPT_DAYS), .max_args = 0,
+     .description = "Your open tasks up to today, your deals that should close this month, and the latest changes that you may see. This is "
+                    "also what crm alone shows once you are logged in.",
+     EXAMPLES("crm today --days 7", "also what is due within a week")},
+    {.name = "list", .synopsis = "KIND [FILTER]", .summary = "records that fit a filter", .run = cmd_list, .flags = COMMAND_CONNECTS,
+     OPTIONS(OPT_COLUMNS, OPT_SORT, OPT_LIMIT, OPT_ALL, OPT_JSON, OPT_JSONL, OPT_CSV, OPT_AS_OF, OPT_DELETED, OPT_EXPLAIN),
+     .arguments = {ARGUMENT_KIND}, .min_args = 1, .max_args = -1,
+     .description =
+         "On a terminal a screenful; without one, or with --json, --jsonl or --csv, all.\n\n"
+         "A filter compares fields: = != < <= > >= ~ (contains) in (a, b), is empty; combined with and, or, not and parentheses. A field may be "
+         "one reference away (customer.industry). Days: 2016-11-01, today, -7d, next fri, this quarter. Money: 4k, 1.5m CNY. People: me, my "
+         "team. A saved view: @name. Labels are accepted too, in English and Chinese.",
+     EXAMPLES("crm list deals 'stage = Engaging and amount > 4k' --sort -amount", "the largest open deals first",
+              "crm list customers 'industry = retail' --columns name,owner,last_contact", "three fields of each",
+              "crm list deals --as-of 2017-03-31 --json", "as they were at the end of that day",
+              "crm list 商机 '阶段=谈判'", "labels work as names")},
+    {.name = "show", .synopsis = "[KIND] RECORD", .summary = "one record, and what belongs to it", .run = cmd_show, .flags = COMMAND_CONNECTS,
+     OPTIONS(OPT_JSON, OPT_JSONL, OPT_CSV, OPT_COLUMNS, OPT_ALL, OPT_AS_OF, OPT_DELETED), .arguments = {ARGUMENT_KIND}, .min_args = 1,
+     .max_args = 2, .description = SELECTOR_HELP,
+     EXAMPLES("crm show D-17", "a deal by its number", "crm show customer Isdom", "a customer by name, with its deals and contacts",
+              "crm show D-17 --as-of 2017-01-31", "as it was then")},
+    {.name = "find", .synopsis = "WORDS", .summary = "search by words, beginnings of words and ends of phone numbers", .run = cmd_find,
+     .flags = COMMAND_CONNECTS, OPTIONS(OPT_KIND, OPT_LIMIT, OPT_JSON, OPT_JSONL, OPT_CSV, OPT_COLUMNS, OPT_EXPLAIN), .min_args = 1,
+     .max_args = -1, .description = "Every word must occur; the last one may be unfinished. Chinese is found by any two characters that stand together.",
+     EXAMPLES("crm find isd", "everything with a word that begins so", "crm find 华为 --kind customer", "only customers",
+              "crm find 5678", "a phone number by its end")},
+    {.name = "count", .synopsis = "KIND [FILTER]", .summary = "how many there are, by group, and their sum", .run = cmd_count,
+     .flags = COMMAND_CONNECTS, OPTIONS(OPT_BY, OPT_SUM, OPT_JSON, OPT_AS_OF, OPT_DELETED, OPT_EXPLAIN), .arguments = {ARGUMENT_KIND},
+     .min_args = 1, .max_args = -1, .description = "The filter is that of crm list.",
+     EXAMPLES("crm count deals 'state = won' --by owner --sum amount", "won deals of each owner and what they are worth")},
+    {.name = "add", .synopsis = "KIND FIELD=VALUE...", .summary = "create a record, or many from a file", .run = cmd_add,
+     .flags = COMMAND_CONNECTS, OPTIONS(OPT_FROM, OPT_AT, OPT_KEY, OPT_DRY_RUN, OPT_ATOMIC, OPT_JSON, OPT_JSONL), .arguments = {ARGUMENT_KIND},
+     .min_args = 1, .max_args = -1,
+     .description =
+         "field=value sets a field; of a list, field=a field=b gives two elements. field=@file takes a file's content, field=@@text a value that "
+         "begins with @. A reference is a number, a name or the end of an id. Groups (addresses, stages) are JSON objects.\n\n"
+         "With --from each line of the file is a record: JSON lines as crm list --jsonl writes them, or CSV whose first line names fields. Lines "
+         "that are refused are told with their number, the others are created, and the exit code is 8. With the same --key the same file can be "
+         "sent again: nothing is created twice.",
+     EXAMPLES("crm add customer name='Acme GmbH' industry=retail phones=+49301234567", "one customer",
+              "crm add deal name=Renewal customer='Acme GmbH' amount='12k EUR' expected_close=+30d", "a deal of it",
+              "crm add customers --from customers.csv", "many")},
+    {.name = "set", .synopsis = "[KIND] RECORD FIELD=VALUE...", .summary = "change fields of a record, or of all that fit a filter",
+     .run = cmd_set, .flags = COMMAND_CONNECTS, OPTIONS(OPT_WHERE, OPT_KEY, OPT_REV, OPT_DRY_RUN, OPT_YES, OPT_ATOMIC, OPT_JSON, OPT_JSONL),
+     .arguments = {ARGUMENT_KIND}, .min_args = 2, .max_args = -1,
+     .description = "field=value sets, field= clears, field+=value adds to a list and field-=value takes out of it; owner=LOGIN hands the record "
+                    "over. " SELECTOR_HELP "\n\nWith --where give the kind alone: crm set KIND --where FILTER FIELD=VALUE.",
+     EXAMPLES("crm set D-17 amount=5k expected_close='next fri'", "two fields", "crm set C-4 tags+=key", "one more tag",
+              "crm set deals --where 'owner = anna and state = open' owner=cecily", "hand over all open deals")},
+    {.name = "move", .synopsis = "DEAL STAGE [closed=DAY] [lost_reason=TEXT]", .summary = "move a deal to another stage", .run = cmd_move,
+     .flags = COMMAND_CONNECTS, OPTIONS(OPT_KEY, OPT_REV, OPT_DRY_RUN, OPT_JSON), .min_args = 2, .max_args = -1,
+     .description = "A stage may ask for fields first; what is missing is named.",
+     EXAMPLES("crm move D-17 Won", "won today", "crm move D-18 Lost lost_reason=price closed=yesterday", "lost yesterday")},
+    {.name = "log", .synopsis = "[KIND] RECORD call|mail|message|meeting|visit|note [TEXT] [FIELD=VALUE...]", .summary = "an activity on a record",
+     .run = cmd_log, .flags = COMMAND_CONNECTS, OPTIONS(OPT_AT, OPT_KEY, OPT_DRY_RUN, OPT_JSON), .arguments = {ARGUMENT_KIND}, .min_args = 2,
+     .max_args = -1, .description = "On a customer, contact or deal. The first line of the text is the subject; fields are those of an activity.",
+     EXAMPLES("crm log D-17 call 'Asked for a discount' outcome='will call back' duration=12", "a call just now",
+              "crm log C-4 visit 'Yearly talk' --at '2017-03-01 10:00'", "a visit some days ago")},
+    {.name = "edit", .synopsis = "[KIND] RECORD", .summary = "change a record in $EDITOR, or field by field", .run = cmd_edit,
+     .flags = COMMAND_CONNECTS, OPTIONS(OPT_KEY, OPT_REV, OPT_DRY_RUN, OPT_JSON), .arguments = {ARGUMENT_KIND}, .min_args = 1, .max_args = 2,
+     .description = "Opens $VISUAL or $EDITOR; without one it asks for each field. What is not valid is said and the text opened again. If somebody "
+                    "else changes the record meanwhile, nothing is saved.",
+     EXAMPLES("crm edit C-4", "all fields of a customer")},
+    {.name = "rm", .synopsis = "[KIND] RECORD", .summary = "delete a record, or all that fit a filter", .run = cmd_rm, .flags = COMMAND_CONNECTS,
+     OPTIONS(OPT_WHERE, OPT_KEY, OPT_REV, OPT_DRY_RUN, OPT_YES, OPT_ATOMIC, OPT_JSON), .arguments = {ARGUMENT_KIND}, .min_args = 1, .max_args = 2,
+     .description = "Into the recycle bin: the command that restores it is printed. With --where give the kind alone; on a terminal it asks first.",
+     EXAMPLES("crm rm D-17", "one deal", "crm rm tasks --where 'state = done and due < -1y' --dry-run", "what would go")},
+    {.name = "restore", .synopsis = "[KIND] RECORD", .summary = "bring a deleted record back", .run = cmd_restore, .flags = COMMAND_CONNECTS,
+     OPTIONS(OPT_KEY, OPT_DRY_RUN, OPT_JSON), .arguments = {ARGUMENT_KIND}, .min_args = 1, .max_args = 2,
+     .description = "crm list KIND --deleted shows what can be restored.", EXAMPLES("crm restore D-17", "as it was")},
+    {.name = "history", .synopsis = "[KIND] RECORD", .summary = "who changed what, and when", .run = cmd_history, .flags = COMMAND_CONNECTS,
+     OPTIONS(OPT_LIMIT, OPT_JSON, OPT_JSONL), .arguments = {ARGUMENT_KIND}, .min_args = 1, .max_args = 2,
+     .description = "Also of a deleted record.", EXAMPLES("crm history D-17", "from its creation to its last change")},
+    {.name = "watch", .synopsis = "[KIND | RECORD]", .summary = "changes as they happen", .run = cmd_watch, .flags = COMMAND_CONNECTS,
+     OPTIONS(OPT_LIMIT, OPT_JSON, OPT_JSONL), .arguments = {ARGUMENT_KIND}, .min_args = 0, .max_args = 2,
+     .description = "Of everything that you may see, of a kind, or of one record and what belongs to it; with --limit it ends after so many.",
+     EXAMPLES("crm watch deals", "until Ctrl-C", "crm watch --jsonl | jq .number", "for a program")},
+    {.name = "report", .synopsis = "NAME", .summary = "figures: pipeline", .run = cmd_report, .flags = COMMAND_CONNECTS,
+     OPTIONS(OPT_BY, OPT_AS_OF, OPT_JSON, OPT_JSONL, OPT_CSV), .arguments = {ARGUMENT_WORD}, WORDS("pipeline"), .min_args = 1, .max_args = 1,
+     .description = "pipeline: number and worth of deals, by stage, team, owner or currency.",
+     EXAMPLES("crm report pipeline --by stage,team", "stages, and teams within", "crm report pipeline --as-of 2017-03-31", "at the end of a quarter")},
+    {.name = "describe", .synopsis = "[KIND]", .summary = "kinds of record, and the fields of one", .run = cmd_describe, .flags = COMMAND_CONNECTS,
+     OPTIONS(OPT_JSON), .arguments = {ARGUMENT_KIND}, .min_args = 0, .max_args = 1, .description = "With the fields that this company has added.",
+     EXAMPLES("crm describe deals", "what a deal holds")},
+    {.name = "login", .synopsis = "[HOST[:PORT] | 'crm://...']", .summary = "log in to a server", .run = cmd_login,
+     OPTIONS(OPT_CA, OPT_USER, OPT_DEVICE), .min_args = 0, .max_args = 1,
+     .description = "The password comes from CRM_PASSWORD or is asked for. An invitation (crm admin invite) is one line that holds everything; the "
+                    "new password then comes from CRM_NEW_PASSWORD or is asked for. Without an address: the server of the last time.",
+     EXAMPLES("crm login crm.example:7400 --ca ca.pem --user anna", "the first time",
+              "crm login 'crm://crm.example:7400/?ca=sha256:...&code=...'", "by invitation")},
+    {.name = "logout", .synopsis = "", .summary = "end the session", .run = cmd_logout, OPTIONS(OPT_END), .max_args = 0,
+     .description = "The token is removed from this machine and from the server.", EXAMPLES("crm logout", "on a shared machine")},
+    {.name = "whoami", .synopsis = "", .summary = "who is logged in, and where", .run = cmd_whoami, .flags = COMMAND_CONNECTS, OPTIONS(OPT_JSON),
+     .max_args = 0, .description = "Asks the server.", EXAMPLES("crm whoami --json", "for a script")},
+    {.name = "passwd", .synopsis = "", .summary = "change your password", .run = cmd_passwd, .flags = COMMAND_CONNECTS, OPTIONS(OPT_END),
+     .max_args = 0, .description = "Asks for the current and the new one; scripts set CRM_PASSWORD and CRM_NEW_PASSWORD. Other sessions end.",
+     EXAMPLES("crm passwd", "asks")},
+    {.name = "admin", .synopsis = "invite USER | user|team|role add|set|list|show|rm ... | user enable|disable|passwd LOGIN",
+     .summary = "users, teams, roles and invitations", .run = cmd_admin, .flags = COMMAND_CONNECTS,
+     OPTIONS(OPT_COLUMNS, OPT_SORT, OPT_LIMIT, OPT_ALL, OPT_FROM, OPT_WHERE, OPT_KEY, OPT_DRY_RUN, OPT_YES, OPT_JSON, OPT_JSONL, OPT_CSV, OPT_DELETED),
+     .arguments = {ARGUMENT_WORD}, WORDS("invite", "user", "team", "role"), .min_args = 2, .max_args = -1,
+     .description = "invite prints the line that logs a new user in; it is good once. The other verbs are those of any record.",
+     EXAMPLES("crm admin user add login=anna name='Anna Snelling' team=Central role=rep", "a new user", "crm admin invite anna", "her first login",
+              "crm admin user disable anna", "her last")},
+    {.name = "completion", .synopsis = "bash|zsh|fish", .summary = "a completion script for your shell", .run = cmd_completion,
+     .flags = COMMAND_PURE, OPTIONS(OPT_END), .arguments = {ARGUMENT_WORD}, WORDS("bash", "zsh", "fish"), .min_args = 1, .max_args = 1,
+     .description = "Packages install it; by hand: source <(crm completion bash).", EXAMPLES("crm completion zsh > ~/.zfunc/_crm", "for zsh")},
+    {.name = "help", .synopsis = "[COMMAND]", .summary = "how commands are used", .run = cmd_help, .flags = COMMAND_PURE, OPTIONS(OPT_MAN),
+     .arguments = {ARGUMENT_COMMAND}, .min_args = 0, .max_args = 1, .description = "crm COMMAND --help says the same.",
+     EXAMPLES("crm help list", "about one command", "crm help --man | man -l -", "the manual page")},
+    {.name = "version", .synopsis = "", .summary = "the version of this program", .run = cmd_version, .flags = COMMAND_PURE, OPTIONS(OPT_END),
+     .max_args = 0, .description = "Also crm --version.", EXAMPLES("crm version", "one line")},
+};
+
+const struct command *command_at(size_t n)
+{
+    return n < ARRAY_LEN(commands) ? &commands[n] : NULL;
+}
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}

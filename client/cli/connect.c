@@ -1,0 +1,198 @@
+/*
+ * connect.c - the connection of a command, and the schema that goes with it
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/cli/cli.h"
+#include "client/cli/display.h"
+#include "proto/codec.h"
+
+#define REQUEST_TIMEOUT_S 30
+#define TIMEOUT_MAX_S     3600
+
+enum crm_status cli_client_create(struct cli *cli, struct crm_client **out_client)
+{
+    const struct profile *profile = &cli->profile;
+    uint8_t ca_sha256[CRM_CA_SHA256_SIZE];
+    struct uuid device;
+    int64_t seconds = cli->options.timeout ? cli->options.timeout : REQUEST_TIMEOUT_S;
+    struct crm_options options = {
+        .host = profile->host,
+        .port = (uint16_t)profile->port,
+        .ca_file = *profile->ca_file ? profile->ca_file : NULL,
+        .token = profile->token_size ? profile->token : NULL,
+        .token_size = profile->token_size,
+        .software = "crm/" CRM_VERSION,
+        .locale = cli->chinese ? "zh" : NULL,
+        .request_timeout_ms = (uint32_t)(seconds < TIMEOUT_MAX_S ? seconds : TIMEOUT_MAX_S) * 1000,
+        .connect_timeout_ms = (uint32_t)(seconds < 10 ? seconds : 10) * 1000,
+    };
+    enum crm_status status;
+
+    if (*profile->ca_sha256) {
+        if (!hex_parse(profile->ca_sha256, ca_sha256, sizeof(ca_sha256)))
+            return fail(&cli->failure, CRM_INVALID, NULL, "the profile's CA fingerprint is damaged: log in again");
+        options.ca_sha256 = ca_sha256;
+    }
+    if (uuid_parse(profile->device, &device))
+        options.device = device.bytes;
+    status = crm_client_create(&options, out_client);
+    return status ? fail(&cli->failure, status, NULL, "the connection to '%s' cannot be set up", profile->host) : CRM_OK;
+}
+
+/* field_type of a custom field to the type of its definition. */
+static Crm__FieldType definition_type(const Crm__FieldInfo *info)
+{
+    switch (info->type) {
+    case FIELD_DECIMAL:
+        return CRM__FIELD_TYPE__FIELD_TYPE_NUMBER;
+    case FIELD_MONEY:
+        return CRM__FIELD_TYPE__FIELD_TYPE_MONEY;
+    case FIELD_DATE:
+        return CRM__FIELD_TYPE__FIELD_TYPE_DATE;
+    case FIELD_INSTANT:
+        return CRM__FIELD_TYPE__FIELD_TYPE_TIME;
+    case FIELD_BOOLEAN:
+        return CRM__FIELD_TYPE__FIELD_TYPE_BOOLEAN;
+    case FIELD_REFERENCE:
+        return CRM__FIELD_TYPE__FIELD_TYPE_REFERENCE;
+    case FIELD_CHOICE:
+        return info->flags & FIELD_REPEATED ? CRM__FIELD_TYPE__FIELD_TYPE_MULTI_CHOICE : CRM__FIELD_TYPE__FIELD_TYPE_CHOICE;
+    default:
+        return CRM__FIELD_TYPE__FIELD_TYPE_TEXT;
+    }
+}
+
+static enum crm_status add_custom(struct cli *cli, struct schema *schema, const Crm__KindInfo *kind, const Crm__FieldInfo *info)
+{
+    Crm__FieldDefinition definition = CRM__FIELD_DEFINITION__INIT;
+    const struct kind_def *refers_to = kind_def(info->ref_kind);
+    size_t n = info->n_choices;
+
+    if (info->field <= FIELD_REF_CUSTOM || !kind_def(kind->kind))
+        return CRM_OK; /* built in, or of a newer server: not shown */
+    definition.kind = (char *)(uintptr_t)kind_def(kind->kind)->name;
+    definition.name = info->name;
+    definition.label = info->label;
+    definition.label_zh = info->label_zh;
+    definition.has_type = definition.has_number = definition.has_required = true;
+    definition.type = definition_type(info);
+    definition.number = info->field - FIELD_REF_CUSTOM;
+    definition.required = (info->flags & FIELD_REQUIRED) != 0;
+    if (refers_to)
+        definition.ref_kind = (char *)(uintptr_t)refers_to->name;
+    definition.choices = arena_alloc(&cli->arena, n * sizeof(*definition.choices) + 1);
+    if (!definition.choices)
+        return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        definition.choices[i] = info->choices[i]->name;
+    definition.n_choices = n;
+    return schema_add(schema, &definition, &cli->failure);
+}
+
+static enum crm_status schema_from_reply(struct cli *cli, const Crm__DescribeReply *reply, struct schema **out_schema)
+{
+    struct schema *schema = NULL;
+    enum crm_status status = schema_create(&schema);
+
+    if (status)
+        return fail(&cli->failure, status, NULL, "out of memory");
+    for (size_t k = 0; k < reply->n_kinds && !status; k++)
+        for (size_t f = 0; f < reply->kinds[k]->n_fields && !status; f++)
+            status = add_custom(cli, schema, reply->kinds[k], reply->kinds[k]->fields[f]);
+    if (status) {
+        schema_unref(schema);
+        return status;
+    }
+    schema_set_level(schema, reply->level);
+    *out_schema = schema;
+    return CRM_OK;
+}
+
+static void take_schema(struct cli *cli, struct schema *schema)
+{
+    schema_unref(cli->schema);
+    cli->schema = schema;
+}
+
+/* What the last describe said; a cache that does not read is as good as none. */
+static void schema_from_cache(struct cli *cli)
+{
+    struct slice packed = profile_schema_read(&cli->profile, &cli->arena);
+    struct failure ignored = {0};
+    const void *message;
+    struct schema *schema;
+
+    if (packed.size == 0 || codec_unpack_body(packed, &crm__describe_reply__descriptor, &cli->arena, &message, &ignored))
+        return;
+    if (schema_from_reply(cli, message, &schema) == CRM_OK)
+        take_schema(cli, schema);
+    else
+        cli->failure = (struct failure){0};
+}
+
+enum crm_status cli_connect(struct cli *cli)
+{
+    Crm__DescribeRequest request = CRM__DESCRIBE_REQUEST__INIT;
+    const Crm__DescribeReply *reply;
+    struct crm_call *call = NULL;
+    struct schema *schema;
+    struct slice packed;
+    enum crm_status status;
+
+    if (cli->profile.token_size == 0)
+        return fail(&cli->failure, CRM_NOT_LOGGED_IN, NULL, "you are not logged in");
+    status = cli_client_create(cli, &cli->client);
+    if (status)
+        return status;
+    schema_from_cache(cli);
+    request.has_known_level = true;
+    request.known_level = schema_level(cli->schema);
+    status = crm_describe(cli->client, &request, &call, &reply);
+    if (status)
+        status = cli_call_failed(cli, status, call);
+    else if (reply->n_kinds > 0)
+        status = schema_from_reply(cli, reply, &schema);
+    if (!status && reply->n_kinds > 0) {
+        take_schema(cli, schema);
+        if (codec_pack(&reply->base, &cli->arena, &packed) == CRM_OK)
+            profile_schema_write(&cli->profile, packed);
+    }
+    crm_call_destroy(call);
+    return status;
+}
+
+/* One line for each record that an ambiguous selector fits. */
+static const char *candidate_lines(struct cli *cli, const Crm__Error *wire)
+{
+    const char *lines = "";
+
+    for (size_t i = 0; wire && i < wire->n_candidates && lines; i++) {
+        const Crm__Candidate *candidate = wire->candidates[i];
+        char number[CRM_LABEL_SIZE] = "?";
+        char id[UUID_TEXT_SIZE] = "";
+        struct uuid uuid;
+
+        if (uuid_from_slice(slice_of(candidate->id.data, candidate->id.len), &uuid)) {
+            struct record_header header = {.kind = (enum kind)candidate->kind, .id = uuid, .number = candidate->number};
+
+            record_label(&header, number);
+            uuid_format(&uuid, id);
+        }
+        lines = arena_printf(&cli->arena, "%s  %s  %s  %s\n", lines, number, cli_safe(cli, candidate->title ? candidate->title : ""), id);
+    }
+    return lines && *lines ? lines : NULL;
+}
+
+enum crm_status cli_call_failed(struct cli *cli, enum crm_status status, const struct crm_call *call)
+{
+    const struct crm_error *error = crm_call_error(call);
+
+    fail(&cli->failure, status, *error->field ? error->field : NULL, "%s", error->text);
+    cli->failure.position = error->position;
+    cli->failure.retry_after_ms = error->retry_after_ms;
+    if (error->wire)
+        cli->detail = candidate_lines(cli, error->wire);
+    return status;
+}

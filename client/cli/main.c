@@ -1,0 +1,9 @@
+/*
+ * main.c - the program crm
+ */
+#include "client/cli/cli.h"
+
+int main(int argc, char **argv)
+{
+    return cli_main(argc, argv);
+}

@@ -1,0 +1,167 @@
+/*
+ * man.c - the table of commands as manual pages in mdoc(7)
+ *
+ * `crm help --man` gives crm(1), `crm help COMMAND --man` gives crm-COMMAND(1); the build installs them all. The date is the version's, so that a build
+ * gives the same bytes tomorrow.
+ */
+#include "client/cli/help.h"
+#include "common/base/status.h"
+
+#define PAGE_DATE "November 24, 2026"
+
+/* Text that roff might take for requests or escapes; a sentence a line, as mdoc wants it. */
+static void put_text(FILE *out, const char *text)
+{
+    bool is_line_start = true;
+    char before = ' ';
+
+    for (; *text; text++) {
+        bool is_paragraph = text[0] == '\n' && text[1] == '\n';
+        bool is_sentence = before == '.' && text[0] == ' ' && text[1] >= 'A' && text[1] <= 'Z';
+
+        if (is_line_start && (*text == '.' || *text == '\''))
+            fputs("\\&", out);
+        if (*text == '\\')
+            fputs("\\e", out);
+        else if (*text == '-')
+            fputs("\\-", out);
+        else
+            fputs(is_paragraph ? "\n.Pp" : is_sentence ? "\n" : (char[]){*text, '\0'}, out);
+        is_line_start = is_sentence || *text == '\n';
+        before = *text;
+        text += is_paragraph;
+        if (is_paragraph)
+            fputc('\n', out);
+    }
+    fputc('\n', out);
+}
+
+/* A macro's argument: quoted, so that single letters and punctuation stay text. */
+static void put_argument(FILE *out, const char *text)
+{
+    fputs(" \"", out);
+    for (; *text; text++) {
+        if (*text == '"')
+            fputs("\\(dq", out);
+        else if (*text == '\\')
+            fputs("\\e", out);
+        else if (*text == '-')
+            fputs("\\-", out);
+        else
+            fputc(*text, out);
+    }
+    fputs("\"", out);
+}
+
+static void put_options(FILE *out, const enum option_id *ids)
+{
+    fputs(".Bl -tag -width Ds\n", out);
+    for (; *ids != OPT_END; ids++) {
+        const struct option_def *option = option_def(*ids);
+
+        if (option->letter)
+            fprintf(out, ".It Fl %c , Fl \\-%s", option->letter, option->name);
+        else
+            fprintf(out, ".It Fl \\-%s", option->name);
+        if (option->argument) {
+            fputs(" Ar", out);
+            put_argument(out, option->argument);
+        }
+        fputc('\n', out);
+        put_text(out, option->help);
+    }
+    fputs(".El\n", out);
+}
+
+static void put_head(FILE *out, const char *name, const char *summary)
+{
+    fprintf(out, ".Dd " PAGE_DATE "\n.Dt ");
+    for (const char *c = name; *c; c++)
+        fputc(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c, out);
+    fprintf(out, " 1\n.Os crm " CRM_VERSION "\n.Sh NAME\n.Nm %s\n.Nd ", name);
+    put_text(out, summary);
+}
+
+/* What the statuses mean to a shell: each code once, with the first status that has it. */
+static void put_exit_codes(FILE *out)
+{
+    static const struct crm_status_info rows[] = {
+#define ROW(NAME, number, word, sentence_text, retry_class, outcome_class, code)                                                                        \
+    {.status = CRM_##NAME, .name = word, .sentence = sentence_text, .exit_code = code},
+        CRM_STATUS_LIST(ROW)
+#undef ROW
+    };
+
+    fputs(".Sh EXIT STATUS\n.Bl -tag -width Ds\n", out);
+    for (size_t i = 0; i < ARRAY_LEN(rows) && (int)rows[i].status <= CRM_UNKNOWN; i++) {
+        fprintf(out, ".It %d\n", rows[i].exit_code);
+        put_text(out, rows[i].sentence);
+        if (rows[i].status == CRM_UNREACHABLE)
+            put_text(out, "Surely nothing is done.");
+        else if (rows[i].status == CRM_UNKNOWN)
+            put_text(out, "Repeat the command with the --key that it named: it is then done exactly once.");
+    }
+    fputs(".El\n", out);
+}
+
+static void put_overview(FILE *out)
+{
+    const struct command *command;
+
+    put_head(out, "crm", "customers, deals and what happens with them");
+    fputs(".Sh SYNOPSIS\n.Nm\n.Ar command\n.Op Ar arguments\n.Op Ar options\n.Sh DESCRIPTION\n", out);
+    put_text(out, "The command line of a crm server. Without a command it shows what is due today, once you are logged in. Each command has a page of "
+                  "its own.");
+    fputs(".Bl -tag -width completion\n", out);
+    for (size_t i = 0; (command = command_at(i)); i++) {
+        fprintf(out, ".It Xr crm\\-%s 1\n", command->name);
+        put_text(out, command->summary);
+    }
+    fputs(".El\n.Sh OPTIONS\nThese are taken by every command:\n", out);
+    put_options(out, options_global);
+    fputs(".Sh ENVIRONMENT\n.Bl -tag -width Ds\n"
+          ".It Ev CRM_HOME\nDirectory of profile and credentials; else\n.Pa $XDG_CONFIG_HOME/crm\nor\n.Pa ~/.config/crm .\n"
+          ".It Ev CRM_PASSWORD\nPassword for scripts.\n"
+          ".It Ev CRM_NEW_PASSWORD\nNew password for scripts.\n"
+          ".It Ev NO_COLOR\nNo colours.\n"
+          ".It Ev VISUAL , Ev EDITOR\nUsed by\n.Xr crm\\-edit 1 .\n.El\n",
+          out);
+    put_exit_codes(out);
+}
+
+static void put_command(FILE *out, const struct command *command)
+{
+    char name[64];
+
+    snprintf(name, sizeof(name), "crm-%s", command->name);
+    put_head(out, name, command->summary);
+    fprintf(out, ".Sh SYNOPSIS\n.Nm crm %s\n", command->name);
+    if (*command->synopsis) {
+        fputs(".Ar", out);
+        put_argument(out, command->synopsis);
+        fputc('\n', out);
+    }
+    fputs(".Op Ar options\n.Sh DESCRIPTION\n", out);
+    put_text(out, command->description);
+    fputs(".Sh OPTIONS\n", out);
+    if (*command->options != OPT_END)
+        put_options(out, command->options);
+    fputs("The options of every command are in\n.Xr crm 1 .\n.Sh EXAMPLES\n", out);
+    for (const char *const *example = command->examples; *example; example += 2) {
+        fputs(".Dl", out);
+        put_argument(out, example[0]);
+        fputc('\n', out);
+        put_text(out, example[1]);
+        if (example[2])
+            fputs(".Pp\n", out);
+    }
+    fputs(".Sh SEE ALSO\n.Xr crm 1\n", out);
+}
+
+void man_page(FILE *out, const struct command *command)
+{
+    if (command)
+        put_command(out, command);
+    else
+        put_overview(out);
+}
