@@ -2,6 +2,7 @@
  * setup.c - what an administrator sets up: pipelines, custom fields, exchange rates
  */
 #include "common/base/calendar.h"
+#include "common/store/key.h"
 #include "common/rules/rule.h"
 
 static enum crm_status pipeline_complete(struct rule_ctx *ctx)
@@ -54,7 +55,7 @@ static uint32_t next_number(struct rule_ctx *ctx, const char *kind_name)
             range.from = key_slice(&from);
             if (!record_key_parse(key, &kind, &id) || record_decode(kind, &id, value, &record) != CRM_OK)
                 continue;
-            other = protobuf_c_message_unpack(ctx->kind->descriptor, &ctx->arena->protobuf, record.body.size, record.body.data);
+            other = crm__field_definition__unpack(&ctx->arena->protobuf, record.body.size, record.body.data);
             if (other && other->kind && strcmp(other->kind, kind_name) == 0 && other->number > highest)
                 highest = other->number;
         }

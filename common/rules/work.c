@@ -1,9 +1,9 @@
 /*
  * work.c - contacts, activities and tasks: names from their parts, the customer's last contact, who finished a task and when
  */
-#include "common/rules/rule.h"
-
 #include "common/base/calendar.h"
+#include "common/base/text.h"
+#include "common/rules/rule.h"
 
 static enum crm_status contact_complete(struct rule_ctx *ctx)
 {

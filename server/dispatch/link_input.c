@@ -64,7 +64,7 @@ static void answer_hello(struct link *link, const Crm__Hello *hello, struct aren
     answer.has_version_max = answer.has_version_min = answer.has_features = answer.has_database = answer.has_epoch = true;
     answer.version_min = answer.version_max = FRAME_VERSION;
     answer.features = link->features;
-    answer.software = "crmd/" CRM_VERSION;
+    answer.software = (char *)"crmd/" CRM_VERSION;
     answer.limits = &limits;
     answer.database = (ProtobufCBinaryData){ .data = core->database, .len = UUID_SIZE };
     answer.epoch = core->epoch;
@@ -203,15 +203,27 @@ static bool is_answered_at_once(const struct op_def *op)
     return !(op->flags & (OP_WRITES | OP_WORKS | OP_STREAMS | OP_UPLOADS | OP_WATCHES)) && !op->prepare;
 }
 
+/* Registered first, then answered: no commit falls between the two. */
 static void start_watch(struct link *link, struct stream *stream, struct request *request)
 {
-    if (push_subscribe(link->thread, link->id, request->stream, request->ctx.watch) != CRM_OK) {
+    const struct op_watch *watch = request->ctx.watch;
+    Crm__SubscribeReply *reply = request->ctx.reply;
+    Crm__Event behind = CRM__EVENT__INIT;
+    bool more;
+
+    if (push_subscribe(link->thread, link->id, request->stream, watch) != CRM_OK) {
         link_fail_request(link, request, fail(&request->ctx.failure, CRM_NO_MEMORY, NULL, "out of memory"));
         link_close_stream(link, stream);
         return;
     }
     stream->is_watching = true;
-    link_reply(link, request);
+    if (request->op->step(&request->ctx, &more) == CRM_OK)
+        link_reply(link, request);
+    if (watch->has_after && watch->after_seq < reply->seq) {
+        behind.has_behind = behind.behind = behind.has_seq = true;
+        behind.seq = reply->seq;
+        (void)link_event(link, stream->id, &behind);
+    }
 }
 
 static void run_stream(struct link *link, const struct op_def *op, const struct frame *frame)

@@ -15,7 +15,7 @@
 #include "server/dispatch/writer.h"
 #include "server/ops/op.h"
 
-#define REQUEST_BUDGET   (48u << 20) /* memory of one request */
+#define REQUEST_BUDGET   (96u << 20) /* memory of one request */
 #define DEADLINE_DEFAULT 10000       /* ms */
 #define DEADLINE_MAX     120000
 

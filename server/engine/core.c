@@ -67,7 +67,7 @@ static bool add_definition(void *arg, struct slice key, struct slice value)
         load->status = fail(load->failure, CRM_CORRUPT, NULL, "a field definition is damaged");
         return false;
     }
-    definition = protobuf_c_message_unpack(kind_def(kind)->descriptor, &load->arena->protobuf, record.body.size, record.body.data);
+    definition = crm__field_definition__unpack(&load->arena->protobuf, record.body.size, record.body.data);
     if (!definition)
         load->status = fail(load->failure, CRM_NO_MEMORY, NULL, "out of memory");
     else

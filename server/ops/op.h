@@ -79,7 +79,7 @@ struct op_def {
     /* On a worker first, with a snapshot of its own: what takes long and writes nothing. NULL: none. */
     enum crm_status (*prepare)(struct op_ctx *ctx);
     enum crm_status (*run)(struct op_ctx *ctx);
-    /* One turn of a stream. */
+    /* One turn of a stream; of a subscription: once, when it stands, to fill the reply. */
     enum crm_status (*step)(struct op_ctx *ctx, bool *out_more);
     /* Where it runs, when that depends on the request: gives flags to use instead. NULL: the row's. */
     unsigned (*place)(const void *request, unsigned flags);

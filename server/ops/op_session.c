@@ -33,7 +33,7 @@ static Crm__CompanyInfo *company_info(const struct view *view, struct arena *are
     if (view_seek(view, STORE_RECORD, &range, &key, &value) != CRM_OK || !record_key_parse(key, &kind, &id) ||
         record_decode(kind, &id, value, &record) != CRM_OK)
         return info;
-    company = protobuf_c_message_unpack(&crm__company__descriptor, &arena->protobuf, record.body.size, record.body.data);
+    company = crm__company__unpack(&arena->protobuf, record.body.size, record.body.data);
     if (!company)
         return NULL;
     info->name = company->name;
@@ -179,7 +179,7 @@ static enum crm_status run_ping(struct op_ctx *ctx)
     reply->has_now = reply->has_seq = true;
     reply->now = clock_now_us();
     reply->seq = atomic_load(&ctx->core->seq);
-    reply->software = "crmd/" CRM_VERSION;
+    reply->software = (char *)"crmd/" CRM_VERSION;
     return CRM_OK;
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "common/base/clock.h"
+#include "common/base/text.h"
 #include "common/engine/index.h"
 #include "server/engine/sealed.h"
 

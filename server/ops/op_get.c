@@ -1,0 +1,125 @@
+/*
+ * op_get.c - one record: by id or by what people type, now or as it was
+ *
+ * The hottest path of the server: by id it is one store read and one copy into the frame.
+ */
+#include <strings.h>
+
+#include "server/engine/log.h"
+#include "server/ops/wire.h"
+
+/* What the reply points at. */
+struct get_state {
+    struct record record;
+    Crm__Record wire;
+    Crm__Header header;
+};
+
+static enum crm_status find(struct op_ctx *ctx, const Crm__GetRequest *request, struct uuid *out_id, enum kind *out_kind)
+{
+    if (request->selector && !request->has_id)
+        return select_record(ctx, request->kind, request->selector, out_id, out_kind);
+    *out_kind = (enum kind)request->kind;
+    if (!kind_def(request->kind))
+        return op_fail_field(ctx, CRM_INVALID, "kind", "there is no kind number %u", request->kind);
+    if (!uuid_from_slice(slice_of(request->id.data, request->id.len), out_id))
+        return op_fail_field(ctx, CRM_INVALID, "id", "an id has 16 bytes");
+    return CRM_OK;
+}
+
+/* "D-17" of a deleted deal names no live record: the bin is looked through for its number. */
+static bool bin_by_number(struct op_ctx *ctx, const char *selector, unsigned kind_number, struct record *out_record)
+{
+    struct store_range range;
+    struct slice key, value;
+    uint8_t first, behind;
+    struct key from = { 0 };
+    char label[RECORD_LABEL_SIZE];
+
+    if (!selector)
+        return false;
+    first = (uint8_t)kind_number;
+    behind = kind_number ? (uint8_t)(kind_number + 1) : 0xff;
+    range = (struct store_range){ .from = slice_of(&first, 1), .to = slice_of(&behind, 1) };
+    while (view_seek(ctx->view, STORE_DELETED, &range, &key, &value) == CRM_OK) {
+        enum kind kind;
+        struct uuid id;
+
+        if (record_key_parse(key, &kind, &id) && record_decode(kind, &id, value, out_record) == CRM_OK) {
+            record_label(&out_record->header, label);
+            if (strcasecmp(label, selector) == 0)
+                return true;
+        }
+        from.size = 0;
+        key_bytes(&from, key.data, key.size);
+        key_u8(&from, 0);
+        range.from = key_slice(&from);
+    }
+    return false;
+}
+
+static enum crm_status load(struct op_ctx *ctx, const Crm__GetRequest *request, struct record *out_record)
+{
+    bool with_bin = request->deleted || request->as_of;
+    struct uuid id;
+    enum kind kind;
+    enum crm_status status = find(ctx, request, &id, &kind);
+
+    if (status == CRM_NOT_FOUND && with_bin && bin_by_number(ctx, request->selector, request->kind, out_record)) {
+        memset(&ctx->failure, 0, sizeof ctx->failure);
+        return CRM_OK;
+    }
+    if (status != CRM_OK)
+        return status;
+    status = view_record(ctx->view, kind, &id, out_record);
+    if (status == CRM_NOT_FOUND && with_bin)
+        status = view_deleted(ctx->view, kind, &id, out_record);
+    if (status == CRM_NOT_FOUND)
+        return op_fail(ctx, CRM_NOT_FOUND, "there is no such %s", kind_def(kind)->name);
+    return status == CRM_OK ? CRM_OK : op_fail(ctx, status, "the stored record is damaged");
+}
+
+static enum crm_status rewind_to(struct op_ctx *ctx, const Crm__AsOf *as_of, struct record *record)
+{
+    uint64_t seq;
+    bool existed = true;
+    enum crm_status status = wire_as_of(ctx, as_of, &seq);
+
+    if (status == CRM_OK && seq)
+        status = log_rewind(ctx->view, seq, ctx->arena, record, &existed);
+    if (status != CRM_OK)
+        return op_fail(ctx, status, "%s", crm_status_info((int)status)->sentence);
+    return existed ? CRM_OK : op_fail(ctx, CRM_NOT_FOUND, "it did not exist at that time");
+}
+
+static enum crm_status run_get(struct op_ctx *ctx)
+{
+    const Crm__GetRequest *request = ctx->request;
+    Crm__GetReply *reply = ctx->reply;
+    struct get_state *state = arena_alloc(ctx->arena, sizeof *state);
+    enum crm_status status;
+
+    if (!state)
+        return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+    status = load(ctx, request, &state->record);
+    if (status == CRM_OK && request->as_of)
+        status = rewind_to(ctx, request->as_of, &state->record);
+    if (status != CRM_OK)
+        return status;
+    record_to_wire(&state->record, &state->wire, &state->header);
+    reply->record = &state->wire;
+    if (request->titles) {
+        struct wire_records records;
+
+        wire_records_init(&records, ctx->arena, ctx->view, true);
+        if (!wire_records_add(&records, &state->record, 0))
+            return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+        reply->n_titles = records.n_titles;
+        reply->titles = records.titles;
+    }
+    return CRM_OK;
+}
+
+const struct op_def op_get = {
+    .code = OP_GET, .name = "record.get", .request = &crm__get_request__descriptor, .reply = &crm__get_reply__descriptor, .run = run_get,
+};

@@ -1,0 +1,217 @@
+/*
+ * op_list.c - lists and searches, streamed in turns; counts and sums on a worker
+ */
+#include "common/base/clock.h"
+#include "common/engine/search.h"
+#include "proto/codec.h"
+#include "server/engine/log.h"
+#include "server/ops/token.h"
+#include "server/ops/wire.h"
+
+#define TURN_ROWS 200
+#define TURN_US   2000
+
+/* A list between its turns. */
+struct list_state_kept {
+    struct filter filter;
+    struct list_query query;
+    struct list_cursor *cursor;
+    struct slice packed_query; /* for the page token */
+    uint64_t token_seq;        /* rows changed after it are flagged as moved; 0: none */
+    uint64_t as_of;            /* 0: now */
+    uint64_t seq;              /* of the state when it began */
+    uint64_t rows;
+    int64_t began_us;
+    struct op_ctx *ctx;        /* of the turn, for the hooks */
+};
+
+/* Records of one turn on their way into a chunk. */
+struct emit {
+    struct wire_records records;
+    struct list_state_kept *state;
+    size_t budget;
+};
+
+static bool rewind_record(void *arg, struct record *record)
+{
+    struct list_state_kept *state = arg;
+    bool existed = false;
+
+    return log_rewind(state->ctx->view, state->as_of, state->ctx->scratch, record, &existed) == CRM_OK && existed;
+}
+
+static enum crm_status read_sort(struct op_ctx *ctx, const Crm__ListRequest *request, struct list_query *query)
+{
+    if (request->n_sort > SORT_KEYS_MAX)
+        return op_fail_field(ctx, CRM_INVALID, "sort", "a list is sorted by at most %d fields", SORT_KEYS_MAX);
+    for (size_t i = 0; i < request->n_sort; i++) {
+        query->sort[i].field = schema_field(ctx->schema, query->kind, request->sort[i]->field);
+        query->sort[i].descending = request->sort[i]->descending;
+        if (!query->sort[i].field || query->sort[i].field->type == FIELD_GROUP)
+            return op_fail_field(ctx, CRM_INVALID, "sort", "%s cannot be sorted by field number %u", query->kind->name, request->sort[i]->field);
+    }
+    query->n_sort = request->n_sort;
+    return CRM_OK;
+}
+
+/* What a token is bound to: the request without what changes from page to page. */
+static enum crm_status pack_query(struct op_ctx *ctx, const Crm__ListRequest *request, struct slice *out_query)
+{
+    Crm__ListRequest bound = *request;
+
+    bound.meta = NULL;
+    bound.has_token = bound.has_limit = bound.has_titles = bound.has_explain = false;
+    return codec_pack(&bound.base, ctx->arena, out_query);
+}
+
+static enum crm_status read_page(struct op_ctx *ctx, const Crm__ListRequest *request, struct list_state_kept *state)
+{
+    enum crm_status status = pack_query(ctx, request, &state->packed_query);
+
+    if (status != CRM_OK)
+        return op_fail(ctx, status, "out of memory");
+    if (!request->has_token)
+        return CRM_OK;
+    return token_open(ctx, state->packed_query, slice_of(request->token.data, request->token.len), &state->query.position, &state->token_seq);
+}
+
+static enum crm_status begin_list(struct op_ctx *ctx)
+{
+    const Crm__ListRequest *request = ctx->request;
+    struct list_state_kept *state = arena_zalloc(ctx->arena, sizeof *state);
+    const struct kind_def *kind = kind_def(request->kind);
+    enum crm_status status;
+
+    if (!state)
+        return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+    if (!kind)
+        return op_fail_field(ctx, CRM_INVALID, "kind", "there is no kind number %u", request->kind);
+    ctx->state = state;
+    state->ctx = ctx;
+    state->began_us = clock_monotonic_us();
+    state->seq = atomic_load(&ctx->core->seq);
+    state->query = (struct list_query){ .kind = kind, .filter = &state->filter, .limit = request->limit, .deleted = request->deleted, .arg = state };
+    status = wire_filter(ctx, kind, request->n_filter, request->filter, &state->filter);
+    if (status == CRM_OK)
+        status = read_sort(ctx, request, &state->query);
+    if (status == CRM_OK)
+        status = read_page(ctx, request, state);
+    if (status == CRM_OK)
+        status = wire_as_of(ctx, request->as_of, &state->as_of);
+    if (status == CRM_OK && request->has_parent && !uuid_from_slice(slice_of(request->parent.data, request->parent.len), &state->query.parent))
+        status = op_fail_field(ctx, CRM_INVALID, "parent", "an id has 16 bytes");
+    if (state->as_of)
+        state->query.rewind = rewind_record;
+    return status == CRM_OK ? list_begin(ctx->view, &state->query, ctx->arena, &state->cursor, &ctx->failure) : status;
+}
+
+static bool emit_record(void *arg, const struct record *record)
+{
+    struct emit *emit = arg;
+    uint64_t token_seq = emit->state ? emit->state->token_seq : 0;
+    bool moved = token_seq && record->header.seq > token_seq;
+
+    if (!wire_records_add(&emit->records, record, moved ? RECORD_MOVED : 0))
+        return false;
+    return emit->records.bytes < emit->budget;
+}
+
+static void fill_chunk(Crm__ListChunk *chunk, const struct wire_records *records)
+{
+    chunk->n_records = records->n;
+    chunk->records = records->records;
+    chunk->n_titles = records->n_titles;
+    chunk->titles = records->titles;
+}
+
+static enum crm_status end_list(struct op_ctx *ctx, struct list_state_kept *state)
+{
+    const Crm__ListRequest *request = ctx->request;
+    Crm__ListReply *reply = ctx->reply;
+    struct slice position = list_position(state->cursor);
+
+    reply->has_rows = reply->has_seq = true;
+    reply->rows = state->rows;
+    reply->seq = state->as_of ? state->as_of : state->seq;
+    if (position.size > 0) {
+        uint64_t seq = state->token_seq ? state->token_seq : state->seq;
+
+        reply->has_token = true;
+        if (token_make(ctx, state->packed_query, position, seq, &reply->token) != CRM_OK)
+            return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+    }
+    if (request->explain) {
+        reply->explain = wire_explain(list_explain(state->cursor), clock_monotonic_us() - state->began_us, ctx->arena);
+        if (!reply->explain)
+            return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+    }
+    return CRM_OK;
+}
+
+static enum crm_status step_list(struct op_ctx *ctx, bool *out_more)
+{
+    const Crm__ListRequest *request = ctx->request;
+    struct list_state_kept *state = ctx->state;
+    struct emit emit = { .state = state, .budget = ctx->chunk_budget };
+    enum list_state list = LIST_MORE;
+    enum crm_status status;
+
+    wire_records_init(&emit.records, ctx->scratch, ctx->view, request->titles);
+    status = list_step(state->cursor, ctx->view, TURN_ROWS, clock_monotonic_us() + TURN_US, emit_record, &emit, ctx->scratch, &list,
+                       &ctx->failure);
+    if (status == CRM_OK)
+        status = emit.records.status;
+    if (status != CRM_OK)
+        return op_fail(ctx, status, "%s", crm_status_info((int)status)->sentence);
+    state->rows += emit.records.n;
+    fill_chunk(ctx->chunk, &emit.records);
+    *out_more = list == LIST_MORE;
+    return *out_more ? CRM_OK : end_list(ctx, state);
+}
+
+const struct op_def op_list = {
+    .code = OP_LIST, .name = "record.list", .flags = OP_STREAMS, .request = &crm__list_request__descriptor,
+    .reply = &crm__list_reply__descriptor, .chunk = &crm__list_chunk__descriptor, .run = begin_list, .step = step_list,
+};
+
+/* --- search: bounded, so one turn */
+
+static enum crm_status begin_search(struct op_ctx *ctx)
+{
+    const Crm__SearchRequest *request = ctx->request;
+
+    return request->text ? CRM_OK : op_fail_field(ctx, CRM_INVALID, "text", "what is to be found?");
+}
+
+static enum crm_status step_search(struct op_ctx *ctx, bool *out_more)
+{
+    const Crm__SearchRequest *request = ctx->request;
+    Crm__ListReply *reply = ctx->reply;
+    struct search_query query = { .text = slice_text(request->text), .kinds = request->kinds, .n_kinds = request->n_kinds,
+                                  .limit = request->limit ? request->limit : 20 };
+    struct emit emit = { .budget = ctx->chunk_budget };
+    struct list_explain explain;
+    int64_t began_us = clock_monotonic_us();
+    enum crm_status status;
+
+    if (query.limit > 1000)
+        return op_fail_field(ctx, CRM_INVALID, "limit", "a search gives at most 1000 records");
+    wire_records_init(&emit.records, ctx->scratch, ctx->view, false);
+    status = search_run(ctx->view, &query, ctx->scratch, emit_record, &emit, &explain, &ctx->failure);
+    if (status == CRM_OK)
+        status = emit.records.status;
+    if (status != CRM_OK)
+        return op_fail(ctx, status, "%s", crm_status_info((int)status)->sentence);
+    fill_chunk(ctx->chunk, &emit.records);
+    reply->has_rows = true;
+    reply->rows = emit.records.n;
+    if (request->explain)
+        reply->explain = wire_explain(&explain, clock_monotonic_us() - began_us, ctx->arena);
+    *out_more = false;
+    return CRM_OK;
+}
+
+const struct op_def op_search = {
+    .code = OP_SEARCH, .name = "record.search", .flags = OP_STREAMS, .request = &crm__search_request__descriptor,
+    .reply = &crm__list_reply__descriptor, .chunk = &crm__list_chunk__descriptor, .run = begin_search, .step = step_search,
+};

@@ -1,0 +1,216 @@
+/*
+ * select.c - which record somebody means: "D-17", "17", an id or its ending, a unique value, a name, "me"
+ *
+ * The order is the most exact first. What fits several records is AMBIGUOUS and names them.
+ */
+#include <stdlib.h>
+
+#include "common/base/text.h"
+#include "common/engine/search.h"
+#include "server/ops/wire.h"
+
+#define CANDIDATES_MAX 10
+#define ENDING_MIN     6     /* hex digits of an id's ending */
+#define ENDING_SCAN    200000 /* records looked at for one */
+
+/* What was found so far. */
+struct selection {
+    struct op_ctx *ctx;
+    struct record found[CANDIDATES_MAX];
+    size_t n;
+    size_t scanned;
+    const char *ending;
+};
+
+static bool add_found(void *arg, const struct record *record)
+{
+    struct selection *selection = arg;
+
+    for (size_t i = 0; i < selection->n; i++)
+        if (uuid_equal(&selection->found[i].header.id, &record->header.id))
+            return true;
+    selection->found[selection->n++] = *record;
+    return selection->n < CANDIDATES_MAX;
+}
+
+static enum crm_status ambiguous(struct selection *selection, const char *selector)
+{
+    struct op_ctx *ctx = selection->ctx;
+    Crm__Error *error = arena_alloc(ctx->arena, sizeof *error);
+    Crm__Candidate **candidates = arena_alloc(ctx->arena, selection->n * sizeof *candidates);
+
+    if (!error || !candidates)
+        return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+    crm__error__init(error);
+    for (size_t i = 0; i < selection->n; i++) {
+        const struct record *record = &selection->found[i];
+        struct slice title = record_title(record);
+
+        candidates[i] = arena_alloc(ctx->arena, sizeof *candidates[i]);
+        if (!candidates[i])
+            return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+        crm__candidate__init(candidates[i]);
+        candidates[i]->has_kind = candidates[i]->has_id = candidates[i]->has_number = true;
+        candidates[i]->kind = record->header.kind;
+        candidates[i]->number = record->header.number;
+        candidates[i]->id = (ProtobufCBinaryData){ .data = arena_memdup(ctx->arena, record->header.id.bytes, UUID_SIZE), .len = UUID_SIZE };
+        candidates[i]->title = arena_strndup(ctx->arena, title.data, title.size);
+    }
+    error->n_candidates = selection->n;
+    error->candidates = candidates;
+    ctx->error = error;
+    return op_fail(ctx, CRM_AMBIGUOUS, "'%.80s' fits %s%zu records", selector, selection->n == CANDIDATES_MAX ? "at least " : "", selection->n);
+}
+
+/* "D-17", "d-17", "17": a letter gives the kind, or must agree with it. */
+static bool parse_number(const char *text, const struct kind_def **kind, uint64_t *out_number)
+{
+    const char *digits = text;
+    const struct kind_def *lettered;
+    char *end;
+
+    while (*digits && *digits != '-' && !(*digits >= '0' && *digits <= '9'))
+        digits++;
+    if (digits > text) {
+        if (*digits != '-')
+            return false;
+        lettered = kind_by_letter(text, (size_t)(digits - text));
+        if (!lettered || (*kind && *kind != lettered))
+            return false;
+        *kind = lettered;
+        digits++;
+    }
+    if (!*kind || *digits < '0' || *digits > '9' || strlen(digits) > 18)
+        return false;
+    *out_number = strtoull(digits, &end, 10);
+    return *end == '\0';
+}
+
+static bool try_id(struct selection *selection, const struct kind_def *kind, const struct uuid *id)
+{
+    struct record record;
+
+    if (view_record(selection->ctx->view, kind->kind, id, &record) != CRM_OK)
+        return false;
+    selection->found[selection->n++] = record;
+    return true;
+}
+
+static void by_id(struct selection *selection, const struct kind_def *only, const char *text)
+{
+    const struct kind_def *kind;
+    struct uuid id;
+
+    if (!uuid_parse(text, &id))
+        return;
+    for (size_t n = 0; (kind = kind_at(n)) && selection->n == 0; n++)
+        if (!only || only == kind)
+            try_id(selection, kind, &id);
+}
+
+/* Unique fields of the kind (all kinds), by folded value. */
+static void by_unique(struct selection *selection, const struct kind_def *only, const char *text)
+{
+    const struct kind_def *kind;
+    struct value value = { .type = FIELD_TEXT, .text = slice_text(text) };
+    struct uuid id;
+
+    for (size_t n = 0; (kind = kind_at(n)); n++)
+        for (size_t i = 0; (!only || only == kind) && i < kind->n_fields; i++)
+            if ((kind->fields[i].flags & FIELD_UNIQUE) && selection->n < CANDIDATES_MAX &&
+                view_unique(selection->ctx->view, kind->kind, &kind->fields[i], &value, &id) == CRM_OK)
+                try_id(selection, kind, &id);
+}
+
+/* Records whose title is the text, folded: by the index of the title where it has one. */
+static void by_title(struct selection *selection, const struct kind_def *only, const char *text)
+{
+    struct op_ctx *ctx = selection->ctx;
+    const struct kind_def *kind;
+
+    for (size_t n = 0; (kind = kind_at(n)); n++) {
+        const struct field_def *title = kind->title ? kind_field_by_name(kind, kind->title) : NULL;
+        struct value value = { .type = FIELD_TEXT, .text = slice_text(text) };
+        struct slice folded;
+        struct filter_node node = { .op = FILTER_EQ, .field = title, .values = &value, .folded = &folded, .n_values = 1 };
+        struct filter filter = { .kind = kind, .nodes = &node, .n = 1 };
+        struct list_query query = { .kind = kind, .filter = &filter, .limit = CANDIDATES_MAX };
+        struct list_cursor *cursor;
+        enum list_state state = LIST_MORE;
+
+        if ((only && only != kind) || !title || !field_is_indexed(title) || !text_fold(ctx->arena, value.text, &folded))
+            continue;
+        if (list_begin(ctx->view, &query, ctx->arena, &cursor, NULL) != CRM_OK)
+            continue;
+        while (state == LIST_MORE && selection->n < CANDIDATES_MAX)
+            if (list_step(cursor, ctx->view, 1000, 0, add_found, selection, ctx->scratch, &state, NULL) != CRM_OK)
+                break;
+    }
+}
+
+static bool match_ending(void *arg, struct slice key, struct slice value)
+{
+    struct selection *selection = arg;
+    size_t size = strlen(selection->ending);
+    char text[2 * UUID_SIZE + 1];
+    struct record record;
+    struct uuid id;
+    enum kind kind;
+
+    if (!record_key_parse(key, &kind, &id))
+        return true;
+    hex_format(id.bytes, UUID_SIZE, text);
+    if (strcmp(text + 2 * UUID_SIZE - size, selection->ending) == 0 && record_decode(kind, &id, value, &record) == CRM_OK &&
+        !add_found(selection, &record))
+        return false;
+    return ++selection->scanned < ENDING_SCAN;
+}
+
+/* There is no index of endings: records of the kind are looked through, bounded. */
+static void by_ending(struct selection *selection, const struct kind_def *only, const char *text)
+{
+    uint8_t first = only ? (uint8_t)only->kind : 0, behind = only ? (uint8_t)(only->kind + 1) : 0xff;
+    char ending[2 * UUID_SIZE + 1];
+    size_t size = strlen(text);
+
+    if (size < ENDING_MIN || size >= sizeof ending)
+        return;
+    for (size_t i = 0; i <= size; i++) {
+        ending[i] = text[i] >= 'A' && text[i] <= 'F' ? (char)(text[i] - 'A' + 'a') : text[i];
+        if (i < size && !((ending[i] >= '0' && ending[i] <= '9') || (ending[i] >= 'a' && ending[i] <= 'f')))
+            return;
+    }
+    selection->ending = ending;
+    if (store_scan(selection->ctx->view->txn, STORE_RECORD,
+                   &(struct store_range){ .from = slice_of(&first, 1), .to = slice_of(&behind, 1) }, match_ending, selection) != CRM_OK)
+        selection->n = 0;
+}
+
+enum crm_status select_record(struct op_ctx *ctx, unsigned kind_number, const char *selector, struct uuid *out_id, enum kind *out_kind)
+{
+    static void (*const ways[])(struct selection *, const struct kind_def *, const char *) = { by_id, by_unique, by_title, by_ending };
+    const struct kind_def *kind = kind_def(kind_number), *lettered = kind;
+    struct selection selection = { .ctx = ctx };
+    uint64_t number;
+
+    if (kind_number && !kind)
+        return op_fail_field(ctx, CRM_INVALID, "kind", "there is no kind number %u", kind_number);
+    if (strcmp(selector, "me") == 0 && (!kind || kind->kind == KIND_USER)) {
+        *out_id = ctx->session->user;
+        *out_kind = KIND_USER;
+        return CRM_OK;
+    }
+    if (parse_number(selector, &lettered, &number) && view_number(ctx->view, lettered->kind, number, out_id) == CRM_OK) {
+        *out_kind = lettered->kind;
+        return CRM_OK;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(ways) && selection.n == 0; i++)
+        ways[i](&selection, kind, selector);
+    if (selection.n == 0)
+        return op_fail(ctx, CRM_NOT_FOUND, "there is no %s '%.80s'", kind ? kind->name : "record", selector);
+    if (selection.n > 1)
+        return ambiguous(&selection, selector);
+    *out_id = selection.found[0].header.id;
+    *out_kind = selection.found[0].header.kind;
+    return CRM_OK;
+}

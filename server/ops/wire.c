@@ -1,0 +1,234 @@
+/*
+ * wire.c - between records and messages
+ *
+ * Any thread with a view. Record bodies are not copied: they are packed into the frame while the snapshot still stands.
+ */
+#include "server/ops/wire.h"
+
+#include "common/base/clock.h"
+#include "server/engine/log.h"
+
+#define RECORD_OVERHEAD 160 /* of a header on the wire, about */
+
+void wire_records_init(struct wire_records *records, struct arena *arena, const struct view *view, bool with_titles)
+{
+    *records = (struct wire_records){ .arena = arena, .view = view, .schema = view->schema, .with_titles = with_titles, .status = CRM_OK };
+}
+
+/* Room for one more pointer. */
+static bool grow(struct arena *arena, void *array, size_t n, size_t *capacity)
+{
+    void ***items = array;
+    size_t more = *capacity ? 2 * *capacity : 64;
+    void **bigger;
+
+    if (n < *capacity)
+        return true;
+    bigger = arena_alloc(arena, more * sizeof *bigger);
+    if (!bigger)
+        return false;
+    if (n)
+        memcpy(bigger, *items, n * sizeof *bigger);
+    *items = bigger;
+    *capacity = more;
+    return true;
+}
+
+/* Add to the open-addressed set; false if it was there, or memory is spent. */
+static bool mark_seen(struct wire_records *records, const struct uuid *id)
+{
+    uint64_t hash;
+
+    memcpy(&hash, id->bytes + 8, sizeof hash);
+    hash |= 1; /* 0 is an empty place */
+    if (2 * (records->n_seen + 1) > records->seen_capacity) {
+        size_t capacity = records->seen_capacity ? 2 * records->seen_capacity : 256;
+        uint64_t *places = arena_zalloc(records->arena, capacity * sizeof *places);
+
+        if (!places)
+            return false;
+        for (size_t i = 0; i < records->seen_capacity; i++) {
+            size_t at = records->seen[i] & (capacity - 1);
+
+            if (!records->seen[i])
+                continue;
+            while (places[at])
+                at = (at + 1) & (capacity - 1);
+            places[at] = records->seen[i];
+        }
+        records->seen = places;
+        records->seen_capacity = capacity;
+    }
+    for (size_t at = hash & (records->seen_capacity - 1);; at = (at + 1) & (records->seen_capacity - 1)) {
+        if (records->seen[at] == hash)
+            return false;
+        if (!records->seen[at]) {
+            records->seen[at] = hash;
+            records->n_seen++;
+            return true;
+        }
+    }
+}
+
+struct slice record_title(const struct record *record)
+{
+    const struct kind_def *kind = kind_def(record->header.kind);
+    struct value value;
+
+    if (kind && kind->title && reflect_get(kind_field_by_name(kind, kind->title), record, &value))
+        return value.text;
+    return (struct slice){ 0 };
+}
+
+void wire_records_refer(struct wire_records *records, enum kind kind, const struct uuid *id)
+{
+    struct record target;
+    struct slice text;
+    Crm__Title *title;
+
+    if (kind == KIND_NONE || uuid_is_nil(id) || !mark_seen(records, id) || view_record(records->view, kind, id, &target) != CRM_OK)
+        return;
+    title = arena_alloc(records->arena, sizeof *title);
+    if (!title || !grow(records->arena, &records->titles, records->n_titles, &records->titles_capacity)) {
+        records->status = CRM_NO_MEMORY;
+        return;
+    }
+    text = record_title(&target);
+    crm__title__init(title);
+    title->has_kind = title->has_id = true;
+    title->kind = kind;
+    title->id = (ProtobufCBinaryData){ .data = arena_memdup(records->arena, id->bytes, UUID_SIZE), .len = UUID_SIZE };
+    title->has_number = target.header.number != 0;
+    title->number = target.header.number;
+    title->title = arena_strndup(records->arena, text.data, text.size);
+    if (!title->id.data || !title->title) {
+        records->status = CRM_NO_MEMORY;
+        return;
+    }
+    records->titles[records->n_titles++] = title;
+    records->bytes += 40 + text.size;
+}
+
+struct refer {
+    struct wire_records *records;
+    const struct field_def *field;
+};
+
+static bool refer_value(void *arg, const struct value *value)
+{
+    struct refer *refer = arg;
+
+    wire_records_refer(refer->records, refer->field->ref_kind, &value->ref);
+    return true;
+}
+
+static bool refer_element(void *arg, struct slice element)
+{
+    struct refer *refer = arg;
+    struct value value;
+
+    for (size_t i = 0; i < refer->field->n_members; i++) {
+        const struct field_def *member = &refer->field->members[i];
+
+        if (member->type == FIELD_REFERENCE && reflect_member(member, element, &value))
+            wire_records_refer(refer->records, member->ref_kind, &value.ref);
+    }
+    return true;
+}
+
+static void add_titles(struct wire_records *records, const struct record *record)
+{
+    const struct kind_def *kind = kind_def(record->header.kind);
+    struct refer refer = { .records = records };
+
+    wire_records_refer(records, KIND_USER, &record->header.owner);
+    wire_records_refer(records, KIND_TEAM, &record->header.team);
+    wire_records_refer(records, KIND_USER, &record->header.created_by);
+    wire_records_refer(records, KIND_USER, &record->header.updated_by);
+    for (size_t n = 0; (refer.field = schema_field_at(records->schema, kind, n)); n++) {
+        if (refer.field->flags & FIELD_HEADER)
+            continue;
+        if (refer.field->type == FIELD_REFERENCE)
+            reflect_each(refer.field, record, refer_value, &refer);
+        else if (refer.field->type == FIELD_GROUP)
+            reflect_each_element(refer.field, record, refer_element, &refer);
+    }
+}
+
+bool wire_records_add(struct wire_records *records, const struct record *record, uint32_t flags)
+{
+    struct {
+        Crm__Record record;
+        Crm__Header header;
+        struct record kept; /* the wire's slices point into it */
+    } *item = arena_alloc(records->arena, sizeof *item);
+
+    if (!item || !grow(records->arena, &records->records, records->n, &records->capacity)) {
+        records->status = CRM_NO_MEMORY;
+        return false;
+    }
+    item->kept = *record;
+    item->kept.header.flags |= flags;
+    record_to_wire(&item->kept, &item->record, &item->header);
+    records->records[records->n++] = &item->record;
+    records->bytes += record->body.size + RECORD_OVERHEAD;
+    if (records->with_titles)
+        add_titles(records, &item->kept);
+    return records->status == CRM_OK;
+}
+
+Crm__Explain *wire_explain(const struct list_explain *explain, int64_t microseconds, struct arena *arena)
+{
+    Crm__Explain *out = arena_alloc(arena, sizeof *out);
+
+    if (!out)
+        return NULL;
+    crm__explain__init(out);
+    out->plan = arena_strdup(arena, explain->plan);
+    out->has_examined = out->has_matched = out->has_microseconds = true;
+    out->examined = explain->examined;
+    out->matched = explain->matched;
+    out->microseconds = (uint64_t)microseconds;
+    return out->plan ? out : NULL;
+}
+
+enum crm_status wire_as_of(struct op_ctx *ctx, const Crm__AsOf *as_of, uint64_t *out_seq)
+{
+    struct log_head head;
+    enum crm_status status;
+
+    *out_seq = 0;
+    if (!as_of || (!as_of->has_seq && !as_of->has_time))
+        return CRM_OK;
+    status = log_head_load(ctx->view, &head);
+    if (status == CRM_OK && as_of->has_seq)
+        *out_seq = as_of->seq;
+    else if (status == CRM_OK)
+        status = log_seq_at(ctx->view, as_of->time, out_seq);
+    if (status != CRM_OK)
+        return op_fail(ctx, status, "the log cannot be read");
+    if (*out_seq > head.seq)
+        return op_fail_field(ctx, CRM_INVALID, "as_of", "the last change has the number %llu", (unsigned long long)head.seq);
+    if (*out_seq == 0)
+        return op_fail_field(ctx, CRM_NOT_FOUND, "as_of", "there was nothing at that time");
+    return CRM_OK;
+}
+
+static enum crm_status resolve(void *arg, enum kind kind, struct slice text, struct uuid *out_id, struct failure *failure)
+{
+    struct op_ctx *ctx = arg;
+    const char *selector = arena_strndup(ctx->arena, text.data, text.size);
+    enum kind found;
+
+    (void)failure; /* select_record fills the request's own, which is the same one */
+    return selector ? select_record(ctx, kind, selector, out_id, &found) : CRM_NO_MEMORY;
+}
+
+enum crm_status wire_filter(struct op_ctx *ctx, const struct kind_def *kind, size_t n, Crm__FilterNode *const *nodes, struct filter *out_filter)
+{
+    enum crm_status status = filter_from_wire(ctx->schema, kind, n, nodes, ctx->arena, out_filter, &ctx->failure);
+
+    if (status == CRM_OK)
+        status = filter_bind(out_filter, resolve, ctx, &ctx->session->user, &ctx->session->team, &ctx->failure);
+    return status;
+}

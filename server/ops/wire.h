@@ -1,0 +1,47 @@
+/*
+ * wire.h - records, titles and plans as the wire's messages, for the operations that answer with them
+ */
+#ifndef CRM_SERVER_OPS_WIRE_H
+#define CRM_SERVER_OPS_WIRE_H
+
+#include "common/engine/list.h"
+#include "proto/wire.pb-c.h"
+#include "server/ops/op.h"
+
+/* A growing list of records and of the titles of what they refer to; everything in one arena. */
+struct wire_records {
+    struct arena *arena;
+    const struct view *view;
+    const struct schema *schema;
+    bool with_titles;
+    Crm__Record **records;
+    size_t n, capacity;
+    size_t bytes;            /* packed, about */
+    Crm__Title **titles;
+    size_t n_titles, titles_capacity;
+    uint64_t *seen;          /* hash set of ids that have a title already */
+    size_t n_seen, seen_capacity;
+    enum crm_status status;  /* the first failure */
+};
+
+void wire_records_init(struct wire_records *records, struct arena *arena, const struct view *view, bool with_titles);
+/* record's slices must live until the message is packed. flags are added to the header's. false when memory is spent. */
+bool wire_records_add(struct wire_records *records, const struct record *record, uint32_t flags);
+/* The title of one reference, where it is wanted and not yet there. */
+void wire_records_refer(struct wire_records *records, enum kind kind, const struct uuid *id);
+
+/* The text that stands for a record: the value of its kind's title field; empty if it has none. Borrowed from record. */
+struct slice record_title(const struct record *record);
+
+Crm__Explain *wire_explain(const struct list_explain *explain, int64_t microseconds, struct arena *arena) MUST_CHECK;
+
+/* What as_of of a request means as a seq; 0: now. CRM_GONE, CRM_INVALID. */
+enum crm_status wire_as_of(struct op_ctx *ctx, const Crm__AsOf *as_of, uint64_t *out_seq) MUST_CHECK;
+
+/* filter and sort of a request, checked and bound to the session. */
+enum crm_status wire_filter(struct op_ctx *ctx, const struct kind_def *kind, size_t n, Crm__FilterNode *const *nodes, struct filter *out_filter) MUST_CHECK;
+
+/* A record by what people type: number, id, an id's ending, a unique value, a title, "me". CRM_NOT_FOUND; CRM_AMBIGUOUS with candidates in ctx->error. */
+enum crm_status select_record(struct op_ctx *ctx, unsigned kind, const char *selector, struct uuid *out_id, enum kind *out_kind) MUST_CHECK;
+
+#endif
