@@ -106,13 +106,13 @@ static uint32_t deadline_for_server(const struct crm_call *call, int64_t now_us)
 static void add_stream(struct crm_call *call)
 {
     struct channel *channel = &call->client->channel;
-    const Crm__Limits *limits = channel->hello ? channel->hello->limits : NULL;
 
     call->state = CALL_SENT;
     call->stream = channel->next_stream++;
     call->sends++;
     call->consumed = 0;
-    call->send_credit = limits && limits->has_stream_credit ? limits->stream_credit : STREAM_CREDIT;
+    call->is_taken = false;
+    call->send_credit = 0;
     channel->streams[channel->n_streams++] = (struct stream){ .id = call->stream, .call = call, .op = call->op };
 }
 
@@ -123,7 +123,7 @@ void call_send(struct crm_call *call, int64_t now_us)
     const struct frame_header header = { .type = FRAME_REQUEST, .code = call->operation, .stream = channel->next_stream };
     Crm__PingRequest carrier = CRM__PING_REQUEST__INIT;
     Crm__Meta meta = CRM__META__INIT;
-    enum crm_status status;
+    size_t size;
 
     meta.has_deadline_ms = true;
     meta.deadline_ms = deadline_for_server(call, now_us);
@@ -133,12 +133,16 @@ void call_send(struct crm_call *call, int64_t now_us)
     carrier.base.n_unknown_fields = call->has_body;
     carrier.base.unknown_fields = &call->body;
 
-    if (protobuf_c_message_get_packed_size(&carrier.base) > channel->frame_max) {
+    size = protobuf_c_message_get_packed_size(&carrier.base);
+    if (!channel->has_session && size > FRAME_MAX_BEFORE_LOGIN) {
+        fail_with(call, CRM_NOT_LOGGED_IN, "log in first");
+        return;
+    }
+    if (size > channel->frame_max) {
         fail_with(call, CRM_TOO_LARGE, "the request is larger than the server takes");
         return;
     }
-    status = channel_send(call->client, &header, &carrier.base, !(call->op->flags & OP_FLAG_SECRET));
-    if (status) {
+    if (channel_send(call->client, &header, &carrier.base, !(call->op->flags & OP_FLAG_SECRET))) {
         fail_with(call, CRM_NO_MEMORY, "no memory to send the request");
         return;
     }

@@ -102,10 +102,17 @@ static void take_credit(struct crm_client *client, struct crm_call *call, const 
         return;
     }
     credit = message;
+    call->is_taken = true;
     call->send_credit = credit->bytes < CREDIT_MAX - call->send_credit ? call->send_credit + credit->bytes : CREDIT_MAX;
 }
 
 /* --- ends */
+
+static void forget_session(struct crm_client *client)
+{
+    client->channel.has_session = false;
+    client_set_token(client, NULL, 0);
+}
 
 /* A login's token is the client's from now on. */
 static void learn(struct crm_client *client, const struct crm_call *call)
@@ -113,10 +120,11 @@ static void learn(struct crm_client *client, const struct crm_call *call)
     if (call->operation == OP_LOGIN) {
         const Crm__LoginReply *login = (const Crm__LoginReply *)call->reply;
 
+        client->channel.has_session = true;
         if (login->has_token)
             client_set_token(client, login->token.data, login->token.len);
     } else if (call->operation == OP_LOGOUT) {
-        client_set_token(client, NULL, 0);
+        forget_session(client);
     }
 }
 
@@ -185,7 +193,7 @@ static void take_error(struct crm_client *client, struct crm_call *call, const s
     call->reply = NULL;
     read_error(&call->error, frame->header.code, message);
     if (call->error.status == CRM_SESSION_EXPIRED || call->error.status == CRM_NOT_LOGGED_IN)
-        client_set_token(client, NULL, 0);
+        forget_session(client);
     if (leaves_doubt(call)) {
         call->error.status = CRM_UNKNOWN;
         call->error.retry = CRM_RETRY_SAME_KEY;
@@ -201,6 +209,9 @@ bool call_frame(struct crm_client *client, const struct frame *frame, struct fai
     unsigned type = frame->header.type;
     struct crm_call *call;
 
+    /* A request that crossed a goaway is refused by a server that does not know that we have taken it back. */
+    if (!stream && channel->state == CHANNEL_DRAINING && frame->header.stream < channel->next_stream)
+        return true;
     if (!stream || !belongs(stream->op, type)) {
         fail(failure, CRM_PROTOCOL, NULL, "the server sent a frame (%s) for a stream that %s", frame_type_name(type),
              stream ? "has none" : "is not open");

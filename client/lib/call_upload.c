@@ -5,14 +5,14 @@
  */
 #include "client/lib/call.h"
 
-/* CRM_OK: the stream is open and not ended by us. CRM_BUSY: it is not open yet. */
+/* CRM_OK: the server has taken the upload and we have not ended it. CRM_BUSY: it has not taken it yet. */
 static enum crm_status check_open(const struct crm_call *call)
 {
     if (!(call->op->flags & OP_FLAG_UPLOAD) || call->is_ended)
         return CRM_USAGE;
     if (call->state == CALL_DONE)
         return call->error.status ? call->error.status : CRM_USAGE;
-    return call->state == CALL_SENT ? CRM_OK : CRM_BUSY;
+    return call->state == CALL_SENT && call->is_taken ? CRM_OK : CRM_BUSY;
 }
 
 static enum crm_status refuse(struct crm_call *call)
@@ -79,7 +79,7 @@ void call_offer_credit(struct crm_client *client)
     for (size_t i = 0; i < channel->n_streams; i++) {
         struct crm_call *call = channel->streams[i].call;
 
-        if (!call || !call->wants_credit || call->send_credit == 0 || channel->out.size >= OUTPUT_HIGH)
+        if (!call || !call->wants_credit || !call->is_taken || call->send_credit == 0 || channel->out.size >= OUTPUT_HIGH)
             continue;
         call->wants_credit = false;
         if (call->options.on_credit)

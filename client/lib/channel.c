@@ -174,7 +174,8 @@ static void greet(struct crm_client *client, int64_t now_us)
     channel->features = 0;
     channel->streams_max = 1;
     channel->chunk_max = FRAME_CHUNK_MAX;
-    channel->frame_max = FRAME_MAX_BEFORE_LOGIN;
+    channel->has_session = false;
+    channel->frame_max = FRAME_MAX;
     channel->heard_us = now_us;
     if (greeting_send(client)) {
         lost(client, CRM_NO_MEMORY, "no memory for the first message to the server");

@@ -208,7 +208,7 @@ int crm_client_timeout_ms(const struct crm_client *client)
 
     if (!TAILQ_EMPTY(&client->finished))
         return 0;
-    if (client->next_deadline_us < wake_us)
+    if (!TAILQ_EMPTY(&client->open) && client->next_deadline_us < wake_us)
         wake_us = client->next_deadline_us;
     if (wake_us == INT64_MAX)
         return -1;

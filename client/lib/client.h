@@ -52,6 +52,7 @@ struct crm_call {
     bool is_cancelled;           /* CANCEL was sent, its answer is awaited */
     bool is_ended;               /* upload: END was sent */
     bool wants_credit;           /* upload: a chunk was refused */
+    bool is_taken;               /* upload: the server has granted credit, before which nothing may go */
     uint32_t send_credit;        /* upload: bytes that may go */
     uint32_t consumed;           /* bytes of chunks taken in and not yet granted anew */
     const ProtobufCMessage *reply;
@@ -91,7 +92,8 @@ struct channel {
     uint64_t features;           /* chosen */
     uint32_t streams_max;
     uint32_t chunk_max;
-    uint32_t frame_max;          /* of what the server takes */
+    bool has_session;            /* before that the server takes small requests only */
+    uint32_t frame_max;          /* of what the server takes then */
     struct stream streams[STREAMS_TABLE_MAX]; /* by rising id */
     size_t n_streams;
     uint32_t next_stream;

@@ -70,6 +70,7 @@ bool greeting_take(struct crm_client *client, const struct frame *frame, struct 
     channel->hello = message;
     channel->features = channel->hello->features & FEATURES_OFFERED & ~client->options.without_features;
     take_limits(channel, channel->hello->limits);
+    channel->has_session = channel->hello->session != NULL;
     if (channel->hello->session_error)
         client_set_token(client, NULL, 0);
     channel->state = CHANNEL_READY;
