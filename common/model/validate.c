@@ -162,7 +162,10 @@ static enum crm_status copy_value(const struct input *input, const struct field_
             body_write_bytes(writer, tag, content);
         return status;
     }
-    value.has_company = false;
+    if (field->type == FIELD_MONEY) {
+        value.has_company = false;
+        value.ref = (struct uuid){ 0 };
+    }
     value_write(writer, field, tag, &value);
     return CRM_OK;
 }

@@ -20,7 +20,7 @@ struct value {
     char currency[4];      /* MONEY */
     int64_t company_minor; /* MONEY: in the company's currency; has_company says if it is known */
     bool has_company;
-    struct uuid ref;       /* REFERENCE, ID */
+    struct uuid ref;       /* REFERENCE, ID; MONEY: the rate's record, nil where none was needed or known */
     enum value_special special;
 };
 

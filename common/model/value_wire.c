@@ -51,6 +51,8 @@ static bool money_read(struct slice content, struct value *out_value)
         } else if (field.tag == MONEY_COMPANY_MINOR && field.wire_type == WIRE_VARINT) {
             out_value->company_minor = body_zigzag(field.number);
             out_value->has_company = true;
+        } else if (field.tag == MONEY_RATE) {
+            uuid_from_slice(field.bytes, &out_value->ref);
         }
     }
     return has_minor && position == content.size;
@@ -91,6 +93,8 @@ static void money_write(struct body_writer *writer, uint32_t tag, const struct v
         body_write_bytes(&money, MONEY_CURRENCY, slice_text(value->currency));
     if (value->has_company)
         body_write_varint(&money, MONEY_COMPANY_MINOR, body_unzigzag(value->company_minor));
+    if (!uuid_is_nil(&value->ref))
+        body_write_bytes(&money, MONEY_RATE, uuid_slice(&value->ref));
     body_write_bytes(writer, tag, slice_of(money.data, money.size));
 }
 

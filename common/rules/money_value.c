@@ -51,19 +51,28 @@ static int32_t rate_day(struct rule_ctx *ctx)
     return closed && reflect_get(closed, ctx->after, &value) ? (int32_t)value.integer : ctx->today;
 }
 
-/* One money field of the record in hand. */
-static enum crm_status derive_field(struct rule_ctx *ctx, const struct field_def *field, const char *company)
+/* Store an amount with what was derived of it. */
+static enum crm_status put_back(struct rule_ctx *ctx, const struct field_def *field, const struct value *value)
 {
     struct body_builder builder;
     struct body_patch patch = { 0 };
-    struct value value;
+    enum crm_status status;
+
+    body_builder_init(&builder, ctx->arena);
+    body_builder_add(&builder, field, value);
+    status = body_builder_finish(&builder, &patch.set);
+    return status == CRM_OK ? body_apply(ctx->kind, ctx->arena, ctx->after->body, &patch, &ctx->after->body, ctx->failure)
+                            : status;
+}
+
+/* One money field of the record in hand. */
+static enum crm_status derive_field(struct rule_ctx *ctx, const struct field_def *field, const struct value *typed, const char *company)
+{
+    struct value value = *typed;
     struct money amount, converted;
     struct uuid rate_id;
     int64_t rate;
-    enum crm_status status;
 
-    if (!reflect_get(field, ctx->after, &value))
-        return CRM_OK;
     if (!value.currency[0])
         memcpy(value.currency, company, sizeof value.currency);
     if (!value.currency[0])
@@ -82,20 +91,20 @@ static enum crm_status derive_field(struct rule_ctx *ctx, const struct field_def
         value.has_company = true;
         value.ref = rate_id;
     }
-    body_builder_init(&builder, ctx->arena);
-    body_builder_add(&builder, field, &value);
-    status = body_builder_finish(&builder, &patch.set);
-    return status == CRM_OK ? body_apply(ctx->kind, ctx->arena, ctx->after->body, &patch, &ctx->after->body, ctx->failure)
-                            : status;
+    return put_back(ctx, field, &value);
 }
 
-static bool field_differs(struct rule_ctx *ctx, const struct field_def *field)
+/* An amount that was written again as it was keeps the rate that it had; a new one, or one whose record closes, gets the rate of its day. */
+static enum crm_status settle_field(struct rule_ctx *ctx, const struct field_def *field, bool closes, const char *company)
 {
     struct value before = { 0 }, after = { 0 };
     bool had = ctx->before && reflect_get(field, ctx->before, &before);
-    bool has = reflect_get(field, ctx->after, &after);
 
-    return has && (!had || before.integer != after.integer || strcmp(before.currency, after.currency) != 0);
+    if (!reflect_get(field, ctx->after, &after))
+        return CRM_OK;
+    if (!had || closes || before.integer != after.integer || strcmp(before.currency, after.currency) != 0)
+        return derive_field(ctx, field, &after, company);
+    return after.has_company == before.has_company ? CRM_OK : put_back(ctx, field, &before);
 }
 
 enum crm_status money_derive(struct rule_ctx *ctx)
@@ -105,16 +114,17 @@ enum crm_status money_derive(struct rule_ctx *ctx)
     bool closes = ctx->before && kind_field_by_name(ctx->kind, "closed") && rule_changes(ctx, "closed");
 
     for (size_t n = 0; (field = schema_field_at(ctx->view->schema, ctx->kind, n)); n++) {
+        struct value value;
         enum crm_status status;
 
-        if (field->type != FIELD_MONEY || (!closes && !field_differs(ctx, field)))
+        if (field->type != FIELD_MONEY || !reflect_get(field, ctx->after, &value))
             continue;
         if (!company) {
             const Crm__Company *record = rule_company(ctx);
 
             company = record && record->currency ? record->currency : "";
         }
-        status = derive_field(ctx, field, company);
+        status = settle_field(ctx, field, closes, company);
         if (status != CRM_OK)
             return status;
     }
