@@ -173,7 +173,9 @@ struct local_time {
 static struct local_time local_time_of(int64_t instant_us)
 {
     int64_t seconds = divide_floor(instant_us, US_PER_SECOND);
-    struct local_time local = { .micro = (int)(instant_us - seconds * US_PER_SECOND),
+    int64_t rest_us =
+        instant_us % US_PER_SECOND; /* seconds * US_PER_SECOND need not fit: it is rounded down */
+    struct local_time local = { .micro = (int)(rest_us < 0 ? rest_us + US_PER_SECOND : rest_us),
                                 .offset_minutes = (int)(zone_offset(seconds) / 60) };
     int64_t shifted = seconds + local.offset_minutes * INT64_C(60);
     int64_t day = divide_floor(shifted, SECONDS_PER_DAY);

@@ -18,8 +18,9 @@ struct failure {
     uint32_t retry_after_ms; /* with CRM_RETRY_AFTER */
 };
 
-/* Fill in failure (NULL is allowed) and return status. field may be NULL. The first failure stays: a later one is ignored. */
-enum crm_status fail(struct failure *failure, enum crm_status status, const char *field, const char *format, ...)
+/* Fill in failure (NULL is allowed) and return status. field may be NULL. The first failure stays: a later one is ignored.
+ * (In parentheses because cmocka.h, which tests include first, has a macro fail().) */
+enum crm_status(fail)(struct failure *failure, enum crm_status status, const char *field, const char *format, ...)
     PRINTF_LIKE(4, 5);
 
 /* The same with a place in the parsed text. */
