@@ -222,7 +222,8 @@ static void start_watch(struct link *link, struct stream *stream, struct request
     if (watch->has_after && watch->after_seq < reply->seq) {
         behind.has_behind = behind.behind = behind.has_seq = true;
         behind.seq = reply->seq;
-        (void)link_event(link, stream->id, &behind);
+        if (link_event(link, stream->id, &behind) != CRM_OK)
+            link_close_stream(link, stream);
     }
 }
 

@@ -153,11 +153,12 @@ static enum crm_status put_row(struct change *change, const struct change_record
 {
     const struct record_header *header = &record->after->header;
     uint8_t key[RECORD_KEY_SIZE];
-    struct slice row = slice_of(key, sizeof key);
+    struct slice row;
     struct key child;
     enum crm_status status;
 
     record_key(header->kind, &header->id, key);
+    row = slice_of(key, sizeof key);
     if (record->verb == LOG_DELETE) {
         status = writeset_delete(change->own, STORE_RECORD, row);
         if (status == CRM_OK && record->deleted_with) {
