@@ -194,7 +194,6 @@ static void set_root(struct work *work)
 }
 
 struct reference_check {
-    struct work *work;
     struct change *change;
     const struct field_def *field;
     const struct record *before;
@@ -393,8 +392,9 @@ static enum crm_status create(struct work *work, const struct uuid *id, struct r
         status = start_record(work, id);
     if (status != CRM_OK)
         return status;
-    work->after.body = patch.set;
-    status = ask_rules(work, NULL, NULL);
+    status = body_apply(work->kind, work->change->group->arena, (struct slice){ 0 }, &patch, &work->after.body, failure_of(work));
+    if (status == CRM_OK)
+        status = ask_rules(work, NULL, NULL);
     return status == CRM_OK ? finish(work, out_header) : status;
 }
 
