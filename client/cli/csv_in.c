@@ -49,10 +49,8 @@ static void on_row(int end, void *arg)
 
     (void)end;
     reader->row_is_complete = reader->n > 1 || reader->text.size > 0; /* an empty line is no row */
-    if (!reader->row_is_complete) {
+    if (!reader->row_is_complete)
         reader->n = 0;
-        reader->row_line = reader->line + 1;
-    }
 }
 
 struct csv_reader *csv_reader_create(FILE *in)
@@ -120,6 +118,8 @@ static enum crm_status read_row(struct csv_reader *reader, struct failure *failu
                 return fail(failure, CRM_INVALID, NULL, "line %zu: a quoted cell is never closed", reader->row_line);
             break;
         }
+        if (reader->n == 0 && reader->parser.entry_pos == 0 && !reader->parser.quoted)
+            reader->row_line = reader->line; /* behind empty lines, which libcsv passes over in silence */
         skip = reader->line == 1 && size >= 3 && memcmp(piece, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
         if (csv_parse(&reader->parser, piece + skip, size - skip, on_cell, on_row, reader) != size - skip || reader->status ||
             reader->parser.entry_pos > CSV_CELL_MAX)
@@ -139,7 +139,6 @@ enum crm_status csv_reader_next(struct csv_reader *reader, const struct slice **
     buf_consume(&reader->text, reader->text.size);
     reader->n = 0;
     reader->row_is_complete = false;
-    reader->row_line = reader->line;
     status = read_row(reader, failure);
     if (status)
         return status;

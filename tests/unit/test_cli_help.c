@@ -1,0 +1,225 @@
+/*
+ * test_cli_help.c - the table of commands is whole, and help, pages and completion say all of it
+ */
+#include "cli_fixture.h"
+
+#include "client/cli/command.h"
+#include "client/cli/help.h"
+
+/* What help or a page says of a command; the caller frees it. */
+static char *printed(void (*write)(FILE *out, const struct command *command), const struct command *command)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    assert_non_null(out);
+    write(out, command);
+    fclose(out);
+    return text;
+}
+
+static void write_overview(FILE *out, const struct command *command)
+{
+    help_overview(out, command == NULL);
+}
+
+/* A completion script; the row's name is the shell's. */
+static void write_completion(FILE *out, const struct command *shell)
+{
+    assert_true(completion_script(out, shell->name));
+}
+
+static void test_table_is_whole(void **state)
+{
+    const struct command *command, *other;
+
+    (void)state;
+    for (size_t i = 0; (command = command_at(i)); i++) {
+        assert_true(*command->summary && *command->description && command->run);
+        assert_non_null(command->synopsis);
+        assert_non_null(command->options);
+        assert_non_null(command->examples[0]);
+        for (const char *const *example = command->examples; *example; example += 2) {
+            assert_true(strstr(example[0], "crm ") != NULL);
+            assert_non_null(example[1]);
+        }
+        for (size_t j = 0; j < i && (other = command_at(j)); j++)
+            assert_string_not_equal(other->name, command->name);
+        assert_ptr_equal(command_find(command->name), command);
+        assert_true(command->max_args == -1 || command->max_args >= command->min_args);
+    }
+    assert_null(command_find("lis"));
+}
+
+/* No letter and no name twice among what one command takes. */
+static void test_options_are_distinct(void **state)
+{
+    (void)state;
+    for (int a = OPT_END + 1; a < OPT_COUNT; a++) {
+        const struct option_def *row = option_def((enum option_id)a);
+
+        assert_non_null(row->name);
+        assert_true(*row->help);
+        assert_int_equal(row->type == OPTION_FLAG, row->argument == NULL);
+        for (int b = OPT_END + 1; b < a; b++) {
+            assert_string_not_equal(option_def((enum option_id)b)->name, row->name);
+            assert_true(!row->letter || option_def((enum option_id)b)->letter != row->letter);
+            assert_true(option_def((enum option_id)b)->offset != row->offset);
+        }
+    }
+}
+
+static void test_help_says_all(void **state)
+{
+    char *overview = printed(write_overview, NULL);
+    const struct command *command;
+
+    (void)state;
+    for (size_t i = 0; (command = command_at(i)); i++) {
+        char *text = printed(help_command, command), *page = printed(man_page, command);
+
+        assert_non_null(strstr(overview, command->name));
+        assert_non_null(strstr(text, command->summary));
+        assert_non_null(strstr(text, command->examples[0]));
+        assert_int_equal(strncmp(page, ".Dd ", 4), 0);
+        assert_non_null(strstr(page, ".Sh EXAMPLES"));
+        for (const enum option_id *id = command->options; *id != OPT_END; id++) {
+            assert_non_null(strstr(text, option_def(*id)->name));
+            assert_non_null(strstr(page, option_def(*id)->name));
+        }
+        free(text);
+        free(page);
+    }
+    free(overview);
+}
+
+static void test_completion_says_all(void **state)
+{
+    static const struct command shells[] = {{.name = "bash"}, {.name = "zsh"}, {.name = "fish"}};
+    const struct command *command;
+
+    (void)state;
+    for (size_t s = 0; s < ARRAY_LEN(shells); s++) {
+        char *text = printed(write_completion, &shells[s]);
+
+        for (size_t i = 0; (command = command_at(i)); i++)
+            assert_non_null(strstr(text, command->name));
+        assert_non_null(strstr(text, "customers"));
+        assert_non_null(strstr(text, "as-of"));
+        assert_non_null(strstr(text, "pipeline"));
+        free(text);
+    }
+    assert_false(completion_script(stdout, "tcsh"));
+}
+
+/* bash runs its script and completes a beginning. */
+static void test_bash_completes(void **state)
+{
+    char path[] = "/tmp/crm-test-XXXXXX", command[512], answer[256] = "";
+    int fd = mkstemp(path);
+    FILE *file = fdopen(fd, "w"), *shell;
+
+    (void)state;
+    assert_non_null(file);
+    assert_true(completion_script(file, "bash"));
+    fclose(file);
+    snprintf(command, sizeof(command),
+             "bash -c 'source %s; COMP_WORDS=(crm li); COMP_CWORD=1; _crm; echo ${COMPREPLY[*]}; COMP_WORDS=(crm list cust); COMP_CWORD=2; _crm; "
+             "echo ${COMPREPLY[*]}; COMP_WORDS=(crm list customers --so); COMP_CWORD=3; _crm; echo ${COMPREPLY[*]}'",
+             path);
+    shell = popen(command, "r");
+    assert_non_null(shell);
+    assert_true(fread(answer, 1, sizeof(answer) - 1, shell) > 0);
+    assert_int_equal(pclose(shell), 0);
+    remove(path);
+    assert_string_equal(answer, "list\ncustomers\n--sort\n");
+}
+
+static void test_suggestions(void **state)
+{
+    (void)state;
+    assert_string_equal(command_suggest("lst"), "list");
+    assert_string_equal(command_suggest("hsitory"), "history");
+    assert_string_equal(command_suggest("comp"), "completion");
+    assert_string_equal(command_suggest("reprot"), "report");
+    assert_null(command_suggest("frobnicate"));
+    assert_null(command_suggest("x"));
+    assert_int_equal(edit_distance("", "abc"), 3);
+    assert_int_equal(edit_distance("abc", "abc"), 0);
+    assert_int_equal(edit_distance("ab", "ba"), 1);
+    assert_int_equal(edit_distance("kitten", "sitting"), 3);
+    assert_int_equal(edit_distance("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "b"), 32);
+}
+
+/* Options of list from words divided by '|'; the words stay until the next call. */
+static enum crm_status parse(const char *line, struct options *options, int *n, char ***out_argv, struct failure *failure)
+{
+    static char words[200], *argv[20];
+    char *save = NULL;
+    int argc = 0;
+
+    snprintf(words, sizeof(words), "%s", line);
+    for (char *word = strtok_r(words, "|", &save); word; word = strtok_r(NULL, "|", &save))
+        argv[argc++] = word;
+    argv[argc] = NULL;
+    *options = (struct options){0};
+    *failure = (struct failure){0};
+    *out_argv = argv;
+    return options_parse(command_find("list")->options, argc, argv, options, n, failure);
+}
+
+static void test_options_parse(void **state)
+{
+    struct options options;
+    struct failure failure;
+    char **argv;
+    int n;
+
+    (void)state;
+    assert_int_equal(parse("list|--sort|-amount|deals|-n|5|--json|x = 1", &options, &n, &argv, &failure), CRM_OK);
+    assert_int_equal(n, 2);
+    assert_string_equal(argv[1], "deals");
+    assert_string_equal(argv[2], "x = 1");
+    assert_string_equal(options.sort, "-amount");
+    assert_int_equal(options.limit, 5);
+    assert_true(options.json);
+    assert_int_equal(parse("list|deals|--|--json", &options, &n, &argv, &failure), CRM_OK);
+    assert_int_equal(n, 2);
+    assert_false(options.json);
+}
+
+static void test_options_are_refused(void **state)
+{
+    static const struct {
+        const char *line, *text;
+    } rows[] = {
+        {"list|--frob", "there is no option '--frob' here"},
+        {"list|-Z", "there is no option '-Z' here"},
+        {"list|--sort", "option '--sort' wants an argument"},
+        {"list|--limit|many", "--limit wants a number from 1, not 'many'"},
+        {"list|--limit|0", "--limit wants a number from 1, not '0'"},
+        {"list|--json=yes", "option '--json' takes no argument"},
+    };
+    struct options options;
+    struct failure failure;
+    char **argv;
+    int n;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_int_equal(parse(rows[i].line, &options, &n, &argv, &failure), CRM_USAGE);
+        assert_string_equal(failure.text, rows[i].text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_table_is_whole),      cmocka_unit_test(test_options_are_distinct), cmocka_unit_test(test_help_says_all),
+        cmocka_unit_test(test_completion_says_all), cmocka_unit_test(test_bash_completes),       cmocka_unit_test(test_suggestions),
+        cmocka_unit_test(test_options_parse),       cmocka_unit_test(test_options_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, cli_setup, cli_teardown);
+}
