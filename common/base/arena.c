@@ -1,8 +1,9 @@
 /*
  * arena.c - bump allocation in blocks that double from 4 to 64 KiB
  *
- * Called by whoever owns the arena, on one thread at a time. Owns its blocks. The newest block is the one that is filled; a
- * large allocation gets a block of its own behind it, so that the room left in the newest is not lost.
+ * Called by whoever owns the arena, on one thread at a time. Owns its blocks. The newest block is
+ * the one that is filled; a large allocation gets a block of its own behind it, so that the room
+ * left in the newest is not lost.
  */
 #include "common/base/arena.h"
 
@@ -19,7 +20,8 @@
 #define ARENA_POISONS 1
 #endif
 
-/* Under AddressSanitizer a read past an allocation, or after a reset, is reported as it would be on the heap. */
+/* Under AddressSanitizer a read past an allocation, or after a reset, is reported as it would be on
+ * the heap. */
 #ifdef ARENA_POISONS
 #include <sanitizer/asan_interface.h>
 #else
@@ -27,7 +29,7 @@
 #define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)0)
 #endif
 
-#define BLOCK_FIRST ((size_t)4 << 10)  /* bytes taken from the heap, head included */
+#define BLOCK_FIRST ((size_t)4 << 10) /* bytes taken from the heap, head included */
 #define BLOCK_MOST  ((size_t)64 << 10)
 #define LARGE       (BLOCK_MOST / 4)
 #define ALIGNMENT   alignof(max_align_t)
@@ -90,7 +92,8 @@ static size_t next_block_size(const struct arena *arena, size_t rounded)
     return (total < BLOCK_MOST ? total : BLOCK_MOST) - sizeof(struct arena_block);
 }
 
-/* The newest block is full: a new one, in front of it, or behind it when it is for this allocation alone. */
+/* The newest block is full: a new one, in front of it, or behind it when it is for this allocation
+ * alone. */
 static void *arena_alloc_slow(struct arena *arena, size_t size, size_t rounded)
 {
     bool is_large = rounded > LARGE;
@@ -112,7 +115,9 @@ static void *arena_alloc_slow(struct arena *arena, size_t size, size_t rounded)
 void arena_init(struct arena *arena, size_t budget)
 {
     *arena = (struct arena){ .budget = budget < SIZE_MAX / 2 ? budget : SIZE_MAX / 2 };
-    arena->protobuf = (ProtobufCAllocator){ .alloc = protobuf_alloc, .free = protobuf_free, .allocator_data = arena };
+    arena->protobuf = (ProtobufCAllocator){ .alloc = protobuf_alloc,
+                                            .free = protobuf_free,
+                                            .allocator_data = arena };
 }
 
 void arena_fini(struct arena *arena)
@@ -156,7 +161,8 @@ void *arena_alloc(struct arena *arena, size_t size)
 
     if (size > left)
         return NULL;
-    /* Nothing asked for still gets a place of its own. budget is at most SIZE_MAX / 2: this cannot wrap. */
+    /* Nothing asked for still gets a place of its own. budget is at most SIZE_MAX / 2: this cannot
+     * wrap. */
     rounded = (size + !size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
     if (rounded > left)
         return NULL;

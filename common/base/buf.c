@@ -1,8 +1,9 @@
 /*
  * buf.c - a growing byte buffer with a maximum
  *
- * Called by connections, codecs and writers of text, on the thread that owns the buffer. Owns its allocation. One byte more
- * than the content is always allocated, so that buf_printf has room for the NUL that vsnprintf insists on.
+ * Called by connections, codecs and writers of text, on the thread that owns the buffer. Owns its
+ * allocation. One byte more than the content is always allocated, so that buf_printf has room for
+ * the NUL that vsnprintf insists on.
  */
 #include "common/base/buf.h"
 
@@ -34,7 +35,8 @@ static bool make_room(struct buf *buf, size_t more)
 
     if (need <= buf->capacity - buf->start)
         return true;
-    /* Moving down is cheap where as much was consumed as is left; without that condition a slow reader costs n². */
+    /* Moving down is cheap where as much was consumed as is left; without that condition a slow
+     * reader costs n². */
     if (need <= buf->capacity && (buf->start >= buf->size || buf->capacity > buf->max)) {
         memmove(buf->data, buf->data + buf->start, buf->size);
         buf->start = 0;

@@ -1,7 +1,8 @@
 /*
  * crc32c.c - CRC-32C by the CPU's instruction, or by eight tables
  *
- * Called for every stored value that is read or written, on any thread. Owns the tables, made at first use.
+ * Called for every stored value that is read or written, on any thread. Owns the tables, made at
+ * first use.
  */
 #include "common/base/digest.h"
 
@@ -56,7 +57,8 @@ uint32_t crc32c_portable(uint32_t crc, const void *data, size_t size)
 
 #if defined(__x86_64__)
 
-__attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(uint32_t crc, const void *data, size_t size)
+__attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(uint32_t crc, const void *data,
+                                                               size_t size)
 {
     const uint8_t *at = data;
     uint64_t wide = (uint32_t)~crc;

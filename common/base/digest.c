@@ -1,8 +1,9 @@
 /*
  * digest.c - SHA-256 and HMAC by OpenSSL, comparing and wiping secrets, hex
  *
- * Called from any thread. SHA-256 of a few hundred bytes is on the way of every write: fetching an algorithm costs ten times
- * the hash itself, so algorithms are fetched once, and each thread keeps a context until it ends.
+ * Called from any thread. SHA-256 of a few hundred bytes is on the way of every write: fetching an
+ * algorithm costs ten times the hash itself, so algorithms are fetched once, and each thread keeps
+ * a context until it ends.
  */
 #include "common/base/digest.h"
 
@@ -24,7 +25,8 @@ static void context_free(void *context)
     EVP_MD_CTX_free(context);
 }
 
-/* A server that cannot hash cannot check a password or write its log: there is nothing to go on with. */
+/* A server that cannot hash cannot check a password or write its log: there is nothing to go on
+ * with. */
 static void require(bool holds)
 {
     if (!holds)
@@ -63,7 +65,8 @@ void sha256(const struct slice *parts, size_t n_parts, uint8_t out[SHA256_SIZE])
     require(EVP_DigestFinal_ex(context, out, NULL) == 1);
 }
 
-void hmac_sha256(struct slice key, const struct slice *parts, size_t n_parts, uint8_t out[SHA256_SIZE])
+void hmac_sha256(struct slice key, const struct slice *parts, size_t n_parts,
+                 uint8_t out[SHA256_SIZE])
 {
     static char name[] = "SHA256";
     OSSL_PARAM parameters[] = {
@@ -119,7 +122,8 @@ bool hex_parse(const char *text, void *out, size_t size)
 {
     uint8_t *at = out;
 
-    /* All of it is looked at before out is touched; a NUL is no digit, so this never runs past the end. */
+    /* All of it is looked at before out is touched; a NUL is no digit, so this never runs past the
+     * end. */
     for (size_t i = 0; i < 2 * size; i++) {
         if (hex_digit(text[i]) < 0)
             return false;

@@ -1,8 +1,9 @@
 /*
  * failure.c - fill in a failure: the first one stays, and its text is always well-formed
  *
- * Called wherever something fails, on any thread; owns nothing. What it is given may hold bytes of a stranger, and what it
- * makes goes out in an ERROR frame, so invalid UTF-8 is replaced here once instead of at every caller.
+ * Called wherever something fails, on any thread; owns nothing. What it is given may hold bytes of
+ * a stranger, and what it makes goes out in an ERROR frame, so invalid UTF-8 is replaced here once
+ * instead of at every caller.
  */
 #include "common/base/failure.h"
 
@@ -46,7 +47,8 @@ static bool failure_begin(struct failure *failure, enum crm_status status)
     return true;
 }
 
-enum crm_status fail(struct failure *failure, enum crm_status status, const char *field, const char *format, ...)
+enum crm_status fail(struct failure *failure, enum crm_status status, const char *field,
+                     const char *format, ...)
 {
     va_list arguments;
 
@@ -66,7 +68,8 @@ enum crm_status fail(struct failure *failure, enum crm_status status, const char
     return status;
 }
 
-enum crm_status fail_at(struct failure *failure, enum crm_status status, int position, const char *format, ...)
+enum crm_status fail_at(struct failure *failure, enum crm_status status, int position,
+                        const char *format, ...)
 {
     va_list arguments;
 

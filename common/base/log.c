@@ -1,8 +1,8 @@
 /*
  * log.c - one record, one line, one write
  *
- * Called from any thread, at any time. Owns the level and what it found out about stderr at the first line. Allocates nothing,
- * so that a server that is out of memory can still say so.
+ * Called from any thread, at any time. Owns the level and what it found out about stderr at the
+ * first line. Allocates nothing, so that a server that is out of memory can still say so.
  */
 #include "common/base/log.h"
 
@@ -21,7 +21,8 @@
 #include "common/base/text.h"
 
 #define TEXT_MOST 1500
-#define LINE_MOST 4096 /* PIPE_BUF: up to here a line from one thread is never mixed with another's */
+#define LINE_MOST                                                                                  \
+    4096 /* PIPE_BUF: up to here a line from one thread is never mixed with another's */
 
 /* A level's names: for people, and for sd-daemon(3). */
 struct level_name {
@@ -40,7 +41,8 @@ static atomic_int log_level = LOG_LEVEL_INFO;
 static pthread_once_t journal_once = PTHREAD_ONCE_INIT;
 static bool is_journal;
 
-/* JOURNAL_STREAM is inherited: it speaks of this stderr only if device and inode are the same (systemd.exec(5)). */
+/* JOURNAL_STREAM is inherited: it speaks of this stderr only if device and inode are the same
+ * (systemd.exec(5)). */
 static void find_journal(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");
@@ -64,9 +66,9 @@ static size_t write_head(char *line, size_t size, enum log_level level, const ch
     if (is_journal) {
         n = snprintf(line, size, "%s%s", level_names[level].prefix, event);
     } else if (gmtime_r(&seconds, &utc)) {
-        n = snprintf(line, size, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ %s %s", utc.tm_year + 1900, utc.tm_mon + 1,
-                     utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, (int)(now_us % 1000000),
-                     level_names[level].name, event);
+        n = snprintf(line, size, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ %s %s", utc.tm_year + 1900,
+                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+                     (int)(now_us % 1000000), level_names[level].name, event);
     } else {
         n = snprintf(line, size, "- %s %s", level_names[level].name, event);
     }
@@ -76,8 +78,9 @@ static size_t write_head(char *line, size_t size, enum log_level level, const ch
 }
 
 /*
- * Text with what could forge a second line or move a terminal's cursor made visible. Gives the size; out has room for four
- * bytes for each of the text's. Where the text is not UTF-8 every high byte is taken for an 8-bit control character.
+ * Text with what could forge a second line or move a terminal's cursor made visible. Gives the
+ * size; out has room for four bytes for each of the text's. Where the text is not UTF-8 every high
+ * byte is taken for an 8-bit control character.
  */
 static size_t escape(char *out, const char *text, size_t size)
 {
@@ -101,7 +104,8 @@ static size_t escape(char *out, const char *text, size_t size)
     return (size_t)(at - out);
 }
 
-/* All of it, unless stderr is closed or its disk is full: a log that cannot be written must not stop the work. */
+/* All of it, unless stderr is closed or its disk is full: a log that cannot be written must not
+ * stop the work. */
 static void write_line(const char *line, size_t size)
 {
     while (size) {

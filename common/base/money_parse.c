@@ -10,7 +10,6 @@
 #include "common/base/typed.h"
 
 #define MICRO_DIGITS 6
-#define ZEROS_MOST   16 /* of all multipliers together: 亿亿 */
 #define MANTISSA_MOST                                                                              \
     ((unsigned __int128)INT64_MAX *                                                                \
      1000000000000u) /* anything above is out of range or has too many decimals */
@@ -174,7 +173,7 @@ static int read_han_multiplier(const char **at)
 }
 
 /* k, m and b count only where no currency's code begins: "5 mxn" is no million. */
-static bool read_multiplier(const char **at, struct number *number)
+static void read_multiplier(const char **at, struct number *number)
 {
     int zeros = 0;
     size_t n_letters;
@@ -189,7 +188,6 @@ static bool read_multiplier(const char **at, struct number *number)
             zeros += more;
     }
     number->exponent += zeros;
-    return zeros <= ZEROS_MOST;
 }
 
 /* The number in units of 10^-digits. */
@@ -256,8 +254,9 @@ enum crm_status money_parse(struct slice text, const char *fallback, struct mone
         (void)read_currency(&at, &name);
         read_minus(&at, &number, &seen_minus);
     }
-    if (!read_digits(&at, &number) || !read_multiplier(&at, &number))
+    if (!read_digits(&at, &number))
         return typed_refuse(failure, text, "is not an amount of money");
+    read_multiplier(&at, &number);
     /* A sign and a code may follow: "5元 CNY". */
     for (typed_skip_blank(&at); *at; typed_skip_blank(&at)) {
         if (!read_currency(&at, &name))
@@ -282,7 +281,10 @@ enum crm_status decimal_parse(struct slice text, int64_t *out_micro, struct fail
     if (!typed_read(text, typed))
         return typed_refuse(failure, text, "is not a number");
     read_minus(&at, &number, &seen_minus);
-    if (!read_digits(&at, &number) || !read_multiplier(&at, &number) || *at)
+    if (!read_digits(&at, &number))
+        return typed_refuse(failure, text, "is not a number");
+    read_multiplier(&at, &number);
+    if (*at)
         return typed_refuse(failure, text, "is not a number");
     return number_scale(number, MICRO_DIGITS, out_micro, failure);
 }

@@ -7,12 +7,12 @@
 
 #include <stddef.h>
 
-#define STATUS_ROW(NAME, number, label, text, again, end, code)                                                        \
-    [number] = { .status = CRM_##NAME,                                                                                 \
-                 .name = label,                                                                                        \
-                 .sentence = text,                                                                                     \
-                 .retry = CRM_RETRY_##again,                                                                           \
-                 .outcome = CRM_OUTCOME_##end,                                                                         \
+#define STATUS_ROW(NAME, number, label, text, again, end, code)                                    \
+    [number] = { .status = CRM_##NAME,                                                             \
+                 .name = label,                                                                    \
+                 .sentence = text,                                                                 \
+                 .retry = CRM_RETRY_##again,                                                       \
+                 .outcome = CRM_OUTCOME_##end,                                                     \
                  .exit_code = code },
 
 static const struct crm_status_info status_rows[] = { CRM_STATUS_LIST(STATUS_ROW) };

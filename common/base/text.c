@@ -1,8 +1,8 @@
 /*
  * text.c - UTF-8 checked, composed, folded, measured and made harmless
  *
- * Called at every border that text crosses, on any thread. Owns nothing: results live in the caller's arena. Most text is
- * ASCII, and then no function here looks at Unicode's tables.
+ * Called at every border that text crosses, on any thread. Owns nothing: results live in the
+ * caller's arena. Most text is ASCII, and then no function here looks at Unicode's tables.
  */
 #include "common/base/text.h"
 
@@ -46,7 +46,8 @@ static inline bool is_tail(uint8_t byte)
     return (byte & 0xC0) == 0x80;
 }
 
-/* The size of the well-formed sequence at the front, 0 if there is none: table 3-7 of the Unicode standard. */
+/* The size of the well-formed sequence at the front, 0 if there is none: table 3-7 of the Unicode
+ * standard. */
 static size_t sequence_size(const uint8_t *at, size_t left)
 {
     uint8_t lead = at[0];
@@ -65,7 +66,8 @@ static size_t sequence_size(const uint8_t *at, size_t left)
 
         return is_overlong || is_surrogate ? 0 : 3;
     }
-    if (lead > 0xF4 || left < 4 || !is_tail(at[3]) || (lead == 0xF0 && at[1] < 0x90) || (lead == 0xF4 && at[1] > 0x8F))
+    if (lead > 0xF4 || left < 4 || !is_tail(at[3]) || (lead == 0xF0 && at[1] < 0x90) ||
+        (lead == 0xF4 && at[1] > 0x8F))
         return 0;
     return 4;
 }
@@ -87,11 +89,13 @@ static size_t valid_run(const uint8_t *at, size_t size)
     return run;
 }
 
-/* Never changed by NFC, and never changing what stands before it: enough of Unicode to spare most text the long way. */
+/* Never changed by NFC, and never changing what stands before it: enough of Unicode to spare most
+ * text the long way. */
 static bool is_composed_for_sure(int32_t c)
 {
-    return c < 0x300 || (c >= 0x2010 && c <= 0x2027) || (c >= 0x3001 && c <= 0x3029) || (c >= 0x3030 && c <= 0x3096) ||
-           (c >= 0x30A0 && c <= 0x30FF) || (c >= 0x3400 && c <= 0x9FFF) || (c >= 0xAC00 && c <= 0xD7A3) ||
+    return c < 0x300 || (c >= 0x2010 && c <= 0x2027) || (c >= 0x3001 && c <= 0x3029) ||
+           (c >= 0x3030 && c <= 0x3096) || (c >= 0x30A0 && c <= 0x30FF) ||
+           (c >= 0x3400 && c <= 0x9FFF) || (c >= 0xAC00 && c <= 0xD7A3) ||
            (c >= 0xFF01 && c <= 0xFF9D);
 }
 
@@ -106,16 +110,19 @@ static bool is_composed(struct slice text)
     return true;
 }
 
-/* The code points of text after options, in the arena with room for their UTF-8; NULL when memory is spent or text invalid. */
-static utf8proc_int32_t *decompose(struct arena *arena, struct slice text, utf8proc_option_t options,
-                                   utf8proc_ssize_t *out_n)
+/* The code points of text after options, in the arena with room for their UTF-8; NULL when memory
+ * is spent or text invalid. */
+static utf8proc_int32_t *decompose(struct arena *arena, struct slice text,
+                                   utf8proc_option_t options, utf8proc_ssize_t *out_n)
 {
-    utf8proc_ssize_t n = utf8proc_decompose(text.data, (utf8proc_ssize_t)text.size, NULL, 0, options);
+    utf8proc_ssize_t n =
+        utf8proc_decompose(text.data, (utf8proc_ssize_t)text.size, NULL, 0, options);
     utf8proc_int32_t *points;
 
     if (n < 0 || (size_t)n > SIZE_MAX / sizeof(*points) - 1)
         return NULL;
-    points = arena_alloc(arena, ((size_t)n + 1) * sizeof(*points)); /* one more: utf8proc_reencode writes a NUL */
+    points = arena_alloc(arena, ((size_t)n + 1) *
+                                    sizeof(*points)); /* one more: utf8proc_reencode writes a NUL */
     if (!points)
         return NULL;
     *out_n = utf8proc_decompose(text.data, (utf8proc_ssize_t)text.size, points, n, options);
@@ -134,14 +141,15 @@ static bool encode(utf8proc_int32_t *points, utf8proc_ssize_t n, struct slice *o
 }
 
 /*
- * Accents and vowel points: what people leave out when they type. The marks of other scripts stay: without them は, ば and ぱ
- * would be one letter, and a Hindi word would lose its vowels.
+ * Accents and vowel points: what people leave out when they type. The marks of other scripts stay:
+ * without them は, ば and ぱ would be one letter, and a Hindi word would lose its vowels.
  */
 static bool is_dropped_mark(int32_t c)
 {
     return (c >= 0x300 && c <= 0x36F) || (c >= 0x483 && c <= 0x487) || (c >= 0x591 && c <= 0x5C7) ||
-           (c >= 0x610 && c <= 0x61A) || (c >= 0x64B && c <= 0x65F) || c == 0x670 || (c >= 0x1AB0 && c <= 0x1AFF) ||
-           (c >= 0x1DC0 && c <= 0x1DFF) || (c >= 0x20D0 && c <= 0x20FF) || (c >= 0xFE20 && c <= 0xFE2F);
+           (c >= 0x610 && c <= 0x61A) || (c >= 0x64B && c <= 0x65F) || c == 0x670 ||
+           (c >= 0x1AB0 && c <= 0x1AFF) || (c >= 0x1DC0 && c <= 0x1DFF) ||
+           (c >= 0x20D0 && c <= 0x20FF) || (c >= 0xFE20 && c <= 0xFE2F);
 }
 
 /* White space and control characters, which separate words as well as any blank. */
@@ -185,8 +193,8 @@ static bool fold_ascii(struct arena *arena, struct slice text, struct slice *out
 /* One pass of the long way: decompose, case-fold, drop, squeeze, encode. */
 static bool fold_unicode(struct arena *arena, struct slice text, struct slice *out)
 {
-    utf8proc_option_t options =
-        UTF8PROC_STABLE | UTF8PROC_COMPAT | UTF8PROC_DECOMPOSE | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE;
+    utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPAT | UTF8PROC_DECOMPOSE |
+                                UTF8PROC_CASEFOLD | UTF8PROC_IGNORE;
     utf8proc_ssize_t n_points;
     utf8proc_int32_t *points = decompose(arena, text, options, &n_points);
     utf8proc_ssize_t n = 0;
@@ -331,22 +339,17 @@ bool text_escape(struct arena *arena, struct slice text, struct slice *out)
 
 /* First and last code points of the scripts without blanks between words, ascending. */
 static const int32_t cjk_ranges[][2] = {
-    { 0x1100, 0x11FF },   /* Hangul Jamo */
-    { 0x3005, 0x3007 },   /* 々〆〇 */
-    { 0x3041, 0x3096 },   /* Hiragana */
-    { 0x309D, 0x309F },
-    { 0x30A1, 0x30FA },   /* Katakana, without the middle dot */
-    { 0x30FC, 0x30FF },
-    { 0x3105, 0x318E },   /* Bopomofo, Hangul compatibility Jamo */
-    { 0x31A0, 0x31BF },
-    { 0x31F0, 0x31FF },
-    { 0x3400, 0x4DBF },   /* Han, extension A */
-    { 0x4E00, 0x9FFF },   /* Han */
-    { 0xA960, 0xA97C },
-    { 0xAC00, 0xD7FB },   /* Hangul */
-    { 0xF900, 0xFAFF },   /* Han, compatibility */
-    { 0xFF66, 0xFFDC },   /* half width */
-    { 0x20000, 0x323AF }, /* Han, extensions B to H */
+    { 0x1100, 0x11FF },                       /* Hangul Jamo */
+    { 0x3005, 0x3007 },                       /* 々〆〇 */
+    { 0x3041, 0x3096 },                       /* Hiragana */
+    { 0x309D, 0x309F },   { 0x30A1, 0x30FA }, /* Katakana, without the middle dot */
+    { 0x30FC, 0x30FF },   { 0x3105, 0x318E }, /* Bopomofo, Hangul compatibility Jamo */
+    { 0x31A0, 0x31BF },   { 0x31F0, 0x31FF }, { 0x3400, 0x4DBF }, /* Han, extension A */
+    { 0x4E00, 0x9FFF },                                           /* Han */
+    { 0xA960, 0xA97C },   { 0xAC00, 0xD7FB },                     /* Hangul */
+    { 0xF900, 0xFAFF },                                           /* Han, compatibility */
+    { 0xFF66, 0xFFDC },                                           /* half width */
+    { 0x20000, 0x323AF },                                         /* Han, extensions B to H */
 };
 
 bool text_is_cjk(int32_t codepoint)

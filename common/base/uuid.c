@@ -1,7 +1,8 @@
 /*
  * uuid.c - UUIDv7: 48 bits of milliseconds, a 12-bit counter, 62 random bits
  *
- * Called by whoever creates a record, on any thread. Owns the process's last time and counter, under a mutex.
+ * Called by whoever creates a record, on any thread. Owns the process's last time and counter,
+ * under a mutex.
  */
 #include "common/base/uuid.h"
 
@@ -11,13 +12,16 @@
 #include "common/base/digest.h"
 
 #define COUNTER_END 0x1000
-#define BACK_MOST_MS 1000 /* a clock that is set back further than this is believed; within it, ids go on ascending */
+#define BACK_MOST_MS                                                                               \
+    1000 /* a clock that is set back further than this is believed; within it, ids go on ascending \
+          */
 
 static pthread_mutex_t uuid_lock = PTHREAD_MUTEX_INITIALIZER;
 static int64_t last_ms;
 static unsigned counter;
 
-/* The next pair of time and counter; seed gives the counter's start, in its lower half so that there is room to count. */
+/* The next pair of time and counter; seed gives the counter's start, in its lower half so that
+ * there is room to count. */
 static int64_t tick(unsigned seed, unsigned *out_counter)
 {
     int64_t now_ms = clock_now_us() / 1000;
@@ -40,12 +44,13 @@ static int64_t tick(unsigned seed, unsigned *out_counter)
 struct uuid uuid_create(void)
 {
     struct uuid id;
-    uint8_t seed[2];
+    uint8_t seed[10]; /* two bytes for the counter's start, eight for the end; one call, for each is
+                         a system call */
     unsigned count;
     uint64_t ms;
 
     random_bytes(seed, sizeof(seed));
-    random_bytes(id.bytes + 8, 8);
+    memcpy(id.bytes + 8, seed + 2, 8);
     ms = (uint64_t)tick(seed[0] | (unsigned)seed[1] << 8, &count);
 
     for (int i = 0; i < 6; i++)

@@ -55,6 +55,9 @@ static void test_budget_ends_it(void **state)
     assert_null(arena_strndup(&arena, "", SIZE_MAX));
     assert_non_null(arena_alloc(&arena, 300));
     assert_true(arena.used <= arena.budget);
+    assert_non_null(arena_alloc(&arena, 80));
+    assert_null(arena_alloc(&arena, 1)); /* what is left is less than the alignment */
+    assert_true(arena.used <= arena.budget);
     arena_reset(&arena);
     assert_non_null(arena_alloc(&arena, 900));
     arena_fini(&arena);

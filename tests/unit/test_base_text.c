@@ -184,8 +184,8 @@ static void test_fold(void **state)
 static void test_fold_ways_agree(void **state)
 {
     (void)state;
-    for (char c = 1; c > 0 && c < 127; c++) {
-        char ascii[] = { 'A', c, c, 'b', c, '\0' };
+    for (int c = 1; c < 128; c++) {
+        char ascii[] = { 'A', (char)c, (char)c, 'b', (char)c, '\0' };
         char marked[16];
         struct slice one, other;
 
