@@ -163,6 +163,14 @@ void link_goaway(struct link *link, enum crm_status why)
     (void)link_send(link, FRAME_GOAWAY, 0, 0, &goaway.base, false);
 }
 
+void link_set_session(struct link *link, const struct session *session)
+{
+    if (session != &link->session)
+        link->session = *session;
+    link->expires_us = clock_monotonic_us() + (session->expires_us - clock_now_us());
+    link->has_session = true;
+}
+
 /* --- streams */
 
 struct stream *link_stream(struct link *link, uint32_t id)
@@ -193,10 +201,8 @@ void link_close_stream(struct link *link, struct stream *stream)
 
 static void finish_login(struct link *link, struct request *request)
 {
-    if (request->ctx.opened) {
-        link->session = *request->ctx.opened;
-        link->has_session = true;
-    }
+    if (request->ctx.opened)
+        link_set_session(link, request->ctx.opened);
     if (request->ctx.close_session) {
         link->has_session = false;
         secret_wipe(&link->session, sizeof link->session);

@@ -38,18 +38,15 @@ static void fill_limits(const struct link *link, Crm__Limits *limits)
 /* A token in the hello resumes its session, so that the first request can come in the same flight. */
 static enum crm_status resume_session(struct link *link, const Crm__Hello *hello, struct arena *arena, Crm__LoginReply **out_reply)
 {
-    struct schema *schema = core_schema(link->thread->dispatch->core);
     const struct view *view;
-    enum crm_status status = thread_view(link->thread, schema, &view);
+    enum crm_status status = thread_view(link->thread, thread_schema(link->thread), &view);
 
     if (status == CRM_OK)
         status = session_resume(view, slice_of(hello->session_token.data, hello->session_token.len), clock_now_us(), &link->session);
     if (status == CRM_OK) {
-        link->has_session = true;
+        link_set_session(link, &link->session);
         *out_reply = login_reply_create(view, &link->session, NULL, arena);
     }
-    dispatch_thread_end_turn(link->thread);
-    schema_unref(schema);
     return status;
 }
 
@@ -120,7 +117,7 @@ static enum crm_status gate_request(struct link *link, const struct frame_header
         return fail(failure, CRM_UNKNOWN_OPERATION, NULL, "there is no operation number %u", header->code);
     if (!(op->flags & OP_NO_LOGIN) && !link->has_session)
         return fail(failure, CRM_NOT_LOGGED_IN, NULL, "log in first");
-    if (!(op->flags & OP_NO_LOGIN) && clock_now_us() > link->session.expires_us) {
+    if (!(op->flags & OP_NO_LOGIN) && link->active_us > link->expires_us) {
         link->has_session = false;
         return fail(failure, CRM_SESSION_EXPIRED, NULL, "the session has ended, log in again");
     }
@@ -160,14 +157,15 @@ static enum crm_status prepare(struct link *link, struct request *request, const
     request->flags = op->flags;
     request->started_us = link->active_us;
     request->deadline_us = link->active_us + DEADLINE_DEFAULT * INT64_C(1000);
-    request->schema = core_schema(link->thread->dispatch->core);
+    request->schema = schema_ref(thread_schema(link->thread));
     *ctx = (struct op_ctx){
         .core = link->thread->dispatch->core, .schema = request->schema, .arena = &request->arena, .scratch = &request->scratch,
         .peer = link->peer, .software = link->software, .upload_id = &request->upload_id,
     };
-    if (link->has_session) {
+    if (link->has_session && request->is_pooled) {
+        ctx->session = &link->session;
+    } else if (link->has_session) {
         request->session = link->session;
-        request->has_session = true;
         ctx->session = &request->session;
     }
     status = codec_unpack(frame, op->request, FRAME_MAX, &request->arena, &ctx->request, &ctx->failure);
@@ -368,8 +366,7 @@ static struct request *upload_request(struct link *link, const struct stream *st
     request->upload_id = stream->upload_id;
     request->upload_bytes = frame->header.length;
     request->session = link->session;
-    request->has_session = true;
-    request->schema = core_schema(link->thread->dispatch->core);
+    request->schema = schema_ref(thread_schema(link->thread));
     request->write.is_bulk = true;
     request->ctx = (struct op_ctx){
         .core = link->thread->dispatch->core, .session = &request->session, .schema = request->schema, .arena = &request->arena,

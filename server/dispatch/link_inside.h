@@ -41,6 +41,7 @@ struct link {
     bool has_hello, is_closing, is_draining, has_session;
     uint64_t features;           /* chosen */
     struct session session;
+    int64_t expires_us;          /* of the session, monotonic: jumps of the wall clock change nothing */
     uint32_t last_stream;        /* highest seen */
     struct stream streams[STREAMS_MAX];
     unsigned n_streams;
@@ -55,6 +56,7 @@ void link_send_error(struct link *link, uint32_t stream, enum crm_status status,
                      const uint8_t trace[16]);
 void link_break(struct link *link, enum crm_status status, const char *text);
 void link_close(struct link *link, const char *why);
+void link_set_session(struct link *link, const struct session *session);
 struct stream *link_stream(struct link *link, uint32_t id);
 /* There must be room (the gate has looked). */
 struct stream *link_open_stream(struct link *link, uint32_t id);

@@ -29,8 +29,6 @@ void request_reset(struct request *request)
     request->schema = NULL;
     arena_reset(&request->arena);
     arena_reset(&request->scratch);
-    memset(&request->ctx, 0, sizeof request->ctx);
-    request->has_session = false;
     request->is_prepared = false;
     request->packed = (struct slice){ 0 };
     request->status = CRM_OK;

@@ -40,8 +40,7 @@ struct request {
     const struct op_def *op;
     unsigned flags;          /* the row's, as place left them */
     struct arena arena, scratch;
-    struct session session;  /* a copy, with has_session */
-    bool has_session;
+    struct session session;  /* a copy for what outlives this turn */
     struct schema *schema;
     struct op_ctx ctx;
     struct uuid upload_id;
@@ -77,6 +76,8 @@ struct dispatch_thread {
     struct mailbox *mailbox;
     struct store_txn *txn;      /* the read snapshot of this turn, or NULL */
     struct view view;
+    struct schema *schema;      /* as of schema_swaps; each request has a reference of its own */
+    uint64_t schema_swaps;
     struct request *fast;       /* reused for what is answered at once */
     struct link **links;        /* by slot; NULL where free */
     uint32_t *generations;
@@ -87,6 +88,8 @@ struct dispatch_thread {
 
 /* The snapshot of this turn, begun by the first who asks. */
 enum crm_status thread_view(struct dispatch_thread *thread, const struct schema *schema, const struct view **out_view) MUST_CHECK;
+/* The schema as it is now; lives until the thread asks again. */
+struct schema *thread_schema(struct dispatch_thread *thread);
 /* 0 when memory is spent. */
 uint64_t thread_add_link(struct dispatch_thread *thread, struct link *link) MUST_CHECK;
 void thread_remove_link(struct dispatch_thread *thread, uint64_t id);

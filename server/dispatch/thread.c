@@ -60,6 +60,7 @@ void dispatch_thread_destroy(struct dispatch_thread *thread)
         mailbox_drain(thread->mailbox, thread);
     mailbox_destroy(thread->mailbox);
     request_destroy(thread->fast);
+    schema_unref(thread->schema);
     free(thread->links);
     free(thread->generations);
     free(thread);
@@ -85,6 +86,18 @@ enum crm_status thread_view(struct dispatch_thread *thread, const struct schema 
     thread->view = (struct view){ .txn = thread->txn, .schema = schema };
     *out_view = &thread->view;
     return CRM_OK;
+}
+
+struct schema *thread_schema(struct dispatch_thread *thread)
+{
+    uint64_t swaps = atomic_load(&thread->dispatch->core->schema_swaps);
+
+    if (!thread->schema || thread->schema_swaps != swaps) {
+        schema_unref(thread->schema);
+        thread->schema = core_schema(thread->dispatch->core);
+        thread->schema_swaps = swaps;
+    }
+    return thread->schema;
 }
 
 static bool grow_slots(struct dispatch_thread *thread)

@@ -121,6 +121,7 @@ enum crm_status core_reload_schema(struct core *core, struct failure *failure)
     pthread_mutex_lock(&core->schema_lock);
     old = core->schema;
     core->schema = load.schema;
+    atomic_fetch_add(&core->schema_swaps, 1);
     pthread_mutex_unlock(&core->schema_lock);
     schema_unref(old);
     return CRM_OK;

@@ -25,6 +25,7 @@ struct core {
     _Atomic uint64_t seq;        /* of the last commit */
     pthread_mutex_t schema_lock;
     struct schema *schema;       /* swapped by the writer under the lock */
+    _Atomic uint64_t schema_swaps; /* counts them: who keeps a reference sees by it that there is a newer one */
 };
 
 /* Opens nothing: takes an open store over, reads meta and builds the schema. CRM_FORMAT names both versions. */
