@@ -369,7 +369,6 @@ static void writing_to_a_server_that_is_gone_raises_no_signal(void **state)
 {
     const struct server_config config = { OURS };
     struct crm_options options = { .host = "127.0.0.1", .ca_file = ours.file, .reconnect_attempts = CRM_NO_RECONNECT };
-    struct linger reset = { .l_onoff = 1 };
     struct crm_client *client;
     struct crm_call *call;
 
@@ -380,9 +379,10 @@ static void writing_to_a_server_that_is_gone_raises_no_signal(void **state)
     call = start_ping(client);
     run_both(client, call);
     assert_non_null(crm_client_hello(client));
-    setsockopt(server.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-    server_hang_up();
     signal(SIGPIPE, SIG_DFL);
+    shutdown(crm_client_fd(client), SHUT_WR); /* every write from here on is one to a broken pipe */
+    crm_client_process(client);
+    server_hang_up();
     assert_int_equal(crm_call_wait(call), CRM_UNREACHABLE);
     signal(SIGPIPE, SIG_IGN);
     crm_call_destroy(call);
