@@ -381,6 +381,8 @@ static void writing_to_a_server_that_is_gone_raises_no_signal(void **state)
     assert_non_null(crm_client_hello(client));
     signal(SIGPIPE, SIG_DFL);
     shutdown(crm_client_fd(client), SHUT_WR); /* every write from here on is one to a broken pipe */
+    crm_call_destroy(call);
+    call = start_ping(client);
     crm_client_process(client);
     server_hang_up();
     assert_int_equal(crm_call_wait(call), CRM_UNREACHABLE);
