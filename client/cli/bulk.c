@@ -127,9 +127,9 @@ static enum crm_status send_batch(struct bulk *bulk)
 
     if (!slot)
         return fail(&bulk->cli->failure, CRM_FAILED, NULL, "the connection is idle although answers are due");
-    request.has_client = request.has_number = true;
-    request.client = (ProtobufCBinaryData){.len = CRM_KEY_SIZE, .data = bulk->key.client};
-    request.number = ++bulk->key.number;
+    status = mutate_key_next(bulk->cli, &bulk->key, &request);
+    if (status)
+        return status;
     request.mutations = bulk->mutations;
     request.n_mutations = bulk->n;
     request.has_atomic = request.atomic = bulk->cli->options.atomic;

@@ -78,9 +78,12 @@ static const char *field_notes(struct cli *cli, const struct field_def *field)
                  {FIELD_DERIVED, "set by the server", "由服务器设置"}, {FIELD_CUSTOM, "custom", "自定义"}};
     const struct kind_def *refers = kind_def(field->ref_kind);
     const char *text = "";
+    uint32_t flags = field->flags;
 
+    if (field->ref == HEADER_OWNER || field->ref == HEADER_TEAM)
+        flags &= ~(uint32_t)FIELD_DERIVED; /* a person hands a record over */
     for (size_t i = 0; i < ARRAY_LEN(notes) && text; i++)
-        if (field->flags & notes[i].flag)
+        if (flags & notes[i].flag)
             text = arena_printf(&cli->arena, "%s%s%s", text, *text ? ", " : "", cli_label(cli, notes[i].en, notes[i].zh));
     if (text && refers)
         text = arena_printf(&cli->arena, "%s%s→ %s", text, *text ? ", " : "", display_kind_label(cli, refers, false));

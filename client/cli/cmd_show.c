@@ -32,12 +32,36 @@ static enum crm_status add_lines(struct cli *cli, struct table *table, const cha
     return status;
 }
 
+/* A row for each element of a group. */
+struct elements {
+    struct cli *cli;
+    struct table *table;
+    const struct field_def *field;
+    const char *label;
+    enum crm_status status;
+};
+
+static bool add_element(void *arg, struct slice element)
+{
+    struct elements *elements = arg;
+    const char *text = display_element(elements->cli, elements->field, element, &elements->cli->arena);
+
+    elements->status = text ? table_row(elements->table, (const char *[]){elements->label, text}, 0) : CRM_NO_MEMORY;
+    elements->label = "";
+    return !elements->status;
+}
+
 static enum crm_status add_field(struct cli *cli, struct table *table, const struct field_def *field, const struct record *record)
 {
     const char *label = display_field_label(cli, field);
+    struct elements elements = {.cli = cli, .table = table, .field = field, .label = label};
     const char *text;
     struct value value;
 
+    if (field->type == FIELD_GROUP) {
+        reflect_each_element(field, record, add_element, &elements);
+        return elements.status;
+    }
     if (field->type == FIELD_TEXT && field->flags & FIELD_MULTILINE && !(field->flags & FIELD_REPEATED))
         return reflect_get(field, record, &value) ? add_lines(cli, table, label, value.text) : CRM_OK;
     text = display_field(cli, field, record, &cli->arena);

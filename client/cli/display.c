@@ -158,20 +158,34 @@ static bool join_value(void *arg, const struct value *value)
     return !join->is_full;
 }
 
+static const char *join_end(struct join *join)
+{
+    const char *text = join->is_full ? NULL : arena_strndup(join->arena, buf_slice(&join->text).data, join->text.size);
+
+    buf_fini(&join->text);
+    return text;
+}
+
+const char *display_element(const struct cli *cli, const struct field_def *field, struct slice element, struct arena *arena)
+{
+    struct join join = {.cli = cli, .field = field, .arena = arena};
+
+    buf_init(&join.text, TEXT_SIZE_MAX);
+    for (size_t i = 0; i < field->n_members; i++) {
+        const struct field_def *member = &field->members[i];
+        struct value value;
+
+        if (member->type != FIELD_ID && reflect_member(member, element, &value))
+            join_add(&join, " ", display_value(cli, member, &value, arena));
+    }
+    return join_end(&join);
+}
+
 static bool join_element(void *arg, struct slice element)
 {
     struct join *join = arg;
-    bool is_first = true;
 
-    for (size_t i = 0; i < join->field->n_members; i++) {
-        const struct field_def *member = &join->field->members[i];
-        struct value value;
-
-        if (member->type == FIELD_ID || !reflect_member(member, element, &value))
-            continue;
-        join_add(join, is_first ? "; " : " ", display_value(join->cli, member, &value, join->arena));
-        is_first = false;
-    }
+    join_add(join, "; ", display_element(join->cli, join->field, element, join->arena));
     return !join->is_full;
 }
 
@@ -179,7 +193,6 @@ const char *display_field(const struct cli *cli, const struct field_def *field, 
 {
     struct join join = {.cli = cli, .field = field, .arena = arena};
     struct value value;
-    const char *text;
 
     if (field->ref == HEADER_NUMBER)
         return display_label(record->header.kind, &record->header.id, record->header.number, arena);
@@ -190,9 +203,7 @@ const char *display_field(const struct cli *cli, const struct field_def *field, 
         reflect_each_element(field, record, join_element, &join);
     else
         reflect_each(field, record, join_value, &join);
-    text = arena_strndup(arena, buf_slice(&join.text).data, join.text.size);
-    buf_fini(&join.text);
-    return text;
+    return join_end(&join);
 }
 
 const char *display_record(const struct cli *cli, const struct record *record, struct arena *arena)

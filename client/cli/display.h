@@ -18,7 +18,9 @@ const char *display_choice_label(const struct cli *cli, const struct choice_def 
 const char *display_value(const struct cli *cli, const struct field_def *field, const struct value *value, struct arena *arena);
 /* A field of a record: the values of a list joined by ", ", elements of a group by "; ". */
 const char *display_field(const struct cli *cli, const struct field_def *field, const struct record *record, struct arena *arena);
-/* "Acme (C-17)" where it is known, else its number or the end of its id. */
+/* An element of a group: its members' values, without its id. */
+const char *display_element(const struct cli *cli, const struct field_def *field, struct slice element, struct arena *arena);
+/* "Acme" where it is known, else its number or the end of its id. */
 const char *display_ref(const struct cli *cli, const struct uuid *id, struct arena *arena);
 /* "C-17 Acme": what a message says about a record. */
 const char *display_record(const struct cli *cli, const struct record *record, struct arena *arena);

@@ -5,6 +5,7 @@
  */
 #include "client/cli/mutate.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 enum crm_status mutate_key_init(struct cli *cli, struct mutate_key *key)
@@ -40,6 +41,21 @@ struct uuid mutate_key_id(const struct mutate_key *key, uint64_t n)
     memcpy(id.bytes + 8, hash, 8);
     id.bytes[8] = (uint8_t)(0x80 | (id.bytes[8] & 0x3f));
     return id;
+}
+
+enum crm_status mutate_key_next(struct cli *cli, struct mutate_key *key, Crm__MutateRequest *request)
+{
+    const char *text = key->text;
+
+    if (++key->n_requests > 1)
+        text = arena_printf(&cli->arena, "%s/%" PRIu64, key->text, key->n_requests);
+    if (!text)
+        return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
+    crm_key_from_text(text, key->current);
+    request->has_client = request->has_number = true;
+    request->client = (ProtobufCBinaryData){.len = sizeof(key->current), .data = key->current};
+    request->number = 1;
+    return CRM_OK;
 }
 
 void mutation_set_id(Crm__Mutation *mutation, const struct uuid *id)
@@ -91,12 +107,11 @@ enum crm_status mutate_send(struct cli *cli, struct mutate_key *key, Crm__Mutati
                             struct mutate_outcome *outcome)
 {
     Crm__MutateRequest request = CRM__MUTATE_REQUEST__INIT;
-    enum crm_status status;
+    enum crm_status status = mutate_key_next(cli, key, &request);
 
     *outcome = (struct mutate_outcome){0};
-    request.has_client = request.has_number = true;
-    request.client = (ProtobufCBinaryData){.len = sizeof(key->client), .data = key->client};
-    request.number = ++key->number;
+    if (status)
+        return status;
     request.mutations = mutations;
     request.n_mutations = n;
     request.has_atomic = atomic;

@@ -7,19 +7,24 @@
 #include "client/cli/cli.h"
 
 /*
- * The key of one command's changes. Requests are numbered from 1 in the order in which they are made, and the ids of records that are created follow from
- * the key: the same command with the same key sends the same bytes again, and the server answers as it did the first time.
+ * The key of one command's changes. The first request has the key itself, the nth "key/n": each is remembered by the server on its own, so that a file of any
+ * size can be sent again. The ids of records that are created follow from the key too: the same command with the same key sends the same bytes, and the
+ * server answers as it did the first time.
  */
 struct mutate_key {
     const char *text;              /* as --key takes it */
-    uint8_t client[CRM_KEY_SIZE];
-    uint64_t number;               /* of the last request */
+    uint8_t client[CRM_KEY_SIZE];  /* of text */
+    uint8_t current[CRM_KEY_SIZE]; /* of the last request */
+    uint64_t n_requests;
 };
 
 /* --key, or a new one. */
 enum crm_status mutate_key_init(struct cli *cli, struct mutate_key *key) MUST_CHECK;
 /* The id of the nth record that this key creates. */
 struct uuid mutate_key_id(const struct mutate_key *key, uint64_t n);
+
+/* Put the key of the next request into it. CRM_NO_MEMORY. */
+enum crm_status mutate_key_next(struct cli *cli, struct mutate_key *key, Crm__MutateRequest *request) MUST_CHECK;
 
 /* What came of a request that has been answered. Lives until mutate_end. */
 struct mutate_outcome {

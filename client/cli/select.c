@@ -228,7 +228,9 @@ enum crm_status select_resolve(void *arg, enum kind kind, const char *text, stru
     }
     status = select_record(cli, &selection, &record);
     if (status) {
-        fail(failure, status, NULL, "'%s': %s", text, cli->failure.text);
+        bool is_named = strstr(cli->failure.text, text) != NULL;
+
+        fail(failure, status, NULL, "%s%s%s%s", is_named ? "" : "'", is_named ? "" : text, is_named ? "" : "': ", cli->failure.text);
         cli->failure = (struct failure){0};
         return status;
     }
