@@ -1,0 +1,158 @@
+/*
+ * check.c - crmd check: the order of the checks, what is printed
+ *
+ * Main thread. Beside a running server too: it reads one snapshot.
+ */
+#include "server/admin/check.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdarg.h>
+
+#include "server/admin/check_inside.h"
+#include "server/admin/command.h"
+#include "server/admin/directory.h"
+#include "server/engine/core.h"
+
+#define FAULTS_PRINTED 200
+#define RECORD_ARENA   (32u << 20)
+#define ENTRY_ARENA    (1u << 20)
+
+void check_fault(struct check *check, const char *format, ...)
+{
+    va_list arguments;
+
+    check->result.faults++;
+    if (check->result.faults > FAULTS_PRINTED)
+        return;
+    va_start(arguments, format);
+    vfprintf(check->out, format, arguments);
+    va_end(arguments);
+    fputc('\n', check->out);
+    if (check->result.faults == FAULTS_PRINTED)
+        fprintf(check->out, "… further faults are only counted\n");
+}
+
+void check_label(const struct record_header *header, char text[CHECK_LABEL_SIZE])
+{
+    char label[RECORD_LABEL_SIZE], id[UUID_TEXT_SIZE];
+
+    record_label(header, label);
+    uuid_format(&header->id, id);
+    snprintf(text, CHECK_LABEL_SIZE, "%s %s (%s)", kind_def(header->kind)->name, label, id);
+}
+
+/* Rollups of another format have other keys: only this one's can be compared. */
+static enum crm_status look_at_format(struct check *check)
+{
+    uint32_t format;
+    enum crm_status status = meta_get(&check->view, "format", &format, sizeof format);
+
+    if (status != CRM_OK) {
+        check_fault(check, "meta: the row that names the format is %s", status == CRM_NOT_FOUND ? "missing" : "damaged");
+        return status == CRM_NOT_FOUND || status == CRM_CORRUPT ? CRM_OK : status;
+    }
+    return format == FORMAT_VERSION ? store_open_map(&check->cells) : CRM_OK;
+}
+
+static enum crm_status check_all(struct store_txn *txn, void *arg)
+{
+    struct check *check = arg;
+    enum crm_status status;
+
+    check->view.txn = txn;
+    status = look_at_format(check);
+    if (status == CRM_OK)
+        status = check_records(check);
+    if (status == CRM_OK)
+        status = check_entries(check);
+    if (status == CRM_OK)
+        status = check_log(check);
+    if (status == CRM_OK)
+        status = check_rollups(check);
+    return status == CRM_OK ? check_rows(check) : status;
+}
+
+/* The schema without the rest of a core: the database may be of another format. */
+static enum crm_status load_schema(struct store *store, struct core *core, struct failure *failure)
+{
+    memset(core, 0, sizeof *core);
+    if (pthread_mutex_init(&core->schema_lock, NULL) != 0)
+        return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
+    core->store = store;
+    return core_reload_schema(core, failure);
+}
+
+enum crm_status check_store(struct store *store, FILE *out, struct check_result *out_result, struct failure *failure)
+{
+    struct check check = { .out = out, .chains_are_whole = true };
+    struct core core;
+    enum crm_status status = load_schema(store, &core, failure);
+
+    if (status == CRM_OK) {
+        arena_init(&check.arena, RECORD_ARENA);
+        arena_init(&check.entry_arena, ENTRY_ARENA);
+        check.view.schema = core.schema;
+        status = store_read_run(store, check_all, &check);
+        if (status == CRM_CORRUPT)
+            check_fault(&check, "a page of the database is damaged: the check could not go on");
+        else if (status != CRM_OK)
+            fail(failure, status, NULL, "the check could not go on: %s", crm_status_info((int)status)->sentence);
+        store_close(check.cells);
+        arena_fini(&check.entry_arena);
+        arena_fini(&check.arena);
+    }
+    core_fini(&core);
+    *out_result = check.result;
+    if (status == CRM_OK && check.result.faults > 0)
+        status = CRM_CORRUPT;
+    if (status == CRM_CORRUPT)
+        fail(failure, status, NULL, "the database is damaged: %" PRIu64 " fault%s", check.result.faults, check.result.faults == 1 ? "" : "s");
+    return status;
+}
+
+static enum crm_status read_format(struct store_txn *txn, void *arg)
+{
+    struct view view = { .txn = txn };
+
+    return meta_get(&view, "format", arg, sizeof(uint32_t));
+}
+
+static enum crm_status run_check(const struct command_input *input, struct failure *failure)
+{
+    const char *directory = input->arguments[0];
+    struct store *store = NULL;
+    struct check_result result = { 0 };
+    uint32_t format = FORMAT_VERSION;
+    enum crm_status status = directory_open(directory, NULL, true, &store, failure);
+
+    if (status != CRM_OK)
+        return status;
+    status = directory_use_time_zone(store, NULL);
+    if (status == CRM_CORRUPT)
+        status = CRM_OK; /* the check itself names the record */
+    if (status == CRM_OK && store_read_run(store, read_format, &format) == CRM_OK && format != FORMAT_VERSION)
+        status = fail(failure, CRM_FORMAT, NULL, "%s has format %" PRIu32 ", this crmd works with format %d: run `crmd upgrade %s`", directory,
+                      format, FORMAT_VERSION, directory);
+    if (status == CRM_OK)
+        status = check_store(store, stdout, &result, failure);
+    if (status == CRM_OK)
+        printf("crmd: %s is whole: %" PRIu64 " records, %" PRIu64 " deleted ones, %" PRIu64 " changes, %" PRIu64 " index entries\n",
+               directory, result.records, result.deleted, result.changes, result.index_entries);
+    store_close(store);
+    return status;
+}
+
+const struct command command_check = {
+    .name = "check",
+    .arguments = "DIR",
+    .n_arguments = 1,
+    .summary = "is the database whole?",
+    .help = "Walks everything: records and their index, unique, child and search entries in both directions,\n"
+            "checksums, the log with its chain and without gaps, each record's own history, running totals\n"
+            "recomputed from the log, number counters, and the small rows of sessions and passwords. Names\n"
+            "each fault in a line and ends with exit code 1 if there is any. Changes nothing; works beside a\n"
+            "running server, as one long reader.",
+    .examples = "crmd check /var/lib/crm",
+    .run = run_check,
+};
