@@ -1,7 +1,8 @@
 /*
  * call.c - a call from its start to its end
  *
- * The public functions are the user's; channel.c sends, loses and expires calls. What the server says about one is call_frame.c's.
+ * The public functions are the user's; channel.c sends, loses and expires calls. What the server says about one is
+ * call_frame.c's.
  */
 #include "client/lib/call.h"
 
@@ -82,15 +83,15 @@ struct crm_call *call_next_queued(const struct crm_client *client)
 {
     struct crm_call *call;
 
-    TAILQ_FOREACH (call, &client->open, entry)
-        if (call->state == CALL_QUEUED)
-            return call;
+    TAILQ_FOREACH(call, &client->open, entry)
+    if (call->state == CALL_QUEUED)
+        return call;
     return NULL;
 }
 
 /*
- * The server gets a little less time than the caller has: then its definite "too late, not done" arrives before the caller stops waiting
- * and has to call the outcome unknown.
+ * The server gets a little less time than the caller has: then its definite "too late, not done" arrives before the
+ * caller stops waiting and has to call the outcome unknown.
  */
 static uint32_t deadline_for_server(const struct crm_call *call, int64_t now_us)
 {
@@ -116,11 +117,14 @@ static void add_stream(struct crm_call *call)
     channel->streams[channel->n_streams++] = (struct stream){ .id = call->stream, .call = call, .op = call->op };
 }
 
-/* Every request begins with its meta, which is made at the last moment; a ping request has nothing else, so it carries the packed rest of any. */
+/* Every request begins with its meta, which is made at the last moment; a ping request has nothing else, so it carries
+ * the packed rest of any. */
 void call_send(struct crm_call *call, int64_t now_us)
 {
     struct channel *channel = &call->client->channel;
-    const struct frame_header header = { .type = FRAME_REQUEST, .code = call->operation, .stream = channel->next_stream };
+    const struct frame_header header = { .type = FRAME_REQUEST,
+                                         .code = call->operation,
+                                         .stream = channel->next_stream };
     Crm__PingRequest carrier = CRM__PING_REQUEST__INIT;
     Crm__Meta meta = CRM__META__INIT;
     size_t size;

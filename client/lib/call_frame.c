@@ -1,8 +1,8 @@
 /*
  * call_frame.c - what the server says about a call: chunks, events, credit, the reply, an error
  *
- * Called by channel.c for every frame that has a stream. The user's callbacks run here, and may destroy any call: what comes after one finds
- * the call by its stream again.
+ * Called by channel.c for every frame that has a stream. The user's callbacks run here, and may destroy any call: what
+ * comes after one finds the call by its stream again.
  */
 #include "client/lib/call.h"
 
@@ -10,8 +10,8 @@
 
 #include "proto/codec.h"
 
-#define CREDIT_MAX  (16u << 20)       /* however much a server grants */
-#define GRANT_FROM  FRAME_CHUNK_MAX   /* consumed bytes that are worth a frame */
+#define CREDIT_MAX (16u << 20)     /* however much a server grants */
+#define GRANT_FROM FRAME_CHUNK_MAX /* consumed bytes that are worth a frame */
 
 static void remove_stream(struct channel *channel, const struct stream *stream)
 {
@@ -169,8 +169,8 @@ static void read_error(struct crm_error *error, uint32_t code, const Crm__Error 
 }
 
 /*
- * A refusal of the second sending says nothing about the first, whose answer was lost, unless the server has looked the key up: a busy server, a
- * session that has ended and a deadline come before that.
+ * A refusal of the second sending says nothing about the first, whose answer was lost, unless the server has looked the
+ * key up: a busy server, a session that has ended and a deadline come before that.
  */
 static bool leaves_doubt(const struct crm_call *call)
 {

@@ -79,7 +79,8 @@ void call_offer_credit(struct crm_client *client)
     for (size_t i = 0; i < channel->n_streams; i++) {
         struct crm_call *call = channel->streams[i].call;
 
-        if (!call || !call->wants_credit || !call->is_taken || call->send_credit == 0 || channel->out.size >= OUTPUT_HIGH)
+        if (!call || !call->wants_credit || !call->is_taken || call->send_credit == 0 ||
+            channel->out.size >= OUTPUT_HIGH)
             continue;
         call->wants_credit = false;
         if (call->options.on_credit)

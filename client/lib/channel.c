@@ -1,7 +1,8 @@
 /*
  * channel.c - a client's one connection: made, greeted, kept alive, drained, lost and made again
  *
- * Driven by client.c on the client's thread. Owns transport, buffers and the table of streams; what the frames of a stream mean is call.c's.
+ * Driven by client.c on the client's thread. Owns transport, buffers and the table of streams; what the frames of a
+ * stream mean is call.c's.
  *
  *     CLOSED ──► CONNECTING ──► HELLO ──► READY ──► DRAINING
  *        ▲  ▲         ▲ │          │         │          │
@@ -10,6 +11,7 @@
  */
 #include "client/lib/client.h"
 
+#include "client/lib/channel_frame.h"
 #include "client/lib/greeting.h"
 #include "common/base/clock.h"
 #include "proto/codec.h"
@@ -63,8 +65,8 @@ struct stream *channel_stream(struct channel *channel, uint32_t id)
     return NULL;
 }
 
-enum crm_status channel_send(struct crm_client *client, const struct frame_header *header, const ProtobufCMessage *message,
-                             bool compress)
+enum crm_status channel_send(struct crm_client *client, const struct frame_header *header,
+                             const ProtobufCMessage *message, bool compress)
 {
     struct channel *channel = &client->channel;
 
@@ -92,7 +94,8 @@ static bool something_waits(const struct crm_client *client)
 static bool may_retry(const struct crm_client *client, const struct failure *failure)
 {
     const struct channel *channel = &client->channel;
-    unsigned allowed = channel->was_connected ? client->options.reconnect_attempts : client->options.connect_attempts - 1;
+    unsigned allowed =
+        channel->was_connected ? client->options.reconnect_attempts : client->options.connect_attempts - 1;
 
     return crm_status_info((int)failure->status)->retry == CRM_RETRY_AFTER && failure->status != CRM_NO_MEMORY &&
            channel->attempts < allowed;
@@ -209,102 +212,7 @@ static void connect_step(struct crm_client *client, int64_t now_us)
     }
 }
 
-/* --- frames of the connection itself */
-
-static bool is_on_stream(unsigned type)
-{
-    return type == FRAME_REPLY || type == FRAME_CHUNK || type == FRAME_END || type == FRAME_EVENT || type == FRAME_CREDIT;
-}
-
-static bool take_ping(struct crm_client *client, const struct frame *frame, struct failure *failure)
-{
-    const struct frame_header header = { .type = FRAME_PONG };
-    const void *ping;
-
-    return codec_unpack(frame, &crm__ping__descriptor, FRAME_MAX_BEFORE_LOGIN, &client->scratch, &ping, failure) == CRM_OK &&
-           channel_send(client, &header, ping, false) == CRM_OK;
-}
-
-/* Streams after last_stream were not looked at: they go to the next connection as if they had never been sent. */
-static bool take_goaway(struct crm_client *client, const struct frame *frame, struct failure *failure)
-{
-    struct channel *channel = &client->channel;
-    const Crm__Goaway *goaway;
-    const void *message;
-    size_t kept = 0;
-
-    if (codec_unpack(frame, &crm__goaway__descriptor, FRAME_MAX_BEFORE_LOGIN, &client->scratch, &message, failure))
-        return false;
-    goaway = message;
-    channel->state = CHANNEL_DRAINING;
-    channel->retry_after_ms = goaway->retry_after_ms;
-    for (size_t i = 0; i < channel->n_streams; i++) {
-        struct stream *stream = &channel->streams[i];
-
-        if (!goaway->has_last_stream || stream->id <= goaway->last_stream)
-            channel->streams[kept++] = *stream;
-        else if (stream->call)
-            call_not_looked_at(stream->call);
-    }
-    channel->n_streams = kept;
-    return true;
-}
-
-/* The server's reason for closing. */
-static bool take_error(struct crm_client *client, const struct frame *frame, struct failure *failure)
-{
-    const Crm__Error *error;
-    const void *message;
-
-    if (codec_unpack(frame, &crm__error__descriptor, FRAME_MAX_BEFORE_LOGIN, &client->scratch, &message, failure))
-        return false;
-    error = message;
-    client->channel.retry_after_ms = error->retry_after_ms;
-    fail(failure, crm_status_info((int)frame->header.code)->status, NULL, "the server closed the connection: %s",
-         error->text ? error->text : "no reason given");
-    if (failure->status == CRM_OK)
-        failure->status = CRM_PROTOCOL;
-    return false;
-}
-
-static bool broken(struct failure *failure, const struct frame *frame)
-{
-    fail(failure, CRM_PROTOCOL, NULL, "the server sent a frame (%s) that does not belong there",
-         frame_type_name(frame->header.type));
-    return false;
-}
-
-/* false: the connection cannot go on, failure says why. */
-static bool take_frame(struct crm_client *client, const struct frame *frame, struct failure *failure)
-{
-    struct channel *channel = &client->channel;
-    unsigned type = frame->header.type;
-    bool is_stream = frame->header.stream != 0;
-
-    if ((frame->header.flags & FRAME_ZSTD) && !(channel->features & FEATURE_ZSTD))
-        return broken(failure, frame);
-    if (type == FRAME_ERROR)
-        return is_stream ? channel->state != CHANNEL_HELLO ? call_frame(client, frame, failure) : broken(failure, frame)
-                         : take_error(client, frame, failure);
-    if (is_stream != is_on_stream(type))
-        return broken(failure, frame);
-    if (channel->state == CHANNEL_HELLO)
-        return type == FRAME_HELLO ? greeting_take(client, frame, failure) : broken(failure, frame);
-    if (is_stream)
-        return call_frame(client, frame, failure);
-
-    switch (type) {
-    case FRAME_PING:
-        return take_ping(client, frame, failure);
-    case FRAME_PONG:
-        channel->pinged_us = 0;
-        return true;
-    case FRAME_GOAWAY:
-        return take_goaway(client, frame, failure);
-    default:
-        return broken(failure, frame);
-    }
-}
+/* --- input */
 
 /* Handle the whole frames of the input. false: the connection is lost, and that has been dealt with. */
 static bool take_frames(struct crm_client *client, int64_t now_us)
@@ -328,13 +236,10 @@ static bool take_frames(struct crm_client *client, int64_t now_us)
             break;
         }
         channel->heard_us = now_us;
-        if (!take_frame(client, &frame, &failure)) {
-            if (failure.status == CRM_OK || failure.status == CRM_INVALID || failure.status == CRM_TOO_LARGE)
-                failure.status = CRM_PROTOCOL;
+        if (!channel_take_frame(client, &frame, &failure)) {
             channel_lost(client, &failure);
             return false;
         }
-        arena_reset(&client->scratch);
         buf_consume(&channel->in, consumed);
     }
 }
@@ -444,8 +349,8 @@ static void fill(struct crm_client *client, int64_t now_us)
     struct channel *channel = &client->channel;
     struct crm_call *call;
 
-    while (channel->state == CHANNEL_READY && channel->n_streams < channel->streams_max && channel->out.size < OUTPUT_HIGH &&
-           (call = call_next_queued(client)) != NULL)
+    while (channel->state == CHANNEL_READY && channel->n_streams < channel->streams_max &&
+           channel->out.size < OUTPUT_HIGH && (call = call_next_queued(client)) != NULL)
         call_send(call, now_us);
 }
 
@@ -551,8 +456,8 @@ unsigned channel_events(const struct crm_client *client)
     if (channel->read_waits_for_output)
         events |= CRM_WANT_WRITE;
     /* A call that was started since can go at once. */
-    if (channel->state == CHANNEL_READY && channel->n_streams < channel->streams_max && channel->out.size < OUTPUT_HIGH &&
-        call_next_queued(client))
+    if (channel->state == CHANNEL_READY && channel->n_streams < channel->streams_max &&
+        channel->out.size < OUTPUT_HIGH && call_next_queued(client))
         events |= CRM_WANT_WRITE;
     return events;
 }

@@ -1,7 +1,8 @@
 /*
  * client.c - a client: its options, its turn of the event loop, and what crm.h says about it
  *
- * Called by the user on the client's thread. Owns options, token and connector; the connection is channel.c's, the calls are call.c's.
+ * Called by the user on the client's thread. Owns options, token and connector; the connection is channel.c's, the
+ * calls are call.c's.
  */
 #include "client/lib/client.h"
 
@@ -12,10 +13,10 @@
 #include "common/base/clock.h"
 #include "common/base/digest.h"
 
-#define OPTIONS_MEMORY_MAX     (64u << 10)
-#define CONNECT_TIMEOUT_MS     10000
-#define REQUEST_TIMEOUT_MS     30000
-#define RECONNECT_ATTEMPTS     5
+#define OPTIONS_MEMORY_MAX (64u << 10)
+#define CONNECT_TIMEOUT_MS 10000
+#define REQUEST_TIMEOUT_MS 30000
+#define RECONNECT_ATTEMPTS 5
 
 void error_from_failure(struct crm_error *error, const struct failure *failure)
 {
@@ -82,9 +83,8 @@ static enum crm_status keep_options(struct crm_client *client, const struct crm_
     options->connect_timeout_ms = or_default(given->connect_timeout_ms, CONNECT_TIMEOUT_MS);
     options->request_timeout_ms = or_default(given->request_timeout_ms, REQUEST_TIMEOUT_MS);
     options->connect_attempts = or_default(given->connect_attempts, 1);
-    options->reconnect_attempts = given->reconnect_attempts == CRM_NO_RECONNECT
-                                      ? 0
-                                      : or_default(given->reconnect_attempts, RECONNECT_ATTEMPTS);
+    options->reconnect_attempts =
+        given->reconnect_attempts == CRM_NO_RECONNECT ? 0 : or_default(given->reconnect_attempts, RECONNECT_ATTEMPTS);
     snprintf(client->service, sizeof(client->service), "%u", (unsigned)given->port);
     return CRM_OK;
 }

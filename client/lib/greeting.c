@@ -1,7 +1,8 @@
 /*
  * greeting.c - the hellos of both sides
  *
- * Called by channel.c. What the server announces is taken with a pinch of salt: limits that make no sense become the protocol's own.
+ * Called by channel.c. What the server announces is taken with a pinch of salt: limits that make no sense become the
+ * protocol's own.
  */
 #include "client/lib/greeting.h"
 

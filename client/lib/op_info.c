@@ -50,7 +50,7 @@ struct op_effect op_effect(unsigned operation, const ProtobufCMessage *request)
     switch (operation) {
     case OP_LOGIN: /* an invitation's code works once; a second session from a password does no harm */
         return ((const Crm__LoginRequest *)request)->code ? (struct op_effect){ .changes = true }
-                                                         : (struct op_effect){ .may_repeat = true };
+                                                          : (struct op_effect){ .may_repeat = true };
     case OP_MUTATE:
         mutate = (const Crm__MutateRequest *)request;
         if (mutate->has_dry_run && mutate->dry_run)

@@ -27,8 +27,8 @@ const struct op_info *op_info(unsigned operation);
 
 /* What depends on the single request. */
 struct op_effect {
-    bool changes;     /* something on the server: a lost answer leaves the outcome unknown */
-    bool may_repeat;  /* sending it twice does no more than sending it once */
+    bool changes;    /* something on the server: a lost answer leaves the outcome unknown */
+    bool may_repeat; /* sending it twice does no more than sending it once */
 };
 
 struct op_effect op_effect(unsigned operation, const ProtobufCMessage *request);

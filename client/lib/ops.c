@@ -25,7 +25,8 @@ enum crm_status crm_call_run(struct crm_client *client, enum operation operation
 
 /* The same with the reply, NULL unless the call has succeeded. */
 static enum crm_status run(struct crm_client *client, enum operation operation, const ProtobufCMessage *request,
-                           crm_message_fn *on_chunk, void *arg, struct crm_call **out_call, const ProtobufCMessage **out_reply)
+                           crm_message_fn *on_chunk, void *arg, struct crm_call **out_call,
+                           const ProtobufCMessage **out_reply)
 {
     const struct crm_call_options options = { .on_chunk = on_chunk, .arg = arg };
     enum crm_status status = crm_call_run(client, operation, request, &options, out_call);
@@ -133,7 +134,8 @@ enum crm_status crm_upload(struct crm_client *client, const char *name, const vo
     status = push_parts(*out_call, data, size);
     if (status == CRM_OK)
         status = push_end(client, *out_call, data, size);
-    /* Where pushing failed for want of memory the call goes on without us: it is cancelled, so that it ends with a reason. */
+    /* Where pushing failed for want of memory the call goes on without us: it is cancelled, so that it ends with a
+     * reason. */
     if (status && !crm_call_is_done(*out_call))
         crm_call_cancel(*out_call);
     status = crm_call_wait(*out_call);
@@ -163,8 +165,8 @@ static enum crm_status settle_result(struct crm_call *call, const Crm__MutateRes
     return info->status;
 }
 
-static enum crm_status create_packed(struct crm_client *client, uint32_t kind, struct slice body, struct crm_call **out_call,
-                                     const Crm__MutateResult **out_result)
+static enum crm_status create_packed(struct crm_client *client, uint32_t kind, struct slice body,
+                                     struct crm_call **out_call, const Crm__MutateResult **out_result)
 {
     Crm__MutateRequest request = CRM__MUTATE_REQUEST__INIT;
     Crm__Mutation mutation = CRM__MUTATION__INIT;
@@ -195,8 +197,8 @@ static enum crm_status create_packed(struct crm_client *client, uint32_t kind, s
     return settle_result(*out_call, reply->results[0]);
 }
 
-enum crm_status crm_create(struct crm_client *client, uint32_t kind, const ProtobufCMessage *body, struct crm_call **out_call,
-                           const Crm__MutateResult **out_result)
+enum crm_status crm_create(struct crm_client *client, uint32_t kind, const ProtobufCMessage *body,
+                           struct crm_call **out_call, const Crm__MutateResult **out_result)
 {
     struct arena arena;
     struct slice packed;

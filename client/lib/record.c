@@ -1,7 +1,8 @@
 /*
  * record.c - records for programs that know nothing of protobuf: fields by name
  *
- * Called by the user. Stands on common/model, which knows every kind; custom fields need the installation's schema and are not reached here.
+ * Called by the user. Stands on common/model, which knows every kind; custom fields need the installation's schema and
+ * are not reached here.
  */
 #include <crm.h>
 
@@ -17,7 +18,7 @@ struct joined {
     const struct field_def *field;
     struct arena arena;
     char *text;
-    size_t size;    /* of text */
+    size_t size; /* of text */
     size_t used;
     unsigned n;
     enum crm_status status;

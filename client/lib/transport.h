@@ -14,7 +14,8 @@ enum transport_result {
     TRANSPORT_WANT_READ,  /* wait until the socket is readable */
     TRANSPORT_WANT_WRITE, /* wait until it is writable */
     TRANSPORT_CLOSED,     /* the other side is gone, orderly or not: never a proof that anything is complete */
-    TRANSPORT_BROKEN,     /* failure tells why: with CRM_UNREACHABLE trying again may help, with any other status it will not */
+    TRANSPORT_BROKEN, /* failure tells why: with CRM_UNREACHABLE trying again may help, with any other status it will
+                         not */
 };
 
 struct transport;
@@ -23,7 +24,8 @@ struct transport_ops {
     /* Go on connecting, with every handshake that there is. DONE: bytes can flow. */
     enum transport_result (*connect)(struct transport *transport, struct failure *failure);
     /* At most size bytes; *out_n > 0 with DONE. */
-    enum transport_result (*read)(struct transport *transport, void *data, size_t size, size_t *out_n, struct failure *failure);
+    enum transport_result (*read)(struct transport *transport, void *data, size_t size, size_t *out_n,
+                                  struct failure *failure);
     /* *out_n bytes were taken with DONE. After WANT_* call again with at least the same bytes (they may have moved). */
     enum transport_result (*write)(struct transport *transport, const void *data, size_t size, size_t *out_n,
                                    struct failure *failure);
@@ -56,7 +58,8 @@ struct connector_settings {
 };
 
 /* TLS 1.3 over TCP. */
-enum crm_status connector_create_tls(const struct connector_settings *settings, struct connector *out_connector) MUST_CHECK;
+enum crm_status connector_create_tls(const struct connector_settings *settings,
+                                     struct connector *out_connector) MUST_CHECK;
 
 /* --- between transport_tls.c and transport_tcp.c */
 

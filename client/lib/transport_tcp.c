@@ -1,7 +1,8 @@
 /*
  * transport_tcp.c - a connected socket: every address of a host in turn, without waiting
  *
- * Called by transport_tls.c on the client's thread. An address that refuses is left at once, one that is silent after its share of the time.
+ * Called by transport_tls.c on the client's thread. An address that refuses is left at once, one that is silent after
+ * its share of the time.
  */
 #include "client/lib/transport.h"
 
@@ -16,7 +17,8 @@
 
 #include "common/base/clock.h"
 
-#define USER_TIMEOUT_MS 30000 /* unacknowledged bytes on a dead VPN: an error then, not after the kernel's quarter of an hour */
+#define USER_TIMEOUT_MS                                                                                                \
+    30000 /* unacknowledged bytes on a dead VPN: an error then, not after the kernel's quarter of an hour */
 
 enum crm_status tcp_dial_init(struct tcp_dial *dial, const char *host, const char *service, int64_t until_us,
                               struct failure *failure)

@@ -1,8 +1,9 @@
 /*
  * transport_tls.c - TLS 1.3 over TCP: who the server is, is settled here before a byte of the protocol flows
  *
- * Made and driven by client.c on the client's thread; the only file of the library that knows OpenSSL's connections. The certificate must lead to
- * the CA that the caller named (file, hash or both), be valid, and carry the server's name; ALPN must have chosen our protocol.
+ * Made and driven by client.c on the client's thread; the only file of the library that knows OpenSSL's connections.
+ * The certificate must lead to the CA that the caller named (file, hash or both), be valid, and carry the server's
+ * name; ALPN must have chosen our protocol.
  */
 #include "client/lib/transport.h"
 
@@ -115,7 +116,7 @@ static bool certificate_has_hash(X509 *certificate, const uint8_t *hash)
 }
 
 /* The certificate with this hash among those that the server presented; borrowed, NULL if there is none. */
-static X509 *find_pinned(STACK_OF(X509) *presented, const uint8_t *hash)
+static X509 *find_pinned(STACK_OF(X509) * presented, const uint8_t *hash)
 {
     for (int i = 0; i < sk_X509_num(presented); i++) {
         X509 *certificate = sk_X509_value(presented, i);
@@ -127,14 +128,14 @@ static X509 *find_pinned(STACK_OF(X509) *presented, const uint8_t *hash)
 }
 
 /*
- * Instead of OpenSSL's own step: the CA that the hash names becomes the only one that is trusted for this chain, and then everything is verified as
- * usual. With a CA file both must hold: the file's CAs are verified first.
+ * Instead of OpenSSL's own step: the CA that the hash names becomes the only one that is trusted for this chain, and
+ * then everything is verified as usual. With a CA file both must hold: the file's CAs are verified first.
  */
 static int verify_pinned(X509_STORE_CTX *store_context, void *arg)
 {
     const struct tls_connector *connector = arg;
     X509 *root = find_pinned(X509_STORE_CTX_get0_untrusted(store_context), connector->settings.ca_sha256);
-    STACK_OF(X509) *trusted;
+    STACK_OF(X509) * trusted;
     int verified;
 
     if (!root) {
@@ -142,7 +143,7 @@ static int verify_pinned(X509_STORE_CTX *store_context, void *arg)
         return 0;
     }
     if (connector->settings.ca_file) {
-        STACK_OF(X509) *chain;
+        STACK_OF(X509) * chain;
 
         if (X509_verify_cert(store_context) <= 0)
             return 0;
@@ -186,7 +187,8 @@ static enum crm_status context_create(struct tls_connector *connector, struct fa
     if (settings->ca_sha256)
         SSL_CTX_set_cert_verify_callback(context, verify_pinned, connector);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(context,
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     connector->context = context;
     return CRM_OK;
 }
@@ -232,7 +234,8 @@ static enum transport_result explain(struct tls_transport *tls, struct failure *
     else if (verify == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN && is_pin)
         fail(failure, CRM_TLS, NULL, "the server's CA is not the one that the invitation names");
     else if (verify != X509_V_OK)
-        fail(failure, CRM_TLS, NULL, "the server's certificate is not trusted: %s", X509_verify_cert_error_string(verify));
+        fail(failure, CRM_TLS, NULL, "the server's certificate is not trusted: %s",
+             X509_verify_cert_error_string(verify));
     else
         fail(failure, CRM_TLS, NULL, "the secure connection failed: %s", reason ? reason : "unknown reason");
     ERR_clear_error();
@@ -394,8 +397,7 @@ enum crm_status connector_create_tls(const struct connector_settings *settings, 
         tls_connector_destroy(connector);
         return CRM_NO_MEMORY;
     }
-    *out_connector = (struct connector){
-        .open = tls_connector_open, .destroy = tls_connector_destroy, .arg = connector
-    };
+    *out_connector =
+        (struct connector){ .open = tls_connector_open, .destroy = tls_connector_destroy, .arg = connector };
     return CRM_OK;
 }

@@ -1,5 +1,6 @@
 /*
- * client_fixture.h - a server made of two buffers: what the client sends is read frame by frame, what a test says is what it hears
+ * client_fixture.h - a server made of two buffers: what the client sends is read frame by frame, what a test says is
+ * what it hears
  *
  * No socket, no thread, no real clock: the client is driven by crm_client_process. Included by one test program each.
  */
@@ -22,16 +23,16 @@
 
 /* The other end of the current connection. */
 static struct {
-    struct buf up;        /* from the client */
-    struct buf down;      /* to it */
-    size_t step;          /* bytes a read gives at most */
-    bool is_closed;       /* by the server: end of file behind what is in down */
-    bool refuses;         /* connections cannot be made */
-    enum crm_status why;  /* status of such a refusal */
+    struct buf up;       /* from the client */
+    struct buf down;     /* to it */
+    size_t step;         /* bytes a read gives at most */
+    bool is_closed;      /* by the server: end of file behind what is in down */
+    bool refuses;        /* connections cannot be made */
+    enum crm_status why; /* status of such a refusal */
     unsigned opens;
     int64_t clock_us;
     uint64_t random;
-    struct arena arena;   /* of the messages that the server has read */
+    struct arena arena; /* of the messages that the server has read */
 } server;
 
 static int64_t fake_clock(void)

@@ -1,5 +1,6 @@
 /*
- * test_client.c - calls of the client library on one connection: order, streams, credit, errors, cancel, deadlines, hostile servers
+ * test_client.c - calls of the client library on one connection: order, streams, credit, errors, cancel, deadlines,
+ * hostile servers
  */
 #include "tests/unit/client_fixture.h"
 
@@ -8,7 +9,8 @@
 static void hello_and_first_request_share_a_flight(void **state)
 {
     static const uint8_t token[] = "a session's token";
-    struct crm_client *client = client_with((struct crm_options){ .token = token, .token_size = sizeof(token), .locale = "zh_CN" });
+    struct crm_client *client =
+        client_with((struct crm_options){ .token = token, .token_size = sizeof(token), .locale = "zh_CN" });
     struct crm_call *call = start_get(client, "C-1");
     const Crm__Hello *hello;
     const void *message;
@@ -573,7 +575,8 @@ static void a_deadline_always_ends_the_wait(void **state)
 
 /* --- hostile servers */
 
-/* After this frame, instead of the reply of a get (stream 1) and a mutate (stream 2), both have ended and nothing is sent again. */
+/* After this frame, instead of the reply of a get (stream 1) and a mutate (stream 2), both have ended and nothing is
+ * sent again. */
 static void break_with(unsigned type, uint32_t code, uint32_t stream, const ProtobufCMessage *message)
 {
     struct crm_client *client = client_with((struct crm_options){ 0 });
@@ -600,13 +603,13 @@ static void frames_that_do_not_belong_close_the_connection(void **state)
     Crm__Hello hello = CRM__HELLO__INIT;
 
     (void)state;
-    break_with(FRAME_REPLY, 0, 3, NULL);         /* a stream that was never opened */
-    break_with(FRAME_REPLY, 0, 0, NULL);         /* a reply of the connection */
-    break_with(FRAME_CHUNK, 0, 1, NULL);         /* get has no chunks */
-    break_with(FRAME_EVENT, 0, 1, NULL);         /* nor events */
-    break_with(FRAME_CREDIT, 0, 1, NULL);        /* nor an upload */
-    break_with(FRAME_HELLO, 0, 0, &hello.base);  /* twice */
-    break_with(FRAME_REQUEST, OP_GET, 1, NULL);  /* servers do not ask */
+    break_with(FRAME_REPLY, 0, 3, NULL);        /* a stream that was never opened */
+    break_with(FRAME_REPLY, 0, 0, NULL);        /* a reply of the connection */
+    break_with(FRAME_CHUNK, 0, 1, NULL);        /* get has no chunks */
+    break_with(FRAME_EVENT, 0, 1, NULL);        /* nor events */
+    break_with(FRAME_CREDIT, 0, 1, NULL);       /* nor an upload */
+    break_with(FRAME_HELLO, 0, 0, &hello.base); /* twice */
+    break_with(FRAME_REQUEST, OP_GET, 1, NULL); /* servers do not ask */
     break_with(FRAME_CANCEL, 0, 1, NULL);
     break_with(FRAME_PING, 0, 1, NULL);
 }
@@ -718,7 +721,9 @@ static void noise_does_no_harm(void **state)
         client_greet(client, 32);
         random_bytes(noise, sizeof(noise));
         if (round % 2) { /* past the header's checks */
-            const struct frame_header header = { .length = noise[0] % 40, .type = (uint8_t)(1 + noise[1] % 12), .stream = noise[2] % 3 };
+            const struct frame_header header = { .length = noise[0] % 40,
+                                                 .type = (uint8_t)(1 + noise[1] % 12),
+                                                 .stream = noise[2] % 3 };
 
             frame_put_header(noise, &header);
         }

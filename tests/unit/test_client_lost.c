@@ -367,7 +367,8 @@ static void goaway_finishes_the_old_and_moves_the_rest(void **state)
 {
     struct crm_client *client = client_with(patient);
     struct crm_call *old = start_mutate(client, false);
-    struct crm_call *moved = start_mutate(client, false); /* without a key: it was not looked at, so it may be sent again */
+    struct crm_call *moved =
+        start_mutate(client, false); /* without a key: it was not looked at, so it may be sent again */
     struct crm_call *later;
     Crm__Goaway goaway = CRM__GOAWAY__INIT;
 

@@ -128,7 +128,7 @@ struct server_config {
     const struct authority *presents; /* the CA certificate in its chain, NULL: none */
     bool is_expired;
     bool has_no_alpn;
-    bool is_old;                      /* TLS 1.2 at most */
+    bool is_old; /* TLS 1.2 at most */
 };
 
 static struct {
@@ -141,14 +141,16 @@ static struct {
     bool has_answered;
 } server;
 
-static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_size, const unsigned char *in, unsigned size,
-                       void *arg)
+static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_size, const unsigned char *in,
+                       unsigned size, void *arg)
 {
-    static const unsigned char ours_only[] = "\x05" "crm/1";
+    static const unsigned char ours_only[] = "\x05"
+                                             "crm/1";
 
     (void)ssl;
     (void)arg;
-    if (SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_size, ours_only, 6, in, size) != OPENSSL_NPN_NEGOTIATED)
+    if (SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_size, ours_only, 6, in, size) !=
+        OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     return SSL_TLSEXT_ERR_OK;
 }
@@ -156,7 +158,8 @@ static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_s
 static void make_context(const struct server_config *config)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *certificate = certify(key, "crm.test", config->signer, config->signer->key, config->is_expired ? -3600 : 3600);
+    X509 *certificate =
+        certify(key, "crm.test", config->signer, config->signer->key, config->is_expired ? -3600 : 3600);
 
     server.context = SSL_CTX_new(TLS_server_method());
     assert_int_equal(SSL_CTX_use_certificate(server.context, certificate), 1);
@@ -253,7 +256,8 @@ static void run_both(struct crm_client *client, const struct crm_call *call)
     while (!crm_call_is_done(call) && !crm_client_hello(client)) {
         unsigned events = crm_client_events(client);
         struct pollfd fds[] = {
-            { .fd = crm_client_fd(client), .events = (short)((events & CRM_WANT_READ ? POLLIN : 0) | (events & CRM_WANT_WRITE ? POLLOUT : 0)) },
+            { .fd = crm_client_fd(client),
+              .events = (short)((events & CRM_WANT_READ ? POLLIN : 0) | (events & CRM_WANT_WRITE ? POLLOUT : 0)) },
             { .fd = server.fd < 0 ? server.listener : server.fd, .events = POLLIN },
         };
 
@@ -304,34 +308,38 @@ static void the_installations_ca_is_trusted_by_file_by_hash_and_by_both(void **s
     (void)state;
     expect((struct server_config){ OURS }, (struct crm_options){ .ca_file = ours.file }, CRM_OK, "");
     expect((struct server_config){ .signer = &ours }, (struct crm_options){ .ca_file = ours.file }, CRM_OK, "");
-    expect((struct server_config){ OURS }, (struct crm_options){ .ca_file = ours.file, .server_name = "crm.test" }, CRM_OK, "");
+    expect((struct server_config){ OURS }, (struct crm_options){ .ca_file = ours.file, .server_name = "crm.test" },
+           CRM_OK, "");
     expect((struct server_config){ OURS }, (struct crm_options){ .ca_sha256 = ours.hash }, CRM_OK, "");
-    expect((struct server_config){ OURS }, (struct crm_options){ .ca_sha256 = ours.hash, .ca_file = ours.file }, CRM_OK, "");
+    expect((struct server_config){ OURS }, (struct crm_options){ .ca_sha256 = ours.hash, .ca_file = ours.file }, CRM_OK,
+           "");
 }
 
 static void another_ca_is_not(void **state)
 {
     (void)state;
-    expect((struct server_config){ .signer = &theirs, .presents = &theirs }, (struct crm_options){ .ca_file = ours.file },
-           CRM_TLS, "not trusted");
-    expect((struct server_config){ .signer = &theirs, .presents = &theirs }, (struct crm_options){ .ca_sha256 = ours.hash },
-           CRM_TLS, "not the one that the invitation names");
+    expect((struct server_config){ .signer = &theirs, .presents = &theirs },
+           (struct crm_options){ .ca_file = ours.file }, CRM_TLS, "not trusted");
+    expect((struct server_config){ .signer = &theirs, .presents = &theirs },
+           (struct crm_options){ .ca_sha256 = ours.hash }, CRM_TLS, "not the one that the invitation names");
     /* Anybody can present our CA's certificate; it has to have signed the server's. */
-    expect((struct server_config){ .signer = &theirs, .presents = &ours }, (struct crm_options){ .ca_sha256 = ours.hash },
+    expect((struct server_config){ .signer = &theirs, .presents = &ours },
+           (struct crm_options){ .ca_sha256 = ours.hash }, CRM_TLS, "not trusted");
+    expect((struct server_config){ OURS }, (struct crm_options){ .ca_sha256 = ours.hash, .ca_file = theirs.file },
            CRM_TLS, "not trusted");
-    expect((struct server_config){ OURS }, (struct crm_options){ .ca_sha256 = ours.hash, .ca_file = theirs.file }, CRM_TLS,
-           "not trusted");
-    expect((struct server_config){ .signer = &ours }, (struct crm_options){ .ca_sha256 = ours.hash }, CRM_TLS, "invitation");
+    expect((struct server_config){ .signer = &ours }, (struct crm_options){ .ca_sha256 = ours.hash }, CRM_TLS,
+           "invitation");
 }
 
 static void the_name_and_the_dates_must_be_right(void **state)
 {
     (void)state;
-    expect((struct server_config){ OURS }, (struct crm_options){ .ca_file = ours.file, .server_name = "crm.example" }, CRM_TLS,
-           "not for crm.example");
-    expect((struct server_config){ OURS }, (struct crm_options){ .ca_sha256 = ours.hash, .server_name = "10.0.0.1" }, CRM_TLS,
-           "not for 10.0.0.1");
-    expect((struct server_config){ OURS, .is_expired = true }, (struct crm_options){ .ca_file = ours.file }, CRM_TLS, "expired");
+    expect((struct server_config){ OURS }, (struct crm_options){ .ca_file = ours.file, .server_name = "crm.example" },
+           CRM_TLS, "not for crm.example");
+    expect((struct server_config){ OURS }, (struct crm_options){ .ca_sha256 = ours.hash, .server_name = "10.0.0.1" },
+           CRM_TLS, "not for 10.0.0.1");
+    expect((struct server_config){ OURS, .is_expired = true }, (struct crm_options){ .ca_file = ours.file }, CRM_TLS,
+           "expired");
 }
 
 static void only_our_protocol_over_tls_1_3_is_spoken(void **state)
@@ -351,9 +359,10 @@ static void what_cannot_be_reached_is_not_a_matter_of_trust(void **state)
     struct crm_client *client;
 
     (void)state;
-    expect((struct server_config){ .kind = SERVER_CLOSES }, (struct crm_options){ .ca_file = ours.file }, CRM_UNREACHABLE,
-           "closed the connection");
-    expect((struct server_config){ OURS }, (struct crm_options){ .ca_file = "/nowhere/ca.pem" }, CRM_TLS, "/nowhere/ca.pem");
+    expect((struct server_config){ .kind = SERVER_CLOSES }, (struct crm_options){ .ca_file = ours.file },
+           CRM_UNREACHABLE, "closed the connection");
+    expect((struct server_config){ OURS }, (struct crm_options){ .ca_file = "/nowhere/ca.pem" }, CRM_TLS,
+           "/nowhere/ca.pem");
 
     server_start(&(struct server_config){ .kind = SERVER_CLOSES });
     options.port = server.port; /* a port that nobody listens at any more */
