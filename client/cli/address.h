@@ -1,12 +1,12 @@
 /*
- * address.h - where a server is, as typed: "crm.example:7400", "[::1]:7400", or the line of an invitation
+ * address.h - where a server is, as typed: "crm.example:7420", "[::1]:7400", or the line of an invitation
  */
 #ifndef CRM_CLI_ADDRESS_H
 #define CRM_CLI_ADDRESS_H
 
 #include "common/base/failure.h"
 
-#define ADDRESS_PORT_USUAL 7400
+#define ADDRESS_PORT_USUAL 7420
 
 struct address {
     char host[256];

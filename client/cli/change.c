@@ -288,6 +288,18 @@ static enum crm_status finish_body(struct body_builder *builder, protobuf_c_bool
     return CRM_OK;
 }
 
+/* The mutation outlives the change: it gets copies. */
+static bool copy_id(struct change *change, bool is_given, const struct uuid *id, protobuf_c_boolean *has, ProtobufCBinaryData *out)
+{
+    const struct uuid *copy = is_given ? arena_memdup(change->arena, id, sizeof(*id)) : NULL;
+
+    if (!copy)
+        return !is_given;
+    *has = true;
+    *out = bytes_of(uuid_slice(copy));
+    return true;
+}
+
 enum crm_status change_finish(struct change *change, bool is_create, Crm__Mutation *mutation, struct failure *failure)
 {
     enum crm_status status = finish_body(&change->set, &mutation->has_set, &mutation->set);
@@ -300,16 +312,15 @@ enum crm_status change_finish(struct change *change, bool is_create, Crm__Mutati
         return fail(failure, status, NULL, "the values cannot be put together");
     mutation->has_kind = true;
     mutation->kind = (uint32_t)change->kind->kind;
-    mutation->clear = is_create ? NULL : change->clear;
-    mutation->n_clear = is_create ? 0 : change->n_clear;
-    if (is_create && change->has_owner) {
-        mutation->has_owner = true;
-        mutation->owner = bytes_of(uuid_slice(&change->owner));
+    if (!is_create && change->n_clear > 0) {
+        mutation->clear = arena_memdup(change->arena, change->clear, change->n_clear * sizeof(*change->clear));
+        mutation->n_clear = change->n_clear;
+        if (!mutation->clear)
+            return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
     }
-    if (is_create && change->has_team) {
-        mutation->has_team = true;
-        mutation->team = bytes_of(uuid_slice(&change->team));
-    }
+    if (is_create && (!copy_id(change, change->has_owner, &change->owner, &mutation->has_owner, &mutation->owner) ||
+                      !copy_id(change, change->has_team, &change->team, &mutation->has_team, &mutation->team)))
+        return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
     return CRM_OK;
 }
 

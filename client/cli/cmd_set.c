@@ -19,20 +19,18 @@ struct parts {
 static enum crm_status read_parts(struct cli *cli, const struct kind_def *kind, int argc, char **argv, int from, struct parts *out_parts)
 {
     struct value_context context = cli_value_context(cli);
-    struct change *change = arena_alloc(&cli->arena, sizeof(*change)); /* the mutation borrows its list of cleared fields */
+    struct change change;
     enum crm_status status = CRM_OK;
 
-    if (!change)
-        return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
     crm__mutation__init(&out_parts->patch);
     crm__mutation__init(&out_parts->assign);
-    change_init(change, cli->schema, kind, &context, &cli->arena, select_resolve, cli);
+    change_init(&change, cli->schema, kind, &context, &cli->arena, select_resolve, cli);
     for (int i = from; i < argc && !status; i++)
-        status = change_assign(change, argv[i], &cli->failure);
+        status = change_assign(&change, argv[i], &cli->failure);
     if (!status)
-        status = change_finish(change, false, &out_parts->patch, &cli->failure);
+        status = change_finish(&change, false, &out_parts->patch, &cli->failure);
     if (!status)
-        status = change_finish_assign(change, &out_parts->assign, &cli->failure);
+        status = change_finish_assign(&change, &out_parts->assign, &cli->failure);
     if (status)
         return status;
     out_parts->patch.has_verb = true;

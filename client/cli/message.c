@@ -17,10 +17,9 @@ const char *cli_label(const struct cli *cli, const char *en, const char *zh)
     return cli->chinese ? zh : en;
 }
 
-static void say(const char *prefix, const char *format, va_list arguments)
+static void PRINTF_LIKE(1, 0) say(const char *format, va_list arguments)
 {
     flockfile(stderr);
-    fputs(prefix, stderr);
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     funlockfile(stderr);
@@ -33,7 +32,7 @@ void cli_hint(const struct cli *cli, const char *format, ...)
     if (!cli->err_is_tty || cli->options.quiet)
         return;
     va_start(arguments, format);
-    say("", format, arguments);
+    say(format, arguments);
     va_end(arguments);
 }
 
@@ -44,7 +43,7 @@ void cli_verbose(const struct cli *cli, const char *format, ...)
     if (!cli->options.verbose)
         return;
     va_start(arguments, format);
-    say("", format, arguments);
+    say(format, arguments);
     va_end(arguments);
 }
 

@@ -25,7 +25,7 @@
 
 static const struct setting settings[] = {
     TEXT_ROW(host, "Name or address of the server."),
-    {.section = "server", .name = "port", .type = SETTING_INTEGER, .offset = offsetof(struct profile, port), .initial = "7400",
+    {.section = "server", .name = "port", .type = SETTING_INTEGER, .offset = offsetof(struct profile, port), .initial = "7420",
      .minimum = 1, .maximum = 65535, .help = "Its TCP port."},
     TEXT_ROW(ca_file, "The CA certificate that signs the server's, as PEM."),
     TEXT_ROW(ca_sha256, "SHA-256 of the CA certificate, from an invitation."),

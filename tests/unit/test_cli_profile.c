@@ -29,7 +29,7 @@ static void test_profile(void **state)
     snprintf(directory, sizeof(directory), "%s/deep", home);
     assert_int_equal(profile_load(&profile, directory, &failure), CRM_OK);
     assert_int_equal(profile.token_size, 0);
-    assert_int_equal(profile.port, 7400);
+    assert_int_equal(profile.port, 7420);
     snprintf(profile.host, sizeof(profile.host), "crm.example");
     snprintf(profile.company, sizeof(profile.company), "华为 = \"x\"");
     profile.port = 7411;
@@ -97,7 +97,7 @@ static void test_addresses(void **state)
     (void)state;
     assert_int_equal(address_parse("crm.example", &address, &failure), CRM_OK);
     assert_string_equal(address.host, "crm.example");
-    assert_int_equal(address.port, 7400);
+    assert_int_equal(address.port, 7420);
     assert_int_equal(address_parse("[::1]:7411", &address, &failure), CRM_OK);
     assert_string_equal(address.host, "::1");
     assert_int_equal(address.port, 7411);
