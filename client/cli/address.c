@@ -34,7 +34,8 @@ bool address_fingerprint(const char *text, char out_hex[65])
 }
 
 /* host and port from text[size]. */
-static enum crm_status parse_host(const char *text, size_t size, struct address *address, struct failure *failure)
+static enum crm_status parse_host(const char *text, size_t size, struct address *address,
+                                  struct failure *failure)
 {
     const char *end = text + size, *host = text, *host_end, *colon;
     char port[8] = "";
@@ -44,7 +45,8 @@ static enum crm_status parse_host(const char *text, size_t size, struct address 
         host = text + 1;
         host_end = memchr(text, ']', size);
         if (!host_end || (host_end + 1 < end && host_end[1] != ':'))
-            return fail(failure, CRM_USAGE, NULL, "'%.*s' is not an address: write [ADDRESS]:PORT", (int)size, text);
+            return fail(failure, CRM_USAGE, NULL, "'%.*s' is not an address: write [ADDRESS]:PORT",
+                        (int)size, text);
         colon = host_end + 1 < end ? host_end + 1 : NULL;
     } else {
         colon = memchr(text, ':', size);
@@ -59,15 +61,18 @@ static enum crm_status parse_host(const char *text, size_t size, struct address 
 
         snprintf(port, sizeof(port), "%.*s", (int)(end - colon - 1), colon + 1);
         number = strtol(port, &rest, 10);
-        if (rest == port || *rest || number < 1 || number > 65535 || end - colon - 1 >= (long)sizeof(port))
-            return fail(failure, CRM_USAGE, NULL, "'%.*s' is not a port", (int)(end - colon - 1), colon + 1);
+        if (rest == port || *rest || number < 1 || number > 65535 ||
+            end - colon - 1 >= (long)sizeof(port))
+            return fail(failure, CRM_USAGE, NULL, "'%.*s' is not a port", (int)(end - colon - 1),
+                        colon + 1);
     }
     snprintf(address->host, sizeof(address->host), "%.*s", (int)(host_end - host), host);
     address->port = (uint16_t)number;
     return CRM_OK;
 }
 
-/* %XX and plain characters of a query's value into text[size]; false if it does not fit or is not well-formed. */
+/* %XX and plain characters of a query's value into text[size]; false if it does not fit or is not
+ * well-formed. */
 static bool decode(const char *from, size_t n, char *text, size_t size)
 {
     size_t out = 0;
@@ -76,7 +81,7 @@ static bool decode(const char *from, size_t n, char *text, size_t size)
         uint8_t byte = (uint8_t)from[i];
 
         if (from[i] == '%') {
-            char hex[3] = {0};
+            char hex[3] = { 0 };
 
             if (n - i < 3)
                 return false;
@@ -113,9 +118,10 @@ static bool parse_query(const char *query, struct address *address)
     return *address->code && address_fingerprint(ca, address->ca_sha256);
 }
 
-enum crm_status address_parse(const char *text, struct address *out_address, struct failure *failure)
+enum crm_status address_parse(const char *text, struct address *out_address,
+                              struct failure *failure)
 {
-    struct address address = {0};
+    struct address address = { 0 };
     const char *slash;
     enum crm_status status;
 
@@ -127,7 +133,9 @@ enum crm_status address_parse(const char *text, struct address *out_address, str
         status = parse_host(text, (size_t)(slash - text), &address, failure);
         slash += *slash == '/';
         if (!status && (*slash != '?' || !parse_query(slash + 1, &address)))
-            status = fail(failure, CRM_USAGE, NULL, "the invitation is not whole: copy the line from crm:// to its end, within quotes");
+            status = fail(
+                failure, CRM_USAGE, NULL,
+                "the invitation is not whole: copy the line from crm:// to its end, within quotes");
     }
     if (!status)
         *out_address = address;

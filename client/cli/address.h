@@ -1,5 +1,6 @@
 /*
- * address.h - where a server is, as typed: "crm.example:7420", "[::1]:7400", or the line of an invitation
+ * address.h - where a server is, as typed: "crm.example:7420", "[::1]:7400", or the line of an
+ * invitation
  */
 #ifndef CRM_CLI_ADDRESS_H
 #define CRM_CLI_ADDRESS_H
@@ -15,9 +16,12 @@ struct address {
     char code[128];     /* the same */
 };
 
-/* HOST, HOST:PORT, [HOST]:PORT, or crm://HOST:PORT/?ca=sha256:HEX&code=CODE. CRM_USAGE says what is missing. */
-enum crm_status address_parse(const char *text, struct address *out_address, struct failure *failure) MUST_CHECK;
-/* "sha256:HEX", with or without colons between the bytes, to lower-case hex. false for anything else. */
+/* HOST, HOST:PORT, [HOST]:PORT, or crm://HOST:PORT/?ca=sha256:HEX&code=CODE. CRM_USAGE says what is
+ * missing. */
+enum crm_status address_parse(const char *text, struct address *out_address,
+                              struct failure *failure) MUST_CHECK;
+/* "sha256:HEX", with or without colons between the bytes, to lower-case hex. false for anything
+ * else. */
 bool address_fingerprint(const char *text, char out_hex[65]);
 
 #endif

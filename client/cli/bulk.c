@@ -1,8 +1,9 @@
 /*
  * bulk.c - the pipeline of a bulk change
  *
- * Called by add --from, set --where and rm --where; main thread. Requests are numbered in the order of the input and leave before earlier ones are
- * answered, so that a line with 400 ms does not wait for each. A refusal stops nothing: the others are done, and the exit code says so.
+ * Called by add --from, set --where and rm --where; main thread. Requests are numbered in the order
+ * of the input and leave before earlier ones are answered, so that a line with 400 ms does not wait
+ * for each. A refusal stops nothing: the others are done, and the exit code says so.
  */
 #include "client/cli/bulk.h"
 
@@ -15,7 +16,7 @@
 
 enum crm_status bulk_init(struct bulk *bulk, struct cli *cli, const char *source, uint64_t total)
 {
-    *bulk = (struct bulk){.cli = cli, .source = source};
+    *bulk = (struct bulk){ .cli = cli, .source = source };
     arena_init(&bulk->arena, BATCH_BUDGET);
     for (size_t i = 0; i < BULK_WINDOW; i++)
         bulk->slots[i].bulk = bulk;
@@ -60,7 +61,7 @@ void bulk_refuse(struct bulk *bulk, size_t line, const struct failure *failure)
 /* Every change of a request shares its failure. */
 static void request_failed(struct bulk_slot *slot, const struct crm_error *error)
 {
-    struct failure failure = {0};
+    struct failure failure = { 0 };
 
     fail(&failure, error->status, *error->field ? error->field : NULL, "%s", error->text);
     slot->bulk->is_unknown = slot->bulk->is_unknown || error->outcome == CRM_OUTCOME_UNKNOWN;
@@ -74,13 +75,14 @@ static void count_results(struct bulk_slot *slot, const Crm__MutateReply *reply)
     struct bulk *bulk = slot->bulk;
 
     for (size_t i = 0; i < slot->n; i++) {
-        struct failure failure = {0};
+        struct failure failure = { 0 };
         bool is_refused = mutate_result_failure(reply->results[i], &failure) != CRM_OK;
 
         if (is_refused && !slot->is_extra[i]) {
             bulk_refuse(bulk, slot->lines[i], &failure);
         } else if (is_refused) {
-            bulk->n_done -= bulk->n_done > 0; /* its first half was done: told as refused all the same */
+            bulk->n_done -=
+                bulk->n_done > 0; /* its first half was done: told as refused all the same */
             bulk_refuse(bulk, slot->lines[i], &failure);
         } else if (!slot->is_extra[i]) {
             bulk->n_done++;
@@ -94,7 +96,10 @@ static void on_done(void *arg, struct crm_call *call)
 {
     struct bulk_slot *slot = arg;
     const Crm__MutateReply *reply = (const Crm__MutateReply *)crm_call_reply(call);
-    struct crm_error short_answer = {.status = CRM_PROTOCOL, .outcome = CRM_OUTCOME_UNKNOWN, .field = "", .text = "the answer is not whole"};
+    struct crm_error short_answer = { .status = CRM_PROTOCOL,
+                                      .outcome = CRM_OUTCOME_UNKNOWN,
+                                      .field = "",
+                                      .text = "the answer is not whole" };
 
     if (crm_call_error(call)->status)
         request_failed(slot, crm_call_error(call));
@@ -122,11 +127,12 @@ static enum crm_status send_batch(struct bulk *bulk)
 {
     Crm__MutateRequest request = CRM__MUTATE_REQUEST__INIT;
     struct bulk_slot *slot = free_slot(bulk);
-    struct crm_call_options options = {.on_done = on_done, .arg = slot};
+    struct crm_call_options options = { .on_done = on_done, .arg = slot };
     enum crm_status status;
 
     if (!slot)
-        return fail(&bulk->cli->failure, CRM_FAILED, NULL, "the connection is idle although answers are due");
+        return fail(&bulk->cli->failure, CRM_FAILED, NULL,
+                    "the connection is idle although answers are due");
     status = mutate_key_next(bulk->cli, &bulk->key, &request);
     if (status)
         return status;
@@ -139,7 +145,8 @@ static enum crm_status send_batch(struct bulk *bulk)
     memcpy(slot->is_extra, bulk->is_extra, bulk->n * sizeof(*bulk->is_extra));
     status = crm_call_start(bulk->cli->client, OP_MUTATE, &request.base, &options, &slot->call);
     if (status)
-        return fail(&bulk->cli->failure, status, NULL, "%s", crm_status_info((int)status)->sentence);
+        return fail(&bulk->cli->failure, status, NULL, "%s",
+                    crm_status_info((int)status)->sentence);
     bulk->n = bulk->bytes = 0;
     arena_reset(&bulk->arena);
     crm_client_process(bulk->cli->client); /* begin to send while the next batch is gathered */
@@ -153,12 +160,14 @@ enum crm_status bulk_begin(struct bulk *bulk)
     return is_full && !bulk->cli->options.atomic ? send_batch(bulk) : CRM_OK;
 }
 
-enum crm_status bulk_add(struct bulk *bulk, const Crm__Mutation *mutation, size_t line, bool is_extra)
+enum crm_status bulk_add(struct bulk *bulk, const Crm__Mutation *mutation, size_t line,
+                         bool is_extra)
 {
     Crm__Mutation *copy;
 
     if (bulk->n == ARRAY_LEN(bulk->mutations))
-        return fail(&bulk->cli->failure, CRM_TOO_LARGE, NULL, "at most %d changes can be all or nothing", BULK_BATCH * 2);
+        return fail(&bulk->cli->failure, CRM_TOO_LARGE, NULL,
+                    "at most %d changes can be all or nothing", BULK_BATCH * 2);
     copy = arena_memdup(&bulk->arena, mutation, sizeof(*mutation));
     if (!copy)
         return fail(&bulk->cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
@@ -190,27 +199,35 @@ enum crm_status bulk_finish(struct bulk *bulk, enum crm_status broken)
         status = bulk->first;
     mutate_tell_key(cli, &bulk->key, status);
     if (status == CRM_PARTIAL || status == CRM_UNKNOWN)
-        fail(&cli->failure, status, NULL, "%" PRIu64 " done, %" PRIu64 " not", bulk->n_done, bulk->n_failed);
+        fail(&cli->failure, status, NULL, "%" PRIu64 " done, %" PRIu64 " not", bulk->n_done,
+             bulk->n_failed);
     else
         cli->reported = bulk->n_failed > 0 && !cli->failure.status;
     return status;
 }
 
-void bulk_show(const struct bulk *bulk, const struct kind_def *kind, const char *done, const char *done_zh)
+void bulk_show(const struct bulk *bulk, const struct kind_def *kind, const char *done,
+               const char *done_zh)
 {
     struct cli *cli = bulk->cli;
     char count[32];
     json_t *object;
 
     if (cli->options.json) {
-        object = json_pack("{s:I, s:I, s:s}", "done", (json_int_t)bulk->n_done, "failed", (json_int_t)bulk->n_failed, "key", bulk->key.text);
+        object = json_pack("{s:I, s:I, s:s}", "done", (json_int_t)bulk->n_done, "failed",
+                           (json_int_t)bulk->n_failed, "key", bulk->key.text);
         if (json_print(stdout, object, false) != CRM_OK)
             cli->detail = "The result could not be printed.\n";
         return;
     }
     if (cli->options.quiet || cli->options.jsonl)
         return;
-    printf("%s%s %s %s\n", cli->options.dry_run ? cli_label(cli, "Dry run, nothing is changed: ", "试运行,未作更改: ") : "",
+    printf("%s%s %s %s\n",
+           cli->options.dry_run
+               ? cli_label(cli, "Dry run, nothing is changed: ", "试运行,未作更改: ")
+               : "",
            cli_label(cli, done, done_zh), cli_grouped((int64_t)bulk->n_done, count),
-           cli->chinese ? kind->label_zh : bulk->n_done == 1 ? kind->name : kind->plural);
+           cli->chinese        ? kind->label_zh
+           : bulk->n_done == 1 ? kind->name
+                               : kind->plural);
 }

@@ -1,7 +1,8 @@
 /*
  * change.c - gathering a mutation
  *
- * Called by add, set, log, edit and import; main thread. The body builders work in the change's arena and hold their first failure until the end.
+ * Called by add, set, log, edit and import; main thread. The body builders work in the change's
+ * arena and hold their first failure until the end.
  */
 #include "client/cli/change.h"
 
@@ -14,11 +15,16 @@
 
 #define FILE_SIZE_MAX 65536
 
-void change_init(struct change *change, const struct schema *schema, const struct kind_def *kind, const struct value_context *context,
-                 struct arena *arena, change_resolve *resolve, void *resolve_arg)
+void change_init(struct change *change, const struct schema *schema, const struct kind_def *kind,
+                 const struct value_context *context, struct arena *arena, change_resolve *resolve,
+                 void *resolve_arg)
 {
-    *change = (struct change){
-        .schema = schema, .kind = kind, .arena = arena, .context = *context, .resolve = resolve, .resolve_arg = resolve_arg};
+    *change = (struct change){ .schema = schema,
+                               .kind = kind,
+                               .arena = arena,
+                               .context = *context,
+                               .resolve = resolve,
+                               .resolve_arg = resolve_arg };
     body_builder_init(&change->set, arena);
     body_builder_init(&change->add, arena);
     body_builder_init(&change->remove, arena);
@@ -39,7 +45,8 @@ static bool was_given(struct change *change, uint32_t ref)
 }
 
 /* Remember that a field was set; a second value is for lists only. */
-static enum crm_status note_given(struct change *change, const struct field_def *field, struct failure *failure)
+static enum crm_status note_given(struct change *change, const struct field_def *field,
+                                  struct failure *failure)
 {
     bool is_list = field->flags & FIELD_REPEATED || field->type == FIELD_GROUP;
 
@@ -51,7 +58,8 @@ static enum crm_status note_given(struct change *change, const struct field_def 
     return CRM_OK;
 }
 
-static enum crm_status set_header(struct change *change, const struct field_def *field, struct slice text, struct failure *failure)
+static enum crm_status set_header(struct change *change, const struct field_def *field,
+                                  struct slice text, struct failure *failure)
 {
     struct value value;
     enum crm_status status = change_value(change, field, text, &value, failure);
@@ -68,7 +76,8 @@ static enum crm_status set_header(struct change *change, const struct field_def 
     return CRM_OK;
 }
 
-static enum crm_status clear_field(struct change *change, const struct field_def *field, struct failure *failure)
+static enum crm_status clear_field(struct change *change, const struct field_def *field,
+                                   struct failure *failure)
 {
     if (change->n_clear == CHANGE_FIELDS_MAX)
         return fail(failure, CRM_TOO_LARGE, field->name, "too many fields at once");
@@ -76,10 +85,10 @@ static enum crm_status clear_field(struct change *change, const struct field_def
     return CRM_OK;
 }
 
-enum crm_status change_text(struct change *change, const struct field_def *field, enum change_op op, struct slice text,
-                            struct failure *failure)
+enum crm_status change_text(struct change *change, const struct field_def *field, enum change_op op,
+                            struct slice text, struct failure *failure)
 {
-    struct body_builder *const builders[] = {&change->set, &change->add, &change->remove};
+    struct body_builder *const builders[] = { &change->set, &change->add, &change->remove };
     bool is_list = field->flags & FIELD_REPEATED || field->type == FIELD_GROUP;
     struct value value;
     enum crm_status status;
@@ -87,7 +96,8 @@ enum crm_status change_text(struct change *change, const struct field_def *field
     if (field->flags & FIELD_HEADER && !is_handed_over(field))
         return fail(failure, CRM_INVALID, field->name, "the server sets it");
     if (op != CHANGE_SET && !is_list)
-        return fail(failure, CRM_INVALID, field->name, "it holds one value: use = instead of += and -=");
+        return fail(failure, CRM_INVALID, field->name,
+                    "it holds one value: use = instead of += and -=");
     if (op == CHANGE_SET) {
         status = note_given(change, field, failure);
         if (status)
@@ -143,7 +153,8 @@ enum crm_status change_assign(struct change *change, const char *argument, struc
         return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
     field = schema_field_by_name(change->schema, change->kind, name);
     if (!field)
-        return fail(failure, CRM_INVALID, name, "a %s has no such field; crm describe %s lists them", change->kind->name,
+        return fail(failure, CRM_INVALID, name,
+                    "a %s has no such field; crm describe %s lists them", change->kind->name,
                     change->kind->name);
     value = slice_text(text);
     if (*text == '@' && text[1] == '@') {
@@ -152,13 +163,15 @@ enum crm_status change_assign(struct change *change, const char *argument, struc
         status = file_read(text + 1, FILE_SIZE_MAX, change->arena, &value, failure);
         if (status)
             return status;
-        while (value.size > 0 && !(field->flags & FIELD_MULTILINE) && value.data[value.size - 1] == '\n')
+        while (value.size > 0 && !(field->flags & FIELD_MULTILINE) &&
+               value.data[value.size - 1] == '\n')
             value.size--; /* the file's last line end is not the value's */
     }
     return change_text(change, field, op, value, failure);
 }
 
-enum crm_status change_list(struct change *change, const struct field_def *field, struct slice text, struct failure *failure)
+enum crm_status change_list(struct change *change, const struct field_def *field, struct slice text,
+                            struct failure *failure)
 {
     char *part;
     size_t n = 0;
@@ -173,7 +186,8 @@ enum crm_status change_list(struct change *change, const struct field_def *field
         bool is_end = i == text.size || text.data[i] == ';';
 
         if (!is_end) {
-            if (text.data[i] == '\\' && i + 1 < text.size && (text.data[i + 1] == ';' || text.data[i + 1] == '\\'))
+            if (text.data[i] == '\\' && i + 1 < text.size &&
+                (text.data[i + 1] == ';' || text.data[i + 1] == '\\'))
                 i++;
             part[n++] = (char)text.data[i];
             continue;
@@ -190,7 +204,8 @@ enum crm_status change_list(struct change *change, const struct field_def *field
     return status;
 }
 
-static enum crm_status set_json(struct change *change, const struct field_def *field, json_t *json, struct failure *failure)
+static enum crm_status set_json(struct change *change, const struct field_def *field, json_t *json,
+                                struct failure *failure)
 {
     struct slice text;
     size_t i;
@@ -205,7 +220,8 @@ static enum crm_status set_json(struct change *change, const struct field_def *f
     }
     if (!(field->flags & FIELD_REPEATED) && field->type != FIELD_GROUP)
         return fail(failure, CRM_INVALID, field->name, "it holds one value, not a list");
-    json_array_foreach(json, i, element) {
+    json_array_foreach(json, i, element)
+    {
         if (field->type == FIELD_GROUP) {
             status = change_group_json(change, &change->set, field, element, failure);
         } else {
@@ -219,7 +235,8 @@ static enum crm_status set_json(struct change *change, const struct field_def *f
     return CRM_OK;
 }
 
-/* A key that says what the record is, not what one of its fields holds: its kind, and whether it was deleted. */
+/* A key that says what the record is, not what one of its fields holds: its kind, and whether it
+ * was deleted. */
 static bool is_about_record(const struct change *change, const char *key, json_t *json)
 {
     const char *text = json_string_value(json);
@@ -229,7 +246,8 @@ static bool is_about_record(const struct change *change, const char *key, json_t
     return strcmp(key, "kind") == 0 && text && kind_find(text) == change->kind;
 }
 
-/* The field that a key means. json.c writes a field that is itself called kind as activity_kind, so that kind is the record's. */
+/* The field that a key means. json.c writes a field that is itself called kind as activity_kind, so
+ * that kind is the record's. */
 static const struct field_def *field_of_key(const struct change *change, const char *key)
 {
     size_t size = strlen(change->kind->name);
@@ -246,7 +264,8 @@ enum crm_status change_json(struct change *change, json_t *object, struct failur
 
     if (!json_is_object(object))
         return fail(failure, CRM_INVALID, NULL, "a record must be a JSON object");
-    json_object_foreach(object, key, json) {
+    json_object_foreach(object, key, json)
+    {
         const struct field_def *field = field_of_key(change, key);
         enum crm_status status;
 
@@ -268,15 +287,17 @@ enum crm_status change_json(struct change *change, json_t *object, struct failur
 
 bool change_is_empty(const struct change *change)
 {
-    return change->set.n + change->add.n + change->remove.n + change->n_clear == 0 && !change->has_owner && !change->has_team;
+    return change->set.n + change->add.n + change->remove.n + change->n_clear == 0 &&
+           !change->has_owner && !change->has_team;
 }
 
 static ProtobufCBinaryData bytes_of(struct slice slice)
 {
-    return (ProtobufCBinaryData){.len = slice.size, .data = (uint8_t *)(uintptr_t)slice.data};
+    return (ProtobufCBinaryData){ .len = slice.size, .data = (uint8_t *)(uintptr_t)slice.data };
 }
 
-static enum crm_status finish_body(struct body_builder *builder, protobuf_c_boolean *has, ProtobufCBinaryData *out)
+static enum crm_status finish_body(struct body_builder *builder, protobuf_c_boolean *has,
+                                   ProtobufCBinaryData *out)
 {
     struct slice body;
     enum crm_status status = body_builder_finish(builder, &body);
@@ -289,7 +310,8 @@ static enum crm_status finish_body(struct body_builder *builder, protobuf_c_bool
 }
 
 /* The mutation outlives the change: it gets copies. */
-static bool copy_id(struct change *change, bool is_given, const struct uuid *id, protobuf_c_boolean *has, ProtobufCBinaryData *out)
+static bool copy_id(struct change *change, bool is_given, const struct uuid *id,
+                    protobuf_c_boolean *has, ProtobufCBinaryData *out)
 {
     const struct uuid *copy = is_given ? arena_memdup(change->arena, id, sizeof(*id)) : NULL;
 
@@ -300,7 +322,8 @@ static bool copy_id(struct change *change, bool is_given, const struct uuid *id,
     return true;
 }
 
-enum crm_status change_finish(struct change *change, bool is_create, Crm__Mutation *mutation, struct failure *failure)
+enum crm_status change_finish(struct change *change, bool is_create, Crm__Mutation *mutation,
+                              struct failure *failure)
 {
     enum crm_status status = finish_body(&change->set, &mutation->has_set, &mutation->set);
 
@@ -313,18 +336,22 @@ enum crm_status change_finish(struct change *change, bool is_create, Crm__Mutati
     mutation->has_kind = true;
     mutation->kind = (uint32_t)change->kind->kind;
     if (!is_create && change->n_clear > 0) {
-        mutation->clear = arena_memdup(change->arena, change->clear, change->n_clear * sizeof(*change->clear));
+        mutation->clear =
+            arena_memdup(change->arena, change->clear, change->n_clear * sizeof(*change->clear));
         mutation->n_clear = change->n_clear;
         if (!mutation->clear)
             return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
     }
-    if (is_create && (!copy_id(change, change->has_owner, &change->owner, &mutation->has_owner, &mutation->owner) ||
-                      !copy_id(change, change->has_team, &change->team, &mutation->has_team, &mutation->team)))
+    if (is_create &&
+        (!copy_id(change, change->has_owner, &change->owner, &mutation->has_owner,
+                  &mutation->owner) ||
+         !copy_id(change, change->has_team, &change->team, &mutation->has_team, &mutation->team)))
         return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
     return CRM_OK;
 }
 
-enum crm_status change_finish_assign(struct change *change, Crm__Mutation *mutation, struct failure *failure)
+enum crm_status change_finish_assign(struct change *change, Crm__Mutation *mutation,
+                                     struct failure *failure)
 {
     static char action[] = "assign";
     Crm__AssignArgument argument = CRM__ASSIGN_ARGUMENT__INIT;

@@ -5,10 +5,10 @@
  */
 #include "client/cli/change_value.h"
 
-enum crm_status change_value(struct change *change, const struct field_def *field, struct slice text, struct value *out_value,
-                             struct failure *failure)
+enum crm_status change_value(struct change *change, const struct field_def *field,
+                             struct slice text, struct value *out_value, struct failure *failure)
 {
-    struct failure here = {0};
+    struct failure here = { 0 };
     const char *name;
     enum crm_status status;
 
@@ -17,14 +17,15 @@ enum crm_status change_value(struct change *change, const struct field_def *fiel
         return CRM_OK;
     if (field->type != FIELD_REFERENCE || (status && status != CRM_NOT_FOUND))
         return fail(failure, status, field->name, "%s", here.text);
-    name = out_value->special == VALUE_ME        ? "me"
-           : out_value->special == VALUE_MY_TEAM ? "my team"
-                                                 : arena_strndup(change->arena, text.data, text.size);
+    name = out_value->special == VALUE_ME ? "me"
+           : out_value->special == VALUE_MY_TEAM
+               ? "my team"
+               : arena_strndup(change->arena, text.data, text.size);
     if (!name)
         return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
     if (!change->resolve)
         return fail(failure, CRM_NOT_FOUND, field->name, "'%s' is not an id", name);
-    *out_value = (struct value){.type = FIELD_REFERENCE};
+    *out_value = (struct value){ .type = FIELD_REFERENCE };
     status = change->resolve(change->resolve_arg, field->ref_kind, name, &out_value->ref, &here);
     return status ? fail(failure, status, field->name, "%s", here.text) : CRM_OK;
 }
@@ -45,7 +46,8 @@ static const struct field_def *member_id(const struct field_def *field)
     return NULL;
 }
 
-static enum crm_status add_member(struct change *change, struct body_builder *builder, const struct field_def *member, json_t *json,
+static enum crm_status add_member(struct change *change, struct body_builder *builder,
+                                  const struct field_def *member, json_t *json,
                                   struct failure *failure)
 {
     struct value value;
@@ -57,7 +59,8 @@ static enum crm_status add_member(struct change *change, struct body_builder *bu
     if (json_is_array(json)) {
         if (!(member->flags & FIELD_REPEATED))
             return fail(failure, CRM_INVALID, member->name, "it holds one value, not a list");
-        json_array_foreach(json, i, element) {
+        json_array_foreach(json, i, element)
+        {
             status = add_member(change, builder, member, element, failure);
             if (status)
                 return status;
@@ -73,11 +76,12 @@ static enum crm_status add_member(struct change *change, struct body_builder *bu
 }
 
 /* Pack an element with the id given, or a new one. */
-static enum crm_status finish_element(struct body_builder *builder, struct body_builder *element, const struct field_def *field,
-                                      bool has_id, struct failure *failure)
+static enum crm_status finish_element(struct body_builder *builder, struct body_builder *element,
+                                      const struct field_def *field, bool has_id,
+                                      struct failure *failure)
 {
     const struct field_def *id = member_id(field);
-    struct value value = {.type = FIELD_ID, .ref = uuid_create()};
+    struct value value = { .type = FIELD_ID, .ref = uuid_create() };
     struct slice packed;
 
     if (!has_id && id)
@@ -88,7 +92,8 @@ static enum crm_status finish_element(struct body_builder *builder, struct body_
     return CRM_OK;
 }
 
-enum crm_status change_group_json(struct change *change, struct body_builder *builder, const struct field_def *field, json_t *object,
+enum crm_status change_group_json(struct change *change, struct body_builder *builder,
+                                  const struct field_def *field, json_t *object,
                                   struct failure *failure)
 {
     struct body_builder element;
@@ -99,7 +104,8 @@ enum crm_status change_group_json(struct change *change, struct body_builder *bu
     if (!json_is_object(object))
         return fail(failure, CRM_INVALID, field->name, "each element must be a JSON object");
     body_builder_init(&element, change->arena);
-    json_object_foreach(object, key, json) {
+    json_object_foreach(object, key, json)
+    {
         const struct field_def *member = member_find(field, key);
         enum crm_status status;
 
@@ -115,12 +121,13 @@ enum crm_status change_group_json(struct change *change, struct body_builder *bu
     return finish_element(builder, &element, field, has_id, failure);
 }
 
-static enum crm_status remove_by_id(struct change *change, struct body_builder *builder, const struct field_def *field, struct slice text,
+static enum crm_status remove_by_id(struct change *change, struct body_builder *builder,
+                                    const struct field_def *field, struct slice text,
                                     struct failure *failure)
 {
     const struct field_def *id = member_id(field);
     struct body_builder element;
-    struct value value = {.type = FIELD_ID};
+    struct value value = { .type = FIELD_ID };
     const char *typed = arena_strndup(change->arena, text.data, text.size);
 
     if (!typed)
@@ -132,7 +139,8 @@ static enum crm_status remove_by_id(struct change *change, struct body_builder *
     return finish_element(builder, &element, field, true, failure);
 }
 
-enum crm_status change_group_text(struct change *change, struct body_builder *builder, const struct field_def *field, enum change_op op,
+enum crm_status change_group_text(struct change *change, struct body_builder *builder,
+                                  const struct field_def *field, enum change_op op,
                                   struct slice text, struct failure *failure)
 {
     json_error_t error;
@@ -146,7 +154,8 @@ enum crm_status change_group_text(struct change *change, struct body_builder *bu
     if (!json)
         return fail(failure, CRM_INVALID, field->name, "it takes JSON: %.160s", error.text);
     if (json_is_array(json)) {
-        json_array_foreach(json, i, element) {
+        json_array_foreach(json, i, element)
+        {
             status = change_group_json(change, builder, field, element, failure);
             if (status)
                 break;

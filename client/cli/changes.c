@@ -1,7 +1,8 @@
 /*
  * changes.c - showing what has changed
  *
- * Called by history, watch and today; main thread. Values come as packed messages that hold one field; owner and team as plain ids.
+ * Called by history, watch and today; main thread. Values come as packed messages that hold one
+ * field; owner and team as plain ids.
  */
 #include "client/cli/changes.h"
 
@@ -9,7 +10,8 @@
 #include "client/cli/json.h"
 #include "common/base/calendar.h"
 
-static const struct field_def *field_of(const struct cli *cli, const Crm__Change *change, uint32_t ref)
+static const struct field_def *field_of(const struct cli *cli, const Crm__Change *change,
+                                        uint32_t ref)
 {
     const struct kind_def *kind = kind_def(change->kind);
 
@@ -19,16 +21,19 @@ static const struct field_def *field_of(const struct cli *cli, const Crm__Change
 /* A record that has one value, to be read as any other. */
 static struct record record_with(const Crm__Change *change, ProtobufCBinaryData bytes, uint32_t ref)
 {
-    struct record record = {.header = {.kind = (enum kind)change->kind}, .body = slice_of(bytes.data, bytes.len)};
+    struct record record = { .header = { .kind = (enum kind)change->kind },
+                             .body = slice_of(bytes.data, bytes.len) };
 
     if (ref == HEADER_OWNER || ref == HEADER_TEAM) {
-        (void)uuid_from_slice(record.body, ref == HEADER_OWNER ? &record.header.owner : &record.header.team);
+        (void)uuid_from_slice(record.body,
+                              ref == HEADER_OWNER ? &record.header.owner : &record.header.team);
         record.body = slice_of(NULL, 0);
     }
     return record;
 }
 
-static const char *value_text(struct cli *cli, const Crm__Change *change, const struct field_def *field, ProtobufCBinaryData bytes)
+static const char *value_text(struct cli *cli, const Crm__Change *change,
+                              const struct field_def *field, ProtobufCBinaryData bytes)
 {
     struct record record = record_with(change, bytes, field->ref);
     const char *text = bytes.len > 0 ? display_field(cli, field, &record, &cli->arena) : "";
@@ -48,13 +53,17 @@ const char *change_fields_text(struct cli *cli, const Crm__Change *change)
         if (!field)
             continue;
         if (!one->has_before && !one->has_after)
-            text = arena_printf(&cli->arena, "%s%s%s", text, comma, display_field_label(cli, field));
+            text =
+                arena_printf(&cli->arena, "%s%s%s", text, comma, display_field_label(cli, field));
         else if (!one->has_before)
-            text = arena_printf(&cli->arena, "%s%s%s: %s", text, comma, display_field_label(cli, field),
+            text = arena_printf(&cli->arena, "%s%s%s: %s", text, comma,
+                                display_field_label(cli, field),
                                 value_text(cli, change, field, one->after));
         else
-            text = arena_printf(&cli->arena, "%s%s%s: %s → %s", text, comma, display_field_label(cli, field),
-                                value_text(cli, change, field, one->before), value_text(cli, change, field, one->after));
+            text = arena_printf(&cli->arena, "%s%s%s: %s → %s", text, comma,
+                                display_field_label(cli, field),
+                                value_text(cli, change, field, one->before),
+                                value_text(cli, change, field, one->after));
     }
     return text;
 }
@@ -97,7 +106,8 @@ const char *change_record_text(struct cli *cli, const Crm__Change *change)
     const struct title *title = titles_find(&cli->titles, &id);
     const char *label = display_label((enum kind)change->kind, &id, change->number, &cli->arena);
 
-    return title && label ? arena_printf(&cli->arena, "%s %s", label, cli_safe(cli, title->text)) : label;
+    return title && label ? arena_printf(&cli->arena, "%s %s", label, cli_safe(cli, title->text))
+                          : label;
 }
 
 const char *change_by_text(struct cli *cli, const Crm__Change *change)
@@ -107,7 +117,8 @@ const char *change_by_text(struct cli *cli, const Crm__Change *change)
     return display_ref(cli, &id, &cli->arena);
 }
 
-static json_t *value_json(struct cli *cli, const Crm__Change *change, const struct field_def *field, ProtobufCBinaryData bytes)
+static json_t *value_json(struct cli *cli, const Crm__Change *change, const struct field_def *field,
+                          ProtobufCBinaryData bytes)
 {
     struct record record = record_with(change, bytes, field->ref);
 
@@ -137,9 +148,11 @@ static json_t *fields_json(struct cli *cli, const Crm__Change *change)
 
 json_t *change_object(struct cli *cli, const Crm__Change *change)
 {
-    static const char *const verbs[] = {"change", "create", "change", "delete", "action"};
+    static const char *const verbs[] = { "change", "create", "change", "delete", "action" };
     const struct kind_def *kind = kind_def(change->kind);
-    struct record_header header = {.kind = (enum kind)change->kind, .id = uuid_of(change->id), .number = change->number};
+    struct record_header header = { .kind = (enum kind)change->kind,
+                                    .id = uuid_of(change->id),
+                                    .number = change->number };
     struct uuid by = uuid_of(change->by);
     char text[INSTANT_TEXT_SIZE], label[RECORD_LABEL_SIZE], id[UUID_TEXT_SIZE];
     json_t *object = json_object();
@@ -151,7 +164,9 @@ json_t *change_object(struct cli *cli, const Crm__Change *change)
     json_object_set_new(object, "number", change->number ? json_string(label) : json_null());
     json_object_set_new(object, "id", json_string(id));
     json_object_set_new(object, "rev", json_integer((json_int_t)change->rev));
-    json_object_set_new(object, "verb", json_string((size_t)change->verb < ARRAY_LEN(verbs) ? verbs[change->verb] : "change"));
+    json_object_set_new(
+        object, "verb",
+        json_string((size_t)change->verb < ARRAY_LEN(verbs) ? verbs[change->verb] : "change"));
     if (change->action)
         json_object_set_new(object, "action", json_string(change->action));
     json_object_set_new(object, "by", json_ref(cli, &by));

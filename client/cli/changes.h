@@ -1,5 +1,6 @@
 /*
- * changes.h - past changes (Crm__Change) as a line for people or an object for programs: history, watch and today
+ * changes.h - past changes (Crm__Change) as a line for people or an object for programs: history,
+ * watch and today
  */
 #ifndef CRM_CLI_CHANGES_H
 #define CRM_CLI_CHANGES_H
@@ -8,7 +9,8 @@
 
 #include "client/cli/cli.h"
 
-/* "stage: Engaging → Won, amount: …", or only the names of fields where the change carries no values. In the arena; NULL when memory is spent. */
+/* "stage: Engaging → Won, amount: …", or only the names of fields where the change carries no
+ * values. In the arena; NULL when memory is spent. */
 const char *change_fields_text(struct cli *cli, const Crm__Change *change);
 /* "created", "changed", "deleted", an action's name. */
 const char *change_verb_text(struct cli *cli, const Crm__Change *change);

@@ -1,8 +1,9 @@
 /*
  * cli.c - from arguments to an exit code
  *
- * Finds the command, reads its options, prepares what it needs (profile, connection), runs it, and says what went wrong. Commands return a status and
- * leave the sentence in cli->failure; printing it is this file's, so that no failure is told twice.
+ * Finds the command, reads its options, prepares what it needs (profile, connection), runs it, and
+ * says what went wrong. Commands return a status and leave the sentence in cli->failure; printing
+ * it is this file's, so that no failure is told twice.
  */
 #include "client/cli/cli.h"
 
@@ -22,10 +23,11 @@
 
 #define ARENA_BUDGET ((size_t)512 << 20)
 
-/* The language of labels. Read from the environment itself: it holds also where the locale's data is not installed. */
+/* The language of labels. Read from the environment itself: it holds also where the locale's data
+ * is not installed. */
 static bool locale_is_chinese(void)
 {
-    static const char *const names[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
+    static const char *const names[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         const char *value = getenv(names[i]);
@@ -36,7 +38,8 @@ static bool locale_is_chinese(void)
     return false;
 }
 
-/* All our text is UTF-8; libsmartcols measures it with the C library, which must be told so even under LANG=C. */
+/* All our text is UTF-8; libsmartcols measures it with the C library, which must be told so even
+ * under LANG=C. */
 static void init_locale(void)
 {
     if (!setlocale(LC_ALL, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
@@ -47,7 +50,7 @@ static void init_locale(void)
 
 void cli_init(struct cli *cli)
 {
-    *cli = (struct cli){0};
+    *cli = (struct cli){ 0 };
     arena_init(&cli->arena, ARENA_BUDGET);
     titles_init(&cli->titles);
     cli->in_is_tty = isatty(STDIN_FILENO) == 1;
@@ -61,7 +64,8 @@ enum crm_status cli_prepare(struct cli *cli, bool profile_needed)
     const char *no_color = getenv("NO_COLOR");
     const char *term = getenv("TERM");
 
-    cli->colour = cli->out_is_tty && !cli->options.no_color && !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
+    cli->colour = cli->out_is_tty && !cli->options.no_color && !(no_color && *no_color) &&
+                  !(term && strcmp(term, "dumb") == 0);
     if (schema_create(&cli->schema) != CRM_OK)
         return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
     return profile_needed ? profile_load(&cli->profile, cli->options.home, &cli->failure) : CRM_OK;
@@ -81,10 +85,13 @@ struct value_context cli_value_context(const struct cli *cli)
 {
     int64_t now = clock_now_us();
 
-    return (struct value_context){.currency = cli->profile.currency, .today = day_of_instant(now), .now_us = now};
+    return (struct value_context){ .currency = cli->profile.currency,
+                                   .today = day_of_instant(now),
+                                   .now_us = now };
 }
 
-/* Options may stand before the command's name; bring the name to the front. false if there is no name. */
+/* Options may stand before the command's name; bring the name to the front. false if there is no
+ * name. */
 static bool name_to_front(int argc, char **argv)
 {
     int i = 1;
@@ -106,15 +113,17 @@ static enum crm_status unknown_command(struct cli *cli, const char *name)
     const char *near = command_suggest(name);
 
     if (near)
-        return fail(&cli->failure, CRM_USAGE, NULL, "there is no command '%s'; did you mean '%s'?", name, near);
-    return fail(&cli->failure, CRM_USAGE, NULL, "there is no command '%s'; crm help lists them", name);
+        return fail(&cli->failure, CRM_USAGE, NULL, "there is no command '%s'; did you mean '%s'?",
+                    name, near);
+    return fail(&cli->failure, CRM_USAGE, NULL, "there is no command '%s'; crm help lists them",
+                name);
 }
 
 /* crm without a command: today for who is logged in, else how to begin. */
 static enum crm_status run_bare(struct cli *cli, int argc, char **argv)
 {
     static char today[] = "today";
-    static const enum option_id none[] = {OPT_END};
+    static const enum option_id none[] = { OPT_END };
     int n;
     enum crm_status status;
 
@@ -132,7 +141,7 @@ static enum crm_status run_bare(struct cli *cli, int argc, char **argv)
     }
     cli->command = command_find(today);
     status = cli_connect(cli);
-    return status ? status : cmd_today(cli, 1, (char *[]){today, NULL});
+    return status ? status : cmd_today(cli, 1, (char *[]){ today, NULL });
 }
 
 static enum crm_status run_command(struct cli *cli, int argc, char **argv)
@@ -152,22 +161,25 @@ static enum crm_status run_command(struct cli *cli, int argc, char **argv)
         return CRM_OK;
     }
     if (n < command->min_args || (command->max_args >= 0 && n > command->max_args))
-        return fail(&cli->failure, CRM_USAGE, NULL, "usage: crm %s %s", command->name, command->synopsis);
+        return fail(&cli->failure, CRM_USAGE, NULL, "usage: crm %s %s", command->name,
+                    command->synopsis);
     status = cli_prepare(cli, !(command->flags & COMMAND_PURE));
     if (!status && command->flags & COMMAND_CONNECTS)
         status = cli_connect(cli);
     return status ? status : command->run(cli, n + 1, argv);
 }
 
-/* Has whoever read our output gone away? The failed write was somewhere in the middle, its errno is lost: ask the pipe itself. */
+/* Has whoever read our output gone away? The failed write was somewhere in the middle, its errno is
+ * lost: ask the pipe itself. */
 static bool reader_is_gone(void)
 {
-    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    struct pollfd out = { .fd = STDOUT_FILENO, .events = POLLOUT };
 
     return poll(&out, 1, 0) == 1 && out.revents & (POLLERR | POLLHUP);
 }
 
-/* Results that could not be written are a failure, unless the reader has had enough (`crm list deals | head`). */
+/* Results that could not be written are a failure, unless the reader has had enough (`crm list
+ * deals | head`). */
 static enum crm_status finish_output(struct cli *cli, enum crm_status status)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))

@@ -1,5 +1,6 @@
 /*
- * cli.h - what a command has at hand: options, profile, the connection, the fields as they are now, and where it writes
+ * cli.h - what a command has at hand: options, profile, the connection, the fields as they are now,
+ * and where it writes
  */
 #ifndef CRM_CLI_CLI_H
 #define CRM_CLI_CLI_H
@@ -19,18 +20,19 @@ struct cli {
     const struct command *command;
     struct options options;
     struct profile profile;
-    struct arena arena;         /* what lives as long as the command */
-    struct failure failure;     /* why it failed; printed once, by cli_main */
-    struct crm_client *client;  /* with COMMAND_CONNECTS */
-    struct schema *schema;      /* built-in fields until connected */
-    struct titles titles;       /* names of what records refer to, as far as the server has told */
-    const char *filter_text;    /* the text in which failure.position points, NULL if none */
-    const char *detail;         /* lines to print under the failure: candidates, how to repeat; NULL if there are none */
-    struct known **known;       /* select.c: names that were looked up */
+    struct arena arena;        /* what lives as long as the command */
+    struct failure failure;    /* why it failed; printed once, by cli_main */
+    struct crm_client *client; /* with COMMAND_CONNECTS */
+    struct schema *schema;     /* built-in fields until connected */
+    struct titles titles;      /* names of what records refer to, as far as the server has told */
+    const char *filter_text;   /* the text in which failure.position points, NULL if none */
+    const char *detail;   /* lines to print under the failure: candidates, how to repeat; NULL if
+                             there are none */
+    struct known **known; /* select.c: names that were looked up */
     bool in_is_tty, out_is_tty, err_is_tty;
-    bool colour;                /* of the standard output */
-    bool chinese;               /* labels for people: the locale is Chinese */
-    bool reported;              /* the command has said itself what went wrong */
+    bool colour;   /* of the standard output */
+    bool chinese;  /* labels for people: the locale is Chinese */
+    bool reported; /* the command has said itself what went wrong */
 };
 
 /* The whole program: arguments to exit code. */
@@ -38,7 +40,8 @@ int cli_main(int argc, char **argv);
 
 /* What messages need: language, terminals, memory. Cannot fail. */
 void cli_init(struct cli *cli);
-/* What commands need: the built-in schema and, unless profile_needed is false, the profile. After the options were read. */
+/* What commands need: the built-in schema and, unless profile_needed is false, the profile. After
+ * the options were read. */
 enum crm_status cli_prepare(struct cli *cli, bool profile_needed) MUST_CHECK;
 /* Accepts a half-built one. */
 void cli_fini(struct cli *cli);
@@ -47,8 +50,10 @@ void cli_fini(struct cli *cli);
 enum crm_status cli_client_create(struct cli *cli, struct crm_client **out_client) MUST_CHECK;
 /* Log in by token and bring the schema up to date. CRM_NOT_LOGGED_IN without a profile. */
 enum crm_status cli_connect(struct cli *cli) MUST_CHECK;
-/* Take over why a call failed, with the candidates of an ambiguous selector printed where there are any; returns status. call may be NULL. */
-enum crm_status cli_call_failed(struct cli *cli, enum crm_status status, const struct crm_call *call);
+/* Take over why a call failed, with the candidates of an ambiguous selector printed where there are
+ * any; returns status. call may be NULL. */
+enum crm_status cli_call_failed(struct cli *cli, enum crm_status status,
+                                const struct crm_call *call);
 
 /* What amounts and days are relative to. */
 struct value_context cli_value_context(const struct cli *cli);
@@ -60,7 +65,8 @@ void cli_hint(const struct cli *cli, const char *format, ...) PRINTF_LIKE(2, 3);
 void cli_verbose(const struct cli *cli, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Text from the server, safe for a terminal; in the arena. */
 const char *cli_safe(struct cli *cli, const char *text);
-/* Print why something failed to the error output: "crm: field 'stage': …", with a caret under the place. */
+/* Print why something failed to the error output: "crm: field 'stage': …", with a caret under the
+ * place. */
 void cli_print_failure(struct cli *cli, const struct failure *failure);
 /* false once whoever reads our output has gone away: stop producing. */
 bool cli_output_is_open(void);

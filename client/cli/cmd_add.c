@@ -11,7 +11,7 @@
 static enum crm_status add_one(struct cli *cli, const struct kind_def *kind, int argc, char **argv)
 {
     struct value_context context = cli_value_context(cli);
-    struct result result = {.kind = kind, .done = "Created", .done_zh = "已创建"};
+    struct result result = { .kind = kind, .done = "Created", .done_zh = "已创建" };
     struct change change;
     enum crm_status status = CRM_OK;
 
@@ -22,7 +22,8 @@ static enum crm_status add_one(struct cli *cli, const struct kind_def *kind, int
 }
 
 /* A row of the file to a mutation in the batch's arena. */
-static enum crm_status row_change(struct bulk *bulk, const struct kind_def *kind, const struct import_row *row, Crm__Mutation *mutation,
+static enum crm_status row_change(struct bulk *bulk, const struct kind_def *kind,
+                                  const struct import_row *row, Crm__Mutation *mutation,
                                   struct failure *failure)
 {
     struct value_context context = cli_value_context(bulk->cli);
@@ -34,7 +35,8 @@ static enum crm_status row_change(struct bulk *bulk, const struct kind_def *kind
 
     if (!id || !made)
         return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
-    change_init(&change, bulk->cli->schema, kind, &context, &bulk->arena, select_resolve, bulk->cli);
+    change_init(&change, bulk->cli->schema, kind, &context, &bulk->arena, select_resolve,
+                bulk->cli);
     if (row->object)
         status = change_json(&change, row->object, failure);
     for (size_t i = 0; i < row->n_cells && !status; i++)
@@ -53,16 +55,20 @@ static enum crm_status row_change(struct bulk *bulk, const struct kind_def *kind
     return CRM_OK;
 }
 
-/* One row: read, turned into a change, handed on. A bad row is told and passed over; *out_is_end also where the file cannot be read on. */
-static enum crm_status add_row(struct bulk *bulk, const struct kind_def *kind, struct import *import, bool *out_is_end)
+/* One row: read, turned into a change, handed on. A bad row is told and passed over; *out_is_end
+ * also where the file cannot be read on. */
+static enum crm_status add_row(struct bulk *bulk, const struct kind_def *kind,
+                               struct import *import, bool *out_is_end)
 {
     Crm__Mutation mutation = CRM__MUTATION__INIT;
-    struct failure failure = {0};
+    struct failure failure = { 0 };
     struct import_row row;
     enum crm_status status = bulk_begin(bulk);
 
     if (status)
         return status;
+    if (bulk->n == 0)
+        bulk->progress.total = import_estimate(import);
     status = import_next(import, &row, out_is_end, &failure);
     if (!status && *out_is_end)
         return CRM_OK;
@@ -73,7 +79,8 @@ static enum crm_status add_row(struct bulk *bulk, const struct kind_def *kind, s
     bulk_refuse(bulk, row.line, &failure);
     *out_is_end = import_is_broken(import) || status == CRM_IO;
     if (crm_status_info((int)status)->exit_code == crm_status_info(CRM_UNREACHABLE)->exit_code)
-        return fail(&bulk->cli->failure, status, NULL, "%s", failure.text); /* the look-up of a name found no server: no further row will */
+        return fail(&bulk->cli->failure, status, NULL, "%s",
+                    failure.text); /* the look-up of a name found no server: no further row will */
     return CRM_OK;
 }
 
@@ -87,7 +94,7 @@ struct told {
 static void print_result(void *arg, size_t line, const Crm__MutateResult *answer)
 {
     const struct told *told = arg;
-    struct result result = {.kind = told->kind, .number = answer->number};
+    struct result result = { .kind = told->kind, .number = answer->number };
 
     (void)line;
     if (uuid_from_slice(slice_of(answer->id.data, answer->id.len), &result.id) &&
@@ -99,7 +106,7 @@ static enum crm_status add_many(struct cli *cli, const struct kind_def *kind)
 {
     struct import *import = NULL;
     struct bulk bulk;
-    struct told told = {.cli = cli, .kind = kind, .key = &bulk.key};
+    struct told told = { .cli = cli, .kind = kind, .key = &bulk.key };
     bool is_end = false;
     enum crm_status status = bulk_init(&bulk, cli, cli->options.from, 0);
 
@@ -128,6 +135,7 @@ enum crm_status cmd_add(struct cli *cli, int argc, char **argv)
     if (status)
         return status;
     if (cli->options.from && argc > 2)
-        return fail(&cli->failure, CRM_USAGE, NULL, "fields come from the file or from the command line, not from both");
+        return fail(&cli->failure, CRM_USAGE, NULL,
+                    "fields come from the file or from the command line, not from both");
     return cli->options.from ? add_many(cli, kind) : add_one(cli, kind, argc, argv);
 }

@@ -1,7 +1,8 @@
 /*
  * cmd_admin.c - crm admin: users, teams, roles and invitations
  *
- * Users, teams and roles are records like any other: add, set, list and rm are the plain verbs with the kind in front.
+ * Users, teams and roles are records like any other: add, set, list and rm are the plain verbs with
+ * the kind in front.
  */
 #include <stdio.h>
 
@@ -15,14 +16,14 @@
 
 static enum crm_status select_user(struct cli *cli, const char *selector, struct record *out_user)
 {
-    struct selection selection = {.kind = kind_def(KIND_USER), .selector = selector};
+    struct selection selection = { .kind = kind_def(KIND_USER), .selector = selector };
 
     return select_record(cli, &selection, out_user);
 }
 
 static ProtobufCBinaryData id_bytes(struct record *record)
 {
-    return (ProtobufCBinaryData){.len = UUID_SIZE, .data = record->header.id.bytes};
+    return (ProtobufCBinaryData){ .len = UUID_SIZE, .data = record->header.id.bytes };
 }
 
 /* One line that logs the user in. */
@@ -48,15 +49,19 @@ static enum crm_status invite(struct cli *cli, const char *selector)
     } else {
         hex_format(reply->ca_sha256.data, reply->ca_sha256.len, hex);
         if (reply->address && *reply->address)
-            url = arena_printf(&cli->arena, "crm://%s/?ca=sha256:%s&code=%s", cli_safe(cli, reply->address), hex, cli_safe(cli, reply->code));
+            url = arena_printf(&cli->arena, "crm://%s/?ca=sha256:%s&code=%s",
+                               cli_safe(cli, reply->address), hex, cli_safe(cli, reply->code));
         else
-            url = arena_printf(&cli->arena, "crm://%s:%d/?ca=sha256:%s&code=%s", cli_safe(cli, cli->profile.host), (int)cli->profile.port, hex,
+            url = arena_printf(&cli->arena, "crm://%s:%d/?ca=sha256:%s&code=%s",
+                               cli_safe(cli, cli->profile.host), (int)cli->profile.port, hex,
                                cli_safe(cli, reply->code));
         if (cli->options.json)
             status = json_print(stdout, json_pack("{s:s}", "url", url ? url : ""), false);
         else
             printf("crm login '%s'\n", url ? url : "");
-        cli_hint(cli, "%s", cli_label(cli, "Send this line to the user. It is good once.", "将此行发给该用户,仅可使用一次。"));
+        cli_hint(cli, "%s",
+                 cli_label(cli, "Send this line to the user. It is good once.",
+                           "将此行发给该用户,仅可使用一次。"));
     }
     crm_call_destroy(call);
     return status;
@@ -64,7 +69,8 @@ static enum crm_status invite(struct cli *cli, const char *selector)
 
 static enum crm_status set_active(struct cli *cli, const char *selector, bool is_active)
 {
-    struct result result = {.done = is_active ? "Enabled" : "Disabled", .done_zh = is_active ? "已启用" : "已停用"};
+    struct result result = { .done = is_active ? "Enabled" : "Disabled",
+                             .done_zh = is_active ? "已启用" : "已停用" };
     struct value_context context = cli_value_context(cli);
     Crm__Mutation mutation = CRM__MUTATION__INIT;
     struct change change;
@@ -73,7 +79,8 @@ static enum crm_status set_active(struct cli *cli, const char *selector, bool is
 
     if (status)
         return status;
-    change_init(&change, cli->schema, kind_def(KIND_USER), &context, &cli->arena, select_resolve, cli);
+    change_init(&change, cli->schema, kind_def(KIND_USER), &context, &cli->arena, select_resolve,
+                cli);
     status = change_assign(&change, is_active ? "active=yes" : "active=no", &cli->failure);
     if (!status)
         status = change_finish(&change, false, &mutation, &cli->failure);
@@ -92,7 +99,8 @@ static enum crm_status set_password(struct cli *cli, const char *selector)
     enum crm_status status = select_user(cli, selector, &user);
 
     if (!status)
-        status = prompt_password("CRM_NEW_PASSWORD", cli_label(cli, "New password: ", "新密码: "), true, password, &cli->failure);
+        status = prompt_password("CRM_NEW_PASSWORD", cli_label(cli, "New password: ", "新密码: "),
+                                 true, password, &cli->failure);
     request.has_user = true;
     request.user = id_bytes(&user);
     request.password = password;
@@ -115,7 +123,11 @@ static enum crm_status run_plain(struct cli *cli, int argc, char **argv)
         const char *name;
         enum crm_status (*run)(struct cli *cli, int argc, char **argv);
         int min_args;
-    } verbs[] = {{"add", cmd_add, 0}, {"set", cmd_set, 1}, {"list", cmd_list, 0}, {"show", cmd_show, 1}, {"rm", cmd_rm, 1}};
+    } verbs[] = { { "add", cmd_add, 0 },
+                  { "set", cmd_set, 1 },
+                  { "list", cmd_list, 0 },
+                  { "show", cmd_show, 1 },
+                  { "rm", cmd_rm, 1 } };
     char *plain[ARGUMENTS_MAX + 1];
 
     if (argc > ARGUMENTS_MAX)
@@ -124,14 +136,17 @@ static enum crm_status run_plain(struct cli *cli, int argc, char **argv)
         if (strcmp(argv[2], verbs[i].name) != 0)
             continue;
         if (argc - 3 < verbs[i].min_args && !cli->options.where)
-            return fail(&cli->failure, CRM_USAGE, NULL, "crm admin %s %s which one?", argv[1], argv[2]);
+            return fail(&cli->failure, CRM_USAGE, NULL, "crm admin %s %s which one?", argv[1],
+                        argv[2]);
         plain[0] = argv[2];
         plain[1] = argv[1];
         memcpy(plain + 2, argv + 3, (size_t)(argc - 3) * sizeof(*plain));
         plain[argc - 1] = NULL;
         return verbs[i].run(cli, argc - 1, plain);
     }
-    return fail(&cli->failure, CRM_USAGE, NULL, "'%s': add, set, list, show or rm; of a user also enable, disable and passwd", argv[2]);
+    return fail(&cli->failure, CRM_USAGE, NULL,
+                "'%s': add, set, list, show or rm; of a user also enable, disable and passwd",
+                argv[2]);
 }
 
 enum crm_status cmd_admin(struct cli *cli, int argc, char **argv)

@@ -17,16 +17,18 @@ struct count {
     const Crm__CountReply *reply;
 };
 
-static bool group_value(const struct count *count, const Crm__CountGroup *group, struct value *out_value)
+static bool group_value(const struct count *count, const Crm__CountGroup *group,
+                        struct value *out_value)
 {
     if (!count->by || !group->value)
         return false;
-    return value_from_wire(count->by, group->value, out_value, NULL) == CRM_OK && out_value->type != FIELD_NONE;
+    return value_from_wire(count->by, group->value, out_value, NULL) == CRM_OK &&
+           out_value->type != FIELD_NONE;
 }
 
 static struct value money_value(const Crm__Money *wire)
 {
-    struct value value = {.type = FIELD_MONEY, .integer = wire->minor};
+    struct value value = { .type = FIELD_MONEY, .integer = wire->minor };
 
     if (wire->currency)
         snprintf(value.currency, sizeof(value.currency), "%s", wire->currency);
@@ -45,7 +47,9 @@ static json_t *count_json(const struct count *count)
 
         if (count->by)
             json_object_set_new(row, count->by->name,
-                                group_value(count, group, &value) ? json_value(count->cli, count->by, &value) : json_null());
+                                group_value(count, group, &value)
+                                    ? json_value(count->cli, count->by, &value)
+                                    : json_null());
         json_object_set_new(row, "count", json_integer((json_int_t)group->count));
         for (size_t s = 0; s < group->n_sums; s++) {
             value = money_value(group->sums[s]);
@@ -99,7 +103,9 @@ static enum crm_status count_table(const struct count *count)
         struct value value;
 
         if (count->by)
-            cells[n++] = group_value(count, group, &value) ? display_value(cli, count->by, &value, &cli->arena) : "-";
+            cells[n++] = group_value(count, group, &value)
+                             ? display_value(cli, count->by, &value, &cli->arena)
+                             : "-";
         cells[n++] = cli_grouped((int64_t)group->count, number);
         if (count->sum)
             cells[n++] = sums_text(count, group);
@@ -127,7 +133,8 @@ static enum crm_status count_show(const struct count *count)
     return CRM_OK;
 }
 
-static enum crm_status find_field(struct cli *cli, const struct kind_def *kind, const char *name, const struct field_def **out_field)
+static enum crm_status find_field(struct cli *cli, const struct kind_def *kind, const char *name,
+                                  const struct field_def **out_field)
 {
     *out_field = name ? schema_field_by_name(cli->schema, kind, name) : NULL;
     if (name && !*out_field)
@@ -138,7 +145,7 @@ static enum crm_status find_field(struct cli *cli, const struct kind_def *kind, 
 enum crm_status cmd_count(struct cli *cli, int argc, char **argv)
 {
     Crm__CountRequest request = CRM__COUNT_REQUEST__INIT;
-    struct count count = {.cli = cli};
+    struct count count = { .cli = cli };
     const struct kind_def *kind;
     Crm__ListRequest list;
     struct crm_call *call = NULL;

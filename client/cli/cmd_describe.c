@@ -10,9 +10,10 @@
 #include "client/cli/table.h"
 
 static const char *const type_names[] = {
-    [FIELD_NONE] = "none", [FIELD_TEXT] = "text", [FIELD_INTEGER] = "integer", [FIELD_DECIMAL] = "decimal", [FIELD_MONEY] = "money",
-    [FIELD_DATE] = "date", [FIELD_INSTANT] = "instant", [FIELD_BOOLEAN] = "boolean", [FIELD_CHOICE] = "choice",
-    [FIELD_REFERENCE] = "reference", [FIELD_GROUP] = "group", [FIELD_ID] = "id",
+    [FIELD_NONE] = "none",           [FIELD_TEXT] = "text",       [FIELD_INTEGER] = "integer",
+    [FIELD_DECIMAL] = "decimal",     [FIELD_MONEY] = "money",     [FIELD_DATE] = "date",
+    [FIELD_INSTANT] = "instant",     [FIELD_BOOLEAN] = "boolean", [FIELD_CHOICE] = "choice",
+    [FIELD_REFERENCE] = "reference", [FIELD_GROUP] = "group",     [FIELD_ID] = "id",
 };
 
 static json_t *choices_json(const struct field_def *field)
@@ -20,9 +21,13 @@ static json_t *choices_json(const struct field_def *field)
     json_t *choices = json_array();
 
     for (size_t i = 0; i < field->n_choices; i++)
-        json_array_append_new(choices, json_pack("{s:s, s:s, s:s}", "name", field->choices[i].name, "label",
-                                                 field->choices[i].label_en ? field->choices[i].label_en : field->choices[i].name, "label_zh",
-                                                 field->choices[i].label_zh ? field->choices[i].label_zh : field->choices[i].name));
+        json_array_append_new(choices,
+                              json_pack("{s:s, s:s, s:s}", "name", field->choices[i].name, "label",
+                                        field->choices[i].label_en ? field->choices[i].label_en
+                                                                   : field->choices[i].name,
+                                        "label_zh",
+                                        field->choices[i].label_zh ? field->choices[i].label_zh
+                                                                   : field->choices[i].name));
     return choices;
 }
 
@@ -33,8 +38,10 @@ static json_t *field_json(const struct field_def *field)
 
     json_object_set_new(object, "name", json_string(field->name));
     json_object_set_new(object, "type", json_string(type_names[field->type]));
-    json_object_set_new(object, "label", json_string(field->label_en ? field->label_en : field->name));
-    json_object_set_new(object, "label_zh", field->label_zh ? json_string(field->label_zh) : json_null());
+    json_object_set_new(object, "label",
+                        json_string(field->label_en ? field->label_en : field->name));
+    json_object_set_new(object, "label_zh",
+                        field->label_zh ? json_string(field->label_zh) : json_null());
     json_object_set_new(object, "required", json_boolean(field->flags & FIELD_REQUIRED));
     json_object_set_new(object, "list", json_boolean(field->flags & FIELD_REPEATED));
     json_object_set_new(object, "derived", json_boolean(field->flags & FIELD_DERIVED));
@@ -74,8 +81,11 @@ static const char *field_notes(struct cli *cli, const struct field_def *field)
     static const struct {
         uint32_t flag;
         const char *en, *zh;
-    } notes[] = {{FIELD_REQUIRED, "required", "必填"}, {FIELD_UNIQUE, "unique", "唯一"}, {FIELD_REPEATED, "list", "列表"},
-                 {FIELD_DERIVED, "set by the server", "由服务器设置"}, {FIELD_CUSTOM, "custom", "自定义"}};
+    } notes[] = { { FIELD_REQUIRED, "required", "必填" },
+                  { FIELD_UNIQUE, "unique", "唯一" },
+                  { FIELD_REPEATED, "list", "列表" },
+                  { FIELD_DERIVED, "set by the server", "由服务器设置" },
+                  { FIELD_CUSTOM, "custom", "自定义" } };
     const struct kind_def *refers = kind_def(field->ref_kind);
     const char *text = "";
     uint32_t flags = field->flags;
@@ -84,13 +94,20 @@ static const char *field_notes(struct cli *cli, const struct field_def *field)
         flags &= ~(uint32_t)FIELD_DERIVED; /* a person hands a record over */
     for (size_t i = 0; i < ARRAY_LEN(notes) && text; i++)
         if (flags & notes[i].flag)
-            text = arena_printf(&cli->arena, "%s%s%s", text, *text ? ", " : "", cli_label(cli, notes[i].en, notes[i].zh));
+            text = arena_printf(&cli->arena, "%s%s%s", text, *text ? ", " : "",
+                                cli_label(cli, notes[i].en, notes[i].zh));
     if (text && refers)
-        text = arena_printf(&cli->arena, "%s%s→ %s", text, *text ? ", " : "", display_kind_label(cli, refers, false));
+        text = arena_printf(&cli->arena, "%s%s→ %s", text, *text ? ", " : "",
+                            display_kind_label(cli, refers, false));
     for (size_t i = 0; i < field->n_choices && text; i++)
-        text = arena_printf(&cli->arena, "%s%s%s", text, i > 0 ? " | " : *text ? ", " : "", cli_safe(cli, field->choices[i].name));
+        text = arena_printf(&cli->arena, "%s%s%s", text,
+                            i > 0   ? " | "
+                            : *text ? ", "
+                                    : "",
+                            cli_safe(cli, field->choices[i].name));
     for (size_t i = 0; i < field->n_members && text; i++)
-        text = arena_printf(&cli->arena, "%s%s%s", text, i == 0 ? (*text ? ": " : "") : ", ", field->members[i].name);
+        text = arena_printf(&cli->arena, "%s%s%s", text, i == 0 ? (*text ? ": " : "") : ", ",
+                            field->members[i].name);
     return text;
 }
 
@@ -100,13 +117,16 @@ static enum crm_status describe_fields(struct cli *cli, const struct kind_def *k
     const struct field_def *field;
     enum crm_status status = table ? CRM_OK : CRM_NO_MEMORY;
 
-    if (!status && (table_column(table, cli_label(cli, "Field", "字段"), 0) || table_column(table, cli_label(cli, "Label", "名称"), 0) ||
-                    table_column(table, cli_label(cli, "Type", "类型"), 0) || table_column(table, cli_label(cli, "Notes", "说明"), TABLE_TRUNCATE)))
+    if (!status && (table_column(table, cli_label(cli, "Field", "字段"), 0) ||
+                    table_column(table, cli_label(cli, "Label", "名称"), 0) ||
+                    table_column(table, cli_label(cli, "Type", "类型"), 0) ||
+                    table_column(table, cli_label(cli, "Notes", "说明"), TABLE_TRUNCATE)))
         status = CRM_NO_MEMORY;
     for (size_t i = 0; !status && (field = schema_field_at(cli->schema, kind, i)); i++)
         status = table_row(table,
-                           (const char *[]){cli_safe(cli, field->name), cli_safe(cli, display_field_label(cli, field)),
-                                            type_names[field->type], field_notes(cli, field)},
+                           (const char *[]){ cli_safe(cli, field->name),
+                                             cli_safe(cli, display_field_label(cli, field)),
+                                             type_names[field->type], field_notes(cli, field) },
                            0);
     if (!status)
         status = table_flush(table);
@@ -120,11 +140,16 @@ static enum crm_status describe_kinds(struct cli *cli)
     const struct kind_def *kind;
     enum crm_status status = table ? CRM_OK : CRM_NO_MEMORY;
 
-    if (!status && (table_column(table, cli_label(cli, "Kind", "类型"), 0) || table_column(table, cli_label(cli, "Plural", "复数"), 0) ||
-                    table_column(table, cli_label(cli, "Letter", "字母"), 0) || table_column(table, cli_label(cli, "Label", "名称"), 0)))
+    if (!status && (table_column(table, cli_label(cli, "Kind", "类型"), 0) ||
+                    table_column(table, cli_label(cli, "Plural", "复数"), 0) ||
+                    table_column(table, cli_label(cli, "Letter", "字母"), 0) ||
+                    table_column(table, cli_label(cli, "Label", "名称"), 0)))
         status = CRM_NO_MEMORY;
     for (size_t i = 0; !status && (kind = kind_at(i)); i++)
-        status = table_row(table, (const char *[]){kind->name, kind->plural, kind->letter, display_kind_label(cli, kind, false)}, 0);
+        status = table_row(table,
+                           (const char *[]){ kind->name, kind->plural, kind->letter,
+                                             display_kind_label(cli, kind, false) },
+                           0);
     if (!status)
         status = table_flush(table);
     table_destroy(table);
@@ -148,5 +173,6 @@ enum crm_status cmd_describe(struct cli *cli, int argc, char **argv)
     status = select_kind(cli, argv[1], &kind);
     if (status)
         return status;
-    return cli->options.json ? json_print(stdout, kind_json(cli, kind), true) : describe_fields(cli, kind);
+    return cli->options.json ? json_print(stdout, kind_json(cli, kind), true)
+                             : describe_fields(cli, kind);
 }

@@ -33,15 +33,19 @@ static enum crm_status run_editor(struct cli *cli, const char *editor, const cha
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return fail(&cli->failure, CRM_FAILED, NULL, "the editor '%s' failed: nothing was changed", editor);
+        return fail(&cli->failure, CRM_FAILED, NULL, "the editor '%s' failed: nothing was changed",
+                    editor);
     return CRM_OK;
 }
 
-/* The text as the user leaves it. The file is private and gone afterwards: it holds what may be confidential. */
-static enum crm_status edit_text(struct cli *cli, const char *editor, const char *text, struct slice *out_text)
+/* The text as the user leaves it. The file is private and gone afterwards: it holds what may be
+ * confidential. */
+static enum crm_status edit_text(struct cli *cli, const char *editor, const char *text,
+                                 struct slice *out_text)
 {
     const char *directory = getenv("TMPDIR");
-    char *path = arena_printf(&cli->arena, "%s/crm-edit-XXXXXX.txt", directory && *directory ? directory : "/tmp");
+    char *path = arena_printf(&cli->arena, "%s/crm-edit-XXXXXX.txt",
+                              directory && *directory ? directory : "/tmp");
     int fd = path ? mkstemps(path, 4) : -1;
     FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
     enum crm_status status = CRM_OK;
@@ -66,16 +70,18 @@ static void begin_change(struct cli *cli, const struct record *record, struct ch
 {
     struct value_context context = cli_value_context(cli);
 
-    change_init(change, cli->schema, kind_def(record->header.kind), &context, &cli->arena, select_resolve, cli);
+    change_init(change, cli->schema, kind_def(record->header.kind), &context, &cli->arena,
+                select_resolve, cli);
 }
 
 /* Until the form is right, or the user gives up. */
-static enum crm_status edit_form(struct cli *cli, const char *editor, const struct record *record, struct change *change)
+static enum crm_status edit_form(struct cli *cli, const char *editor, const struct record *record,
+                                 struct change *change)
 {
     const char *text = form_write(cli, record, NULL);
 
     for (;;) {
-        struct failure failure = {0};
+        struct failure failure = { 0 };
         struct slice edited;
         enum crm_status status;
 
@@ -98,7 +104,8 @@ static enum crm_status edit_form(struct cli *cli, const char *editor, const stru
 }
 
 /* Without an editor: enter keeps a value, - clears it. */
-static enum crm_status edit_prompts(struct cli *cli, const struct record *record, struct change *change)
+static enum crm_status edit_prompts(struct cli *cli, const struct record *record,
+                                    struct change *change)
 {
     const struct kind_def *kind = kind_def(record->header.kind);
     const struct field_def *field;
@@ -107,22 +114,29 @@ static enum crm_status edit_prompts(struct cli *cli, const struct record *record
     if (!cli->in_is_tty || !cli->err_is_tty)
         return fail(&cli->failure, CRM_USAGE, NULL, "set EDITOR, or change fields with crm set");
     begin_change(cli, record, change);
-    cli_hint(cli, "%s", cli_label(cli, "Enter keeps a value, - clears it.", "回车保留原值,- 清除。"));
+    cli_hint(cli, "%s",
+             cli_label(cli, "Enter keeps a value, - clears it.", "回车保留原值,- 清除。"));
     for (size_t i = 0; (field = schema_field_at(cli->schema, kind, i)); i++) {
-        const char *before = form_has_field(field) && field->type != FIELD_GROUP ? display_field(cli, field, record, &cli->arena) : NULL;
+        const char *before = form_has_field(field) && field->type != FIELD_GROUP
+                                 ? display_field(cli, field, record, &cli->arena)
+                                 : NULL;
         enum crm_status status;
 
         if (!before)
             continue;
         do {
-            struct failure failure = {0};
+            struct failure failure = { 0 };
 
-            snprintf(shown, sizeof(shown), "%s [%.200s]: ", display_field_label(cli, field), before);
+            snprintf(shown, sizeof(shown), "%s [%.200s]: ", display_field_label(cli, field),
+                     before);
             if (!prompt_line(shown, answer, sizeof(answer)))
                 return fail(&cli->failure, CRM_CANCELLED, NULL, "nothing was changed");
             status = CRM_OK;
             if (*answer)
-                status = change_list(change, field, slice_text(strcmp(answer, "-") == 0 ? "" : arena_strdup(&cli->arena, answer)), &failure);
+                status = change_list(
+                    change, field,
+                    slice_text(strcmp(answer, "-") == 0 ? "" : arena_strdup(&cli->arena, answer)),
+                    &failure);
             if (status)
                 cli_print_failure(cli, &failure);
         } while (status);
@@ -133,7 +147,7 @@ static enum crm_status edit_prompts(struct cli *cli, const struct record *record
 /* Fields, and who owns it: one or two mutations, all or nothing. */
 static enum crm_status save(struct cli *cli, const struct record *record, struct change *change)
 {
-    struct result result = {.done = "Changed", .done_zh = "已修改"};
+    struct result result = { .done = "Changed", .done_zh = "已修改" };
     Crm__Mutation patch = CRM__MUTATION__INIT, assign = CRM__MUTATION__INIT;
     bool has_patch;
     enum crm_status status = change_finish(change, false, &patch, &cli->failure);
@@ -146,13 +160,16 @@ static enum crm_status save(struct cli *cli, const struct record *record, struct
     patch.has_verb = true;
     patch.verb = CRM__VERB__VERB_PATCH;
     if (!cli->options.rev)
-        cli->options.rev = (int64_t)record->header.rev; /* somebody may have changed it while the editor was open */
-    return result_of_change(cli, record, has_patch ? &patch : NULL, assign.action ? &assign : NULL, &result);
+        cli->options.rev =
+            (int64_t)
+                record->header.rev; /* somebody may have changed it while the editor was open */
+    return result_of_change(cli, record, has_patch ? &patch : NULL, assign.action ? &assign : NULL,
+                            &result);
 }
 
 enum crm_status cmd_edit(struct cli *cli, int argc, char **argv)
 {
-    struct selection selection = {.titles = true};
+    struct selection selection = { .titles = true };
     const char *editor = getenv("VISUAL");
     struct record record;
     struct change change;
@@ -165,7 +182,8 @@ enum crm_status cmd_edit(struct cli *cli, int argc, char **argv)
         return status;
     if (!editor || !*editor)
         editor = getenv("EDITOR");
-    status = editor && *editor ? edit_form(cli, editor, &record, &change) : edit_prompts(cli, &record, &change);
+    status = editor && *editor ? edit_form(cli, editor, &record, &change)
+                               : edit_prompts(cli, &record, &change);
     if (status)
         return status;
     if (change_is_empty(&change)) {

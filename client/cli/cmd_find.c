@@ -13,7 +13,8 @@ enum crm_status cmd_find(struct cli *cli, int argc, char **argv)
     struct crm_call *call = NULL;
     struct rows *rows = NULL;
     uint32_t kind_number;
-    enum crm_status status = cli->options.kind ? select_kind(cli, cli->options.kind, &kind) : CRM_OK;
+    enum crm_status status =
+        cli->options.kind ? select_kind(cli, cli->options.kind, &kind) : CRM_OK;
 
     if (!status)
         status = rows_create(cli, kind, &rows);

@@ -13,7 +13,8 @@ enum crm_status cmd_help(struct cli *cli, int argc, char **argv)
 
     if (argc > 1 && !command) {
         near = command_suggest(argv[1]);
-        return near ? fail(&cli->failure, CRM_USAGE, NULL, "there is no command '%s'; did you mean '%s'?", argv[1], near)
+        return near ? fail(&cli->failure, CRM_USAGE, NULL,
+                           "there is no command '%s'; did you mean '%s'?", argv[1], near)
                     : fail(&cli->failure, CRM_USAGE, NULL, "there is no command '%s'", argv[1]);
     }
     if (cli->options.man)

@@ -35,8 +35,9 @@ static enum crm_status show_change(struct shown *shown, const Crm__Change *chang
         return written == 0 ? CRM_OK : CRM_IO;
     }
     return table_row(shown->table,
-                     (const char *[]){change_time_text(cli, change), change_by_text(cli, change), change_verb_text(cli, change),
-                                      change_fields_text(cli, change)},
+                     (const char *[]){ change_time_text(cli, change), change_by_text(cli, change),
+                                       change_verb_text(cli, change),
+                                       change_fields_text(cli, change) },
                      0);
 }
 
@@ -61,7 +62,8 @@ static enum crm_status begin(struct shown *shown)
     }
     shown->table = table_create(stdout, cli->colour);
     if (!shown->table || table_column(shown->table, cli_label(cli, "When", "时间"), 0) ||
-        table_column(shown->table, cli_label(cli, "Who", "操作人"), 0) || table_column(shown->table, cli_label(cli, "What", "操作"), 0) ||
+        table_column(shown->table, cli_label(cli, "Who", "操作人"), 0) ||
+        table_column(shown->table, cli_label(cli, "What", "操作"), 0) ||
         table_column(shown->table, cli_label(cli, "Fields", "字段"), TABLE_TRUNCATE))
         return CRM_NO_MEMORY;
     return CRM_OK;
@@ -78,8 +80,8 @@ static enum crm_status end(struct shown *shown)
 
 enum crm_status cmd_history(struct cli *cli, int argc, char **argv)
 {
-    struct selection selection = {.deleted = true};
-    struct shown shown = {.cli = cli};
+    struct selection selection = { .deleted = true };
+    struct shown shown = { .cli = cli };
     Crm__HistoryRequest request = CRM__HISTORY_REQUEST__INIT;
     const Crm__HistoryReply *reply;
     struct crm_call *call = NULL;
@@ -93,7 +95,7 @@ enum crm_status cmd_history(struct cli *cli, int argc, char **argv)
         return status;
     request.has_kind = request.has_id = request.has_titles = request.titles = true;
     request.kind = (uint32_t)record.header.kind;
-    request.id = (ProtobufCBinaryData){.len = UUID_SIZE, .data = record.header.id.bytes};
+    request.id = (ProtobufCBinaryData){ .len = UUID_SIZE, .data = record.header.id.bytes };
     request.has_limit = cli->options.limit > 0;
     request.limit = cli->options.limit < UINT32_MAX ? (uint32_t)cli->options.limit : UINT32_MAX;
     status = begin(&shown);

@@ -21,14 +21,17 @@ static uint32_t screenful(void)
 
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) != 0 || window.ws_row == 0)
         return SCREEN_ROWS_USUAL;
-    return window.ws_row < SCREEN_ROWS_LEAST + SCREEN_ROWS_OTHER ? SCREEN_ROWS_LEAST : window.ws_row - SCREEN_ROWS_OTHER;
+    return window.ws_row < SCREEN_ROWS_LEAST + SCREEN_ROWS_OTHER
+               ? SCREEN_ROWS_LEAST
+               : window.ws_row - SCREEN_ROWS_OTHER;
 }
 
 static void set_limit(const struct cli *cli, Crm__ListRequest *request)
 {
     request->has_limit = true;
     if (cli->options.limit)
-        request->limit = cli->options.limit < UINT32_MAX ? (uint32_t)cli->options.limit : UINT32_MAX;
+        request->limit =
+            cli->options.limit < UINT32_MAX ? (uint32_t)cli->options.limit : UINT32_MAX;
     else if (cli->out_is_tty && !cli->options.all && !rows_for_programs(cli))
         request->limit = screenful();
     else
@@ -47,8 +50,8 @@ static enum crm_status tell_rest(struct cli *cli, const Crm__ListRequest *reques
     status = query_count(cli, request, &count);
     if (status)
         return status;
-    cli_hint(cli, cli->chinese ? "显示 %s / %s,--all 显示全部" : "%s of %s, --all for the rest", cli_grouped((int64_t)shown, shown_text),
-             cli_grouped((int64_t)count, count_text));
+    cli_hint(cli, cli->chinese ? "显示 %s / %s,--all 显示全部" : "%s of %s, --all for the rest",
+             cli_grouped((int64_t)shown, shown_text), cli_grouped((int64_t)count, count_text));
     return CRM_OK;
 }
 
@@ -73,7 +76,8 @@ enum crm_status cmd_list(struct cli *cli, int argc, char **argv)
     if (!status)
         status = rows_finish(rows);
     if (!status && rows_count(rows) == 0)
-        cli_hint(cli, cli->chinese ? "没有%s" : "no %s", cli->chinese ? kind->label_zh : kind->plural);
+        cli_hint(cli, cli->chinese ? "没有%s" : "no %s",
+                 cli->chinese ? kind->label_zh : kind->plural);
     if (!status && reply->has_token && reply->token.len > 0)
         status = tell_rest(cli, &request, rows_count(rows));
     if (!status)

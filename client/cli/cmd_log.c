@@ -15,7 +15,8 @@ static const struct field_def *about_field(const struct kind_def *activity, enum
     for (size_t i = 0; i < activity->n_fields; i++) {
         const struct field_def *field = &activity->fields[i];
 
-        if (field->type == FIELD_REFERENCE && field->ref_kind == kind && !(field->flags & FIELD_REPEATED))
+        if (field->type == FIELD_REFERENCE && field->ref_kind == kind &&
+            !(field->flags & FIELD_REPEATED))
             return field;
     }
     return NULL;
@@ -28,13 +29,16 @@ static enum crm_status set_text(struct change *change, const char *text, struct 
     size_t subject = text_prefix_size(slice_of(text, line), SUBJECT_SIZE);
     enum crm_status status;
 
-    status = change_text(change, schema_field_by_name(change->schema, change->kind, "subject"), CHANGE_SET, slice_of(text, subject), failure);
+    status = change_text(change, schema_field_by_name(change->schema, change->kind, "subject"),
+                         CHANGE_SET, slice_of(text, subject), failure);
     if (!status && text[subject])
-        status = change_text(change, schema_field_by_name(change->schema, change->kind, "text"), CHANGE_SET, slice_text(text), failure);
+        status = change_text(change, schema_field_by_name(change->schema, change->kind, "text"),
+                             CHANGE_SET, slice_text(text), failure);
     return status;
 }
 
-static enum crm_status read_arguments(struct cli *cli, struct change *change, const struct record *about, int argc, char **argv, int from)
+static enum crm_status read_arguments(struct cli *cli, struct change *change,
+                                      const struct record *about, int argc, char **argv, int from)
 {
     const struct field_def *field = about_field(change->kind, about->header.kind);
     char id[UUID_TEXT_SIZE];
@@ -42,11 +46,14 @@ static enum crm_status read_arguments(struct cli *cli, struct change *change, co
     enum crm_status status;
 
     if (!field)
-        return fail(&cli->failure, CRM_USAGE, NULL, "activities are logged on customers, contacts and deals");
+        return fail(&cli->failure, CRM_USAGE, NULL,
+                    "activities are logged on customers, contacts and deals");
     uuid_format(&about->header.id, id);
-    status = change_text(change, field, CHANGE_SET, slice_text(arena_strdup(&cli->arena, id)), &cli->failure);
+    status = change_text(change, field, CHANGE_SET, slice_text(arena_strdup(&cli->arena, id)),
+                         &cli->failure);
     if (!status)
-        status = change_text(change, schema_field_by_name(cli->schema, change->kind, "kind"), CHANGE_SET, slice_text(argv[from]), &cli->failure);
+        status = change_text(change, schema_field_by_name(cli->schema, change->kind, "kind"),
+                             CHANGE_SET, slice_text(argv[from]), &cli->failure);
     if (!status && i < argc && (!change_is_assignment(argv[i]) || strchr(argv[i], ' ')))
         status = set_text(change, argv[i++], &cli->failure);
     for (; i < argc && !status; i++)
@@ -56,16 +63,19 @@ static enum crm_status read_arguments(struct cli *cli, struct change *change, co
 
 enum crm_status cmd_log(struct cli *cli, int argc, char **argv)
 {
-    struct selection selection = {.selector = NULL};
+    struct selection selection = { .selector = NULL };
     struct value_context context = cli_value_context(cli);
-    struct result result = {.kind = kind_def(KIND_ACTIVITY), .done = "Logged", .done_zh = "已记录"};
+    struct result result = { .kind = kind_def(KIND_ACTIVITY),
+                             .done = "Logged",
+                             .done_zh = "已记录" };
     struct record about;
     struct change change;
     int n;
     enum crm_status status = select_from_arguments(cli, argc, argv, &selection, &n);
 
     if (!status && argc < n + 2)
-        status = fail(&cli->failure, CRM_USAGE, NULL, "say what it was: call, mail, message, meeting, visit or note");
+        status = fail(&cli->failure, CRM_USAGE, NULL,
+                      "say what it was: call, mail, message, meeting, visit or note");
     if (!status)
         status = select_record(cli, &selection, &about);
     if (status)

@@ -1,7 +1,8 @@
 /*
  * cmd_login.c - crm login, logout, whoami, passwd: the session
  *
- * Secrets live in buffers of this file that are wiped before they go out of scope; they are never printed and never part of argv.
+ * Secrets live in buffers of this file that are wiped before they go out of scope; they are never
+ * printed and never part of argv.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,7 +20,8 @@
 #define CA_SIZE_MAX 65536
 
 /* --ca, the invitation's fingerprint, or what the profile knows of this very server. */
-static enum crm_status choose_ca(struct cli *cli, const struct address *address, struct profile *profile)
+static enum crm_status choose_ca(struct cli *cli, const struct address *address,
+                                 struct profile *profile)
 {
     const char *ca = cli->options.ca;
     bool is_known = strcmp(profile->host, address->host) == 0 && profile->port == address->port;
@@ -29,13 +31,16 @@ static enum crm_status choose_ca(struct cli *cli, const struct address *address,
         if (*address->ca_sha256)
             memcpy(profile->ca_sha256, address->ca_sha256, sizeof(profile->ca_sha256));
         else if (!address_fingerprint(ca, profile->ca_sha256))
-            return fail(&cli->failure, CRM_USAGE, NULL, "--ca: 'sha256:' is followed by 64 hexadecimal digits");
+            return fail(&cli->failure, CRM_USAGE, NULL,
+                        "--ca: 'sha256:' is followed by 64 hexadecimal digits");
         return CRM_OK;
     }
     if (!ca && is_known && (*profile->ca_file || *profile->ca_sha256))
         return CRM_OK;
     if (!ca)
-        return fail(&cli->failure, CRM_USAGE, NULL, "say how to know the server: --ca FILE with its CA certificate, or --ca sha256:HEX");
+        return fail(
+            &cli->failure, CRM_USAGE, NULL,
+            "say how to know the server: --ca FILE with its CA certificate, or --ca sha256:HEX");
     *profile->ca_sha256 = '\0';
     if (strlen(ca) >= sizeof(profile->ca_file) || !realpath(ca, profile->ca_file))
         return fail(&cli->failure, CRM_USAGE, NULL, "--ca %s: %s", ca, strerror(errno));
@@ -64,8 +69,10 @@ static enum crm_status take_reply(struct cli *cli, const Crm__LoginReply *reply)
     copy_id(profile->user, reply->user);
     copy_id(profile->team, reply->team);
     if (reply->company) {
-        snprintf(profile->currency, sizeof(profile->currency), "%s", reply->company->currency ? reply->company->currency : "");
-        snprintf(profile->company, sizeof(profile->company), "%s", reply->company->name ? reply->company->name : "");
+        snprintf(profile->currency, sizeof(profile->currency), "%s",
+                 reply->company->currency ? reply->company->currency : "");
+        snprintf(profile->company, sizeof(profile->company), "%s",
+                 reply->company->name ? reply->company->name : "");
     }
     return profile_save(profile, &cli->failure);
 }
@@ -91,8 +98,8 @@ static enum crm_status log_in(struct cli *cli, Crm__LoginRequest *request)
     else
         status = take_reply(cli, reply);
     if (!status && !cli->options.quiet)
-        printf(cli->chinese ? "已登录: %s (%s)\n" : "Logged in as %s (%s).\n", cli_safe(cli, cli->profile.login),
-               cli_safe(cli, reply->name ? reply->name : ""));
+        printf(cli->chinese ? "已登录: %s (%s)\n" : "Logged in as %s (%s).\n",
+               cli_safe(cli, cli->profile.login), cli_safe(cli, reply->name ? reply->name : ""));
     crm_call_destroy(call);
     return status;
 }
@@ -102,7 +109,9 @@ static enum crm_status log_in_invited(struct cli *cli, struct address *address)
 {
     Crm__LoginRequest request = CRM__LOGIN_REQUEST__INIT;
     char password[PASSWORD_SIZE] = "";
-    enum crm_status status = prompt_password("CRM_NEW_PASSWORD", cli_label(cli, "Choose a password: ", "设置密码: "), true, password, &cli->failure);
+    enum crm_status status =
+        prompt_password("CRM_NEW_PASSWORD", cli_label(cli, "Choose a password: ", "设置密码: "),
+                        true, password, &cli->failure);
 
     request.code = address->code;
     request.new_password = password;
@@ -118,10 +127,12 @@ static enum crm_status log_in_user(struct cli *cli)
     char password[PASSWORD_SIZE] = "", login[sizeof(cli->profile.login)];
     enum crm_status status;
 
-    snprintf(login, sizeof(login), "%s", cli->options.user ? cli->options.user : cli->profile.login);
+    snprintf(login, sizeof(login), "%s",
+             cli->options.user ? cli->options.user : cli->profile.login);
     if (!*login)
         return fail(&cli->failure, CRM_USAGE, NULL, "say who logs in: --user LOGIN");
-    status = prompt_password("CRM_PASSWORD", cli_label(cli, "Password: ", "密码: "), false, password, &cli->failure);
+    status = prompt_password("CRM_PASSWORD", cli_label(cli, "Password: ", "密码: "), false,
+                             password, &cli->failure);
     request.login = login;
     request.password = password;
     if (!status)
@@ -133,7 +144,7 @@ static enum crm_status log_in_user(struct cli *cli)
 enum crm_status cmd_login(struct cli *cli, int argc, char **argv)
 {
     struct profile *profile = &cli->profile;
-    struct address address = {0};
+    struct address address = { 0 };
     struct uuid device = uuid_create();
     enum crm_status status;
 
@@ -142,7 +153,10 @@ enum crm_status cmd_login(struct cli *cli, int argc, char **argv)
     } else {
         address.port = (uint16_t)profile->port;
         snprintf(address.host, sizeof(address.host), "%s", profile->host);
-        status = *profile->host ? CRM_OK : fail(&cli->failure, CRM_USAGE, NULL, "log in to which server? crm login HOST:PORT --ca FILE --user LOGIN");
+        status = *profile->host
+                     ? CRM_OK
+                     : fail(&cli->failure, CRM_USAGE, NULL,
+                            "log in to which server? crm login HOST:PORT --ca FILE --user LOGIN");
     }
     if (!status)
         status = choose_ca(cli, &address, profile);
@@ -171,9 +185,11 @@ enum crm_status cmd_logout(struct cli *cli, int argc, char **argv)
     if (!status)
         status = crm_logout(cli->client, &request, &call, &reply);
     if (status && status != CRM_SESSION_EXPIRED && status != CRM_NOT_LOGGED_IN)
-        fprintf(stderr, "crm: the server did not hear of it (%s): the session ends there by itself\n", cli_safe(cli, crm_call_error(call)->text));
+        fprintf(stderr,
+                "crm: the server did not hear of it (%s): the session ends there by itself\n",
+                cli_safe(cli, crm_call_error(call)->text));
     crm_call_destroy(call);
-    cli->failure = (struct failure){0};
+    cli->failure = (struct failure){ 0 };
     return profile_forget(&cli->profile, &cli->failure);
 }
 
@@ -183,9 +199,12 @@ static json_t *session_json(const struct cli *cli, const Crm__LoginReply *sessio
 
     if (session->has_expires_at)
         instant_format(session->expires_at, expires);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s}", "login", cli->profile.login, "name", session->name ? session->name : "",
-                     "user", cli->profile.user, "team", cli->profile.team, "role", session->role ? session->role : "", "host", cli->profile.host,
-                     "port", (int)cli->profile.port, "company", cli->profile.company, "currency", cli->profile.currency, "expires", expires);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s}", "login",
+                     cli->profile.login, "name", session->name ? session->name : "", "user",
+                     cli->profile.user, "team", cli->profile.team, "role",
+                     session->role ? session->role : "", "host", cli->profile.host, "port",
+                     (int)cli->profile.port, "company", cli->profile.company, "currency",
+                     cli->profile.currency, "expires", expires);
 }
 
 enum crm_status cmd_whoami(struct cli *cli, int argc, char **argv)
@@ -200,11 +219,13 @@ enum crm_status cmd_whoami(struct cli *cli, int argc, char **argv)
         return fail(&cli->failure, CRM_NOT_LOGGED_IN, NULL, "you are not logged in");
     if (cli->options.json)
         return json_print(stdout, session_json(cli, session), true);
-    printf(cli->chinese ? "%s (%s),角色 %s,服务器 %s:%d\n" : "%s (%s), role %s, on %s:%d\n", cli_safe(cli, session->name ? session->name : ""),
-           cli_safe(cli, cli->profile.login), cli_safe(cli, session->role ? session->role : "-"), cli_safe(cli, cli->profile.host),
+    printf(cli->chinese ? "%s (%s),角色 %s,服务器 %s:%d\n" : "%s (%s), role %s, on %s:%d\n",
+           cli_safe(cli, session->name ? session->name : ""), cli_safe(cli, cli->profile.login),
+           cli_safe(cli, session->role ? session->role : "-"), cli_safe(cli, cli->profile.host),
            (int)cli->profile.port);
     if (*cli->profile.company)
-        printf("%s, %s\n", cli_safe(cli, cli->profile.company), cli_safe(cli, cli->profile.currency));
+        printf("%s, %s\n", cli_safe(cli, cli->profile.company),
+               cli_safe(cli, cli->profile.currency));
     if (session->has_expires_at) {
         instant_format_short(session->expires_at, expires);
         printf(cli->chinese ? "会话有效期至 %s\n" : "session until %s\n", expires);
@@ -222,9 +243,11 @@ enum crm_status cmd_passwd(struct cli *cli, int argc, char **argv)
 
     (void)argc;
     (void)argv;
-    status = prompt_password("CRM_PASSWORD", cli_label(cli, "Current password: ", "当前密码: "), false, current, &cli->failure);
+    status = prompt_password("CRM_PASSWORD", cli_label(cli, "Current password: ", "当前密码: "),
+                             false, current, &cli->failure);
     if (!status)
-        status = prompt_password("CRM_NEW_PASSWORD", cli_label(cli, "New password: ", "新密码: "), true, password, &cli->failure);
+        status = prompt_password("CRM_NEW_PASSWORD", cli_label(cli, "New password: ", "新密码: "),
+                                 true, password, &cli->failure);
     request.current = current;
     request.password = password;
     if (!status) {

@@ -9,7 +9,8 @@
 #include "proto/codec.h"
 
 /* closed= and lost_reason= are the action's own arguments: the stage may ask for them. */
-static enum crm_status read_argument(struct cli *cli, int argc, char **argv, int from, Crm__MoveArgument *argument)
+static enum crm_status read_argument(struct cli *cli, int argc, char **argv, int from,
+                                     Crm__MoveArgument *argument)
 {
     struct value_context context = cli_value_context(cli);
     struct day_range days;
@@ -25,7 +26,8 @@ static enum crm_status read_argument(struct cli *cli, int argc, char **argv, int
         } else if (strncmp(argv[i], "lost_reason=", 12) == 0) {
             argument->lost_reason = argv[i] + 12;
         } else {
-            return fail(&cli->failure, CRM_USAGE, NULL, "'%s': besides the stage only closed=DAY and lost_reason=TEXT", argv[i]);
+            return fail(&cli->failure, CRM_USAGE, NULL,
+                        "'%s': besides the stage only closed=DAY and lost_reason=TEXT", argv[i]);
         }
     }
     return CRM_OK;
@@ -34,8 +36,8 @@ static enum crm_status read_argument(struct cli *cli, int argc, char **argv, int
 enum crm_status cmd_move(struct cli *cli, int argc, char **argv)
 {
     static char action[] = "move";
-    struct selection selection = {.kind = kind_def(KIND_DEAL), .selector = argv[1]};
-    struct result result = {.done = "Moved", .done_zh = "已推进"};
+    struct selection selection = { .kind = kind_def(KIND_DEAL), .selector = argv[1] };
+    struct result result = { .done = "Moved", .done_zh = "已推进" };
     Crm__MoveArgument argument = CRM__MOVE_ARGUMENT__INIT;
     Crm__Mutation mutation = CRM__MUTATION__INIT;
     struct record record;
@@ -53,6 +55,7 @@ enum crm_status cmd_move(struct cli *cli, int argc, char **argv)
     mutation.has_verb = mutation.has_argument = true;
     mutation.verb = CRM__VERB__VERB_ACTION;
     mutation.action = action;
-    mutation.argument = (ProtobufCBinaryData){.len = packed.size, .data = (uint8_t *)(uintptr_t)packed.data};
+    mutation.argument =
+        (ProtobufCBinaryData){ .len = packed.size, .data = (uint8_t *)(uintptr_t)packed.data };
     return result_of_change(cli, &record, &mutation, NULL, &result);
 }

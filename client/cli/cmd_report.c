@@ -11,22 +11,27 @@
 #include "client/cli/select.h"
 #include "client/cli/table.h"
 
-#define GROUPS_MAX  4
-#define CELLS_MAX   32
-#define LEVEL_LINE  0
+#define GROUPS_MAX 4
+#define CELLS_MAX  32
+#define LEVEL_LINE 0
 
 /* A column as a field, so that the same code shows its values. */
 static struct field_def column_field(const Crm__ReportColumn *column)
 {
-    return (struct field_def){.name = column->name ? column->name : "", .type = (enum field_type)column->type,
-                              .label_en = column->label, .label_zh = column->label_zh,
-                              .flags = column->type == FIELD_CHOICE ? FIELD_CUSTOM : 0};
+    return (struct field_def){ .name = column->name ? column->name : "",
+                               .type = (enum field_type)column->type,
+                               .label_en = column->label,
+                               .label_zh = column->label_zh,
+                               .flags = column->type == FIELD_CHOICE ? FIELD_CUSTOM : 0 };
 }
 
-static bool cell_value(const Crm__ReportReply *reply, const Crm__ReportRow *row, size_t i, struct field_def *out_field, struct value *out_value)
+static bool cell_value(const Crm__ReportReply *reply, const Crm__ReportRow *row, size_t i,
+                       struct field_def *out_field, struct value *out_value)
 {
     *out_field = column_field(reply->columns[i]);
-    return i < row->n_cells && value_from_wire(out_field, row->cells[i], out_value, NULL) == CRM_OK && out_value->type != FIELD_NONE;
+    return i < row->n_cells &&
+           value_from_wire(out_field, row->cells[i], out_value, NULL) == CRM_OK &&
+           out_value->type != FIELD_NONE;
 }
 
 static enum crm_status report_table(struct cli *cli, const Crm__ReportReply *reply)
@@ -37,16 +42,19 @@ static enum crm_status report_table(struct cli *cli, const Crm__ReportReply *rep
     for (size_t i = 0; i < reply->n_columns && !status; i++) {
         struct field_def field = column_field(reply->columns[i]);
 
-        status = table_column(table, cli_safe(cli, display_field_label(cli, &field)), display_is_number(&field) ? TABLE_RIGHT : TABLE_TRUNCATE);
+        status = table_column(table, cli_safe(cli, display_field_label(cli, &field)),
+                              display_is_number(&field) ? TABLE_RIGHT : TABLE_TRUNCATE);
     }
     for (size_t r = 0; r < reply->n_rows && !status; r++) {
-        const char *cells[CELLS_MAX] = {0};
+        const char *cells[CELLS_MAX] = { 0 };
 
         for (size_t i = 0; i < reply->n_columns; i++) {
             struct field_def field;
             struct value value;
 
-            cells[i] = cell_value(reply, reply->rows[r], i, &field, &value) ? display_value(cli, &field, &value, &cli->arena) : "";
+            cells[i] = cell_value(reply, reply->rows[r], i, &field, &value)
+                           ? display_value(cli, &field, &value, &cli->arena)
+                           : "";
         }
         status = table_row(table, cells, reply->rows[r]->level == LEVEL_LINE ? 0 : TABLE_BOLD);
     }
@@ -60,7 +68,7 @@ static enum crm_status report_table(struct cli *cli, const Crm__ReportReply *rep
 
 static json_t *row_json(struct cli *cli, const Crm__ReportReply *reply, const Crm__ReportRow *row)
 {
-    static const char *const levels[] = {"line", "subtotal", "total"};
+    static const char *const levels[] = { "line", "subtotal", "total" };
     json_t *object = json_object();
 
     for (size_t i = 0; i < reply->n_columns; i++) {
@@ -68,9 +76,11 @@ static json_t *row_json(struct cli *cli, const Crm__ReportReply *reply, const Cr
         struct value value;
         bool has_value = cell_value(reply, row, i, &field, &value);
 
-        json_object_set_new(object, field.name, has_value ? json_value(cli, &field, &value) : json_null());
+        json_object_set_new(object, field.name,
+                            has_value ? json_value(cli, &field, &value) : json_null());
     }
-    json_object_set_new(object, "level", json_string(row->level < ARRAY_LEN(levels) ? levels[row->level] : "total"));
+    json_object_set_new(object, "level",
+                        json_string(row->level < ARRAY_LEN(levels) ? levels[row->level] : "total"));
     return object;
 }
 

@@ -15,22 +15,24 @@ static const char *restore_command(struct cli *cli, const struct record *record)
 
     if (record->header.number)
         return arena_printf(&cli->arena, "crm restore %s",
-                            display_label(record->header.kind, &record->header.id, record->header.number, &cli->arena));
+                            display_label(record->header.kind, &record->header.id,
+                                          record->header.number, &cli->arena));
     uuid_format(&record->header.id, id);
     return arena_printf(&cli->arena, "crm restore %s %s", kind_def(record->header.kind)->name, id);
 }
 
 static enum crm_status rm_one(struct cli *cli, int argc, char **argv)
 {
-    struct selection selection = {.selector = NULL};
-    struct result result = {.done = "Deleted", .done_zh = "已删除"};
+    struct selection selection = { .selector = NULL };
+    struct result result = { .done = "Deleted", .done_zh = "已删除" };
     Crm__Mutation mutation = CRM__MUTATION__INIT;
     struct record record;
     int n;
     enum crm_status status = select_from_arguments(cli, argc, argv, &selection, &n);
 
     if (!status && argc > 1 + n)
-        status = fail(&cli->failure, CRM_USAGE, NULL, "one record at a time; several with crm rm KIND --where FILTER");
+        status = fail(&cli->failure, CRM_USAGE, NULL,
+                      "one record at a time; several with crm rm KIND --where FILTER");
     if (!status)
         status = select_record(cli, &selection, &record);
     if (status)
@@ -41,7 +43,8 @@ static enum crm_status rm_one(struct cli *cli, int argc, char **argv)
     return result_of_change(cli, &record, &mutation, NULL, &result);
 }
 
-static enum crm_status rm_each(struct bulk *bulk, const struct kind_def *kind, const struct query_ids *ids)
+static enum crm_status rm_each(struct bulk *bulk, const struct kind_def *kind,
+                               const struct query_ids *ids)
 {
     enum crm_status status = CRM_OK;
 
@@ -79,7 +82,10 @@ static enum crm_status rm_many(struct cli *cli, int argc, char **argv)
         status = bulk_finish(&bulk, rm_each(&bulk, kind, &ids));
         bulk_show(&bulk, kind, "Deleted", "已删除");
         if (bulk.n_done > 0 && !cli->options.dry_run && !rows_for_programs(cli))
-            cli_hint(cli, cli->chinese ? "回收站: crm list %s --deleted" : "See them with: crm list %s --deleted", kind->plural);
+            cli_hint(cli,
+                     cli->chinese ? "回收站: crm list %s --deleted"
+                                  : "See them with: crm list %s --deleted",
+                     kind->plural);
     }
     bulk_fini(&bulk);
     return status;
@@ -93,8 +99,8 @@ enum crm_status cmd_rm(struct cli *cli, int argc, char **argv)
 enum crm_status cmd_restore(struct cli *cli, int argc, char **argv)
 {
     static char action[] = "restore";
-    struct selection selection = {.deleted = true};
-    struct result result = {.done = "Restored", .done_zh = "已恢复"};
+    struct selection selection = { .deleted = true };
+    struct result result = { .done = "Restored", .done_zh = "已恢复" };
     Crm__Mutation mutation = CRM__MUTATION__INIT;
     struct record record;
     int n;

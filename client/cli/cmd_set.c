@@ -16,7 +16,8 @@ struct parts {
     bool has_patch, has_assign;
 };
 
-static enum crm_status read_parts(struct cli *cli, const struct kind_def *kind, int argc, char **argv, int from, struct parts *out_parts)
+static enum crm_status read_parts(struct cli *cli, const struct kind_def *kind, int argc,
+                                  char **argv, int from, struct parts *out_parts)
 {
     struct value_context context = cli_value_context(cli);
     struct change change;
@@ -35,7 +36,8 @@ static enum crm_status read_parts(struct cli *cli, const struct kind_def *kind, 
         return status;
     out_parts->patch.has_verb = true;
     out_parts->patch.verb = CRM__VERB__VERB_PATCH;
-    out_parts->has_patch = out_parts->patch.has_set || out_parts->patch.n_clear > 0 || out_parts->patch.has_add || out_parts->patch.has_remove;
+    out_parts->has_patch = out_parts->patch.has_set || out_parts->patch.n_clear > 0 ||
+                           out_parts->patch.has_add || out_parts->patch.has_remove;
     out_parts->has_assign = out_parts->assign.action != NULL;
     if (!out_parts->has_patch && !out_parts->has_assign)
         return fail(&cli->failure, CRM_USAGE, NULL, "say what to change: field=value");
@@ -44,8 +46,8 @@ static enum crm_status read_parts(struct cli *cli, const struct kind_def *kind, 
 
 static enum crm_status set_one(struct cli *cli, int argc, char **argv)
 {
-    struct selection selection = {.selector = NULL};
-    struct result result = {.done = "Changed", .done_zh = "已修改"};
+    struct selection selection = { .selector = NULL };
+    struct result result = { .done = "Changed", .done_zh = "已修改" };
     struct record record;
     struct parts parts;
     int n;
@@ -57,7 +59,8 @@ static enum crm_status set_one(struct cli *cli, int argc, char **argv)
         status = read_parts(cli, kind_def(record.header.kind), argc, argv, 1 + n, &parts);
     if (status)
         return status;
-    return result_of_change(cli, &record, parts.has_patch ? &parts.patch : NULL, parts.has_assign ? &parts.assign : NULL, &result);
+    return result_of_change(cli, &record, parts.has_patch ? &parts.patch : NULL,
+                            parts.has_assign ? &parts.assign : NULL, &result);
 }
 
 static enum crm_status set_each(struct bulk *bulk, struct parts *parts, const struct query_ids *ids)

@@ -22,9 +22,10 @@ struct section {
 };
 
 static const struct section sections[] = {
-    {"Tasks due", "到期任务", KIND_TASK, "state = open and assigned = me and due <= ", true, "due"},
-    {"Deals closing this month", "本月预计成交", KIND_DEAL, "owner = me and state = open and expected_close <= this month", false,
-     "expected_close"},
+    { "Tasks due", "到期任务", KIND_TASK, "state = open and assigned = me and due <= ", true,
+      "due" },
+    { "Deals closing this month", "本月预计成交", KIND_DEAL,
+      "owner = me and state = open and expected_close <= this month", false, "expected_close" },
 };
 
 static void heading(const struct cli *cli, const char *text)
@@ -34,8 +35,11 @@ static void heading(const struct cli *cli, const char *text)
 
 static enum crm_status show_section(struct cli *cli, const struct section *section)
 {
-    const char *until = cli->options.days ? arena_printf(&cli->arena, "+%dd", (int)cli->options.days) : "today";
-    const char *filter = until ? arena_printf(&cli->arena, "%s%s", section->filter, section->is_until ? until : "") : NULL;
+    const char *until =
+        cli->options.days ? arena_printf(&cli->arena, "+%dd", (int)cli->options.days) : "today";
+    const char *filter =
+        until ? arena_printf(&cli->arena, "%s%s", section->filter, section->is_until ? until : "")
+              : NULL;
     const struct kind_def *kind = kind_def(section->kind);
     Crm__ListRequest request;
     const Crm__ListReply *reply;
@@ -64,7 +68,8 @@ static enum crm_status show_section(struct cli *cli, const struct section *secti
     if (!status && reply->has_token && reply->token.len > 0) {
         status = query_count(cli, &request, &count);
         if (!status)
-            printf(cli->chinese ? "共 %s 条: crm list %s '%s'\n" : "%s in all: crm list %s '%s'\n", cli_grouped((int64_t)count, number), kind->plural, filter);
+            printf(cli->chinese ? "共 %s 条: crm list %s '%s'\n" : "%s in all: crm list %s '%s'\n",
+                   cli_grouped((int64_t)count, number), kind->plural, filter);
     }
     putchar('\n');
     crm_call_destroy(call);
@@ -93,7 +98,8 @@ static void on_recent(void *arg, const ProtobufCMessage *message)
         cells[0] = change_time_text(cli, change);
         cells[1] = change_by_text(cli, change);
         cells[2] = change_record_text(cli, change);
-        cells[3] = arena_printf(&cli->arena, "%s %s", change_verb_text(cli, change), change_fields_text(cli, change));
+        cells[3] = arena_printf(&cli->arena, "%s %s", change_verb_text(cli, change),
+                                change_fields_text(cli, change));
     }
 }
 
@@ -116,7 +122,7 @@ static enum crm_status show_recent(struct cli *cli)
 {
     Crm__PingRequest ping = CRM__PING_REQUEST__INIT;
     Crm__HistoryRequest request = CRM__HISTORY_REQUEST__INIT;
-    struct recent recent = {.cli = cli};
+    struct recent recent = { .cli = cli };
     const Crm__PingReply *now;
     const Crm__HistoryReply *reply;
     struct crm_call *call = NULL;

@@ -13,8 +13,8 @@ struct watch {
     struct cli *cli;
     const struct kind_def *kind; /* NULL: all */
     struct crm_call *call;
-    uint64_t seq;                /* shown up to here */
-    uint64_t n;                  /* changes shown */
+    uint64_t seq; /* shown up to here */
+    uint64_t n;   /* changes shown */
     bool is_catching_up;
 };
 
@@ -29,7 +29,8 @@ static void print_change(struct watch *watch, const Crm__Change *change)
         if (json_print(stdout, change_object(cli, change), false) != CRM_OK)
             crm_call_cancel(watch->call);
     } else {
-        printf("%s  %s  %s  %s  %s\n", change_time_text(cli, change), change_record_text(cli, change), change_verb_text(cli, change),
+        printf("%s  %s  %s  %s  %s\n", change_time_text(cli, change),
+               change_record_text(cli, change), change_verb_text(cli, change),
                change_fields_text(cli, change), change_by_text(cli, change));
     }
     watch->n++;
@@ -62,14 +63,17 @@ static void on_feed_done(void *arg, struct crm_call *call)
 static void catch_up(struct watch *watch)
 {
     Crm__HistoryRequest request = CRM__HISTORY_REQUEST__INIT;
-    struct crm_call_options options = {.on_chunk = on_feed, .on_done = on_feed_done, .arg = watch};
+    struct crm_call_options options = { .on_chunk = on_feed,
+                                        .on_done = on_feed_done,
+                                        .arg = watch };
     struct crm_call *call;
 
     if (watch->is_catching_up)
         return;
     request.has_after_seq = request.has_titles = request.titles = true;
     request.after_seq = watch->seq;
-    watch->is_catching_up = crm_call_start(watch->cli->client, OP_HISTORY, &request.base, &options, &call) == CRM_OK;
+    watch->is_catching_up =
+        crm_call_start(watch->cli->client, OP_HISTORY, &request.base, &options, &call) == CRM_OK;
 }
 
 static void on_event(void *arg, const ProtobufCMessage *message)
@@ -86,9 +90,10 @@ static void on_event(void *arg, const ProtobufCMessage *message)
 }
 
 /* What to watch: one record, a kind, or everything. */
-static enum crm_status read_target(struct cli *cli, int argc, char **argv, struct watch *watch, struct record *record, bool *out_is_record)
+static enum crm_status read_target(struct cli *cli, int argc, char **argv, struct watch *watch,
+                                   struct record *record, bool *out_is_record)
 {
-    struct selection selection = {.selector = NULL};
+    struct selection selection = { .selector = NULL };
     int n;
     enum crm_status status;
 
@@ -105,9 +110,9 @@ static enum crm_status read_target(struct cli *cli, int argc, char **argv, struc
 
 enum crm_status cmd_watch(struct cli *cli, int argc, char **argv)
 {
-    struct watch watch = {.cli = cli};
+    struct watch watch = { .cli = cli };
     Crm__SubscribeRequest request = CRM__SUBSCRIBE_REQUEST__INIT;
-    struct crm_call_options options = {.on_event = on_event, .arg = &watch};
+    struct crm_call_options options = { .on_event = on_event, .arg = &watch };
     struct record record;
     uint32_t kind;
     bool is_record;
@@ -121,7 +126,7 @@ enum crm_status cmd_watch(struct cli *cli, int argc, char **argv)
         request.n_kinds = 1;
     } else if (is_record) {
         request.has_id = true;
-        request.id = (ProtobufCBinaryData){.len = UUID_SIZE, .data = record.header.id.bytes};
+        request.id = (ProtobufCBinaryData){ .len = UUID_SIZE, .data = record.header.id.bytes };
     }
     cli_hint(cli, "%s", cli_label(cli, "Watching; Ctrl-C ends it.", "正在监视,Ctrl-C 结束。"));
     status = crm_call_start(cli->client, OP_SUBSCRIBE, &request.base, &options, &watch.call);

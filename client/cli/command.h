@@ -1,5 +1,6 @@
 /*
- * command.h - the table of commands: everything that help, completion and the man pages say, and the function that runs
+ * command.h - the table of commands: everything that help, completion and the man pages say, and
+ * the function that runs
  *
  * To add a command: cmd_<verb>.c with its run function, and its row in cmd_table.c.
  */
@@ -18,22 +19,22 @@ enum command_flag {
 /* One positional argument after the command's name, for completion. */
 enum argument {
     ARGUMENT_END = 0,
-    ARGUMENT_KIND,    /* customers, deals, … */
+    ARGUMENT_KIND, /* customers, deals, … */
     ARGUMENT_COMMAND,
-    ARGUMENT_WORD,    /* one of words */
-    ARGUMENT_OTHER,   /* a filter, a selector, field=value: nothing to offer */
+    ARGUMENT_WORD,  /* one of words */
+    ARGUMENT_OTHER, /* a filter, a selector, field=value: nothing to offer */
 };
 
 struct command {
     const char *name;
-    const char *synopsis;      /* arguments without options: "KIND [FILTER]" */
-    const char *summary;       /* one line, lower case, no full stop */
-    const char *description;   /* paragraphs divided by an empty line */
+    const char *synopsis;    /* arguments without options: "KIND [FILTER]" */
+    const char *summary;     /* one line, lower case, no full stop */
+    const char *description; /* paragraphs divided by an empty line */
     const enum option_id *options;
     const char *const *examples; /* "command line", "what it does", … ended by NULL */
-    const char *const *words;  /* of ARGUMENT_WORD, ended by NULL */
+    const char *const *words;    /* of ARGUMENT_WORD, ended by NULL */
     enum argument arguments[3];
-    int min_args, max_args;    /* without the name; max -1: any number */
+    int min_args, max_args; /* without the name; max -1: any number */
     unsigned flags;
     enum crm_status (*run)(struct cli *cli, int argc, char **argv); /* argv[0] is the name */
 };

@@ -1,7 +1,8 @@
 /*
  * completion.c - the table of commands as completion scripts
  *
- * The scripts are self-contained: pressing TAB starts no program and asks no server. Kinds come from the kind table.
+ * The scripts are self-contained: pressing TAB starts no program and asks no server. Kinds come
+ * from the kind table.
  */
 #include "client/cli/help.h"
 #include "common/model/kind.h"
@@ -44,17 +45,20 @@ static void bash_script(FILE *out)
 {
     const struct command *command;
 
-    fputs("# bash completion of crm, made by crm completion bash\n_crm()\n{\n"
-          "    local cur=\"${COMP_WORDS[COMP_CWORD]}\" prev=\"${COMP_WORDS[COMP_CWORD-1]}\" verb=\"\" words=\"\" options=\"\" i\n"
-          "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
-          "        [[ ${COMP_WORDS[i]} != -* ]] && { verb=\"${COMP_WORDS[i]}\"; break; }\n    done\n"
-          "    case \"$prev\" in\n",
-          out);
+    fputs(
+        "# bash completion of crm, made by crm completion bash\n_crm()\n{\n"
+        "    local cur=\"${COMP_WORDS[COMP_CWORD]}\" prev=\"${COMP_WORDS[COMP_CWORD-1]}\" "
+        "verb=\"\" words=\"\" options=\"\" i\n"
+        "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+        "        [[ ${COMP_WORDS[i]} != -* ]] && { verb=\"${COMP_WORDS[i]}\"; break; }\n    done\n"
+        "    case \"$prev\" in\n",
+        out);
     for (int id = OPT_END + 1; id < OPT_COUNT; id++) {
         const struct option_def *option = option_def((enum option_id)id);
 
         if (option->complete == COMPLETE_FILE)
-            fprintf(out, "    --%s) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n", option->name);
+            fprintf(out, "    --%s) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n",
+                    option->name);
         else if (option->complete == COMPLETE_KIND)
             fprintf(out, "    --%s) words=\"", option->name), put_kinds(out),
                 fputs("\"; COMPREPLY=($(compgen -W \"$words\" -- \"$cur\")); return ;;\n", out);
@@ -71,7 +75,9 @@ static void bash_script(FILE *out)
     }
     fputs("    esac\n    if [[ $cur == -* ]]; then\n        words=\"$options", out);
     put_options(out, options_global);
-    fputs("\"\n    fi\n    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\ncomplete -o default -F _crm crm\n", out);
+    fputs("\"\n    fi\n    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\ncomplete -o "
+          "default -F _crm crm\n",
+          out);
 }
 
 /* Text within single quotes; zsh's _arguments also takes [ ] and : for itself. */
@@ -113,13 +119,17 @@ static void zsh_script(FILE *out)
 {
     const struct command *command;
 
-    fputs("#compdef crm\n# zsh completion of crm, made by crm completion zsh\n_crm()\n{\n    local -a verbs\n    verbs=(\n", out);
+    fputs("#compdef crm\n# zsh completion of crm, made by crm completion zsh\n_crm()\n{\n    local "
+          "-a verbs\n    verbs=(\n",
+          out);
     for (size_t i = 0; (command = command_at(i)); i++) {
         fprintf(out, "        '%s:", command->name);
         put_quoted(out, command->summary, false);
         fputs("'\n", out);
     }
-    fputs("    )\n    if ((CURRENT == 2)); then\n        _describe command verbs\n        return\n    fi\n    case $words[2] in\n", out);
+    fputs("    )\n    if ((CURRENT == 2)); then\n        _describe command verbs\n        return\n "
+          "   fi\n    case $words[2] in\n",
+          out);
     for (size_t i = 0; (command = command_at(i)); i++) {
         fprintf(out, "    %s) _arguments", command->name);
         zsh_options(out, command->options);
@@ -157,7 +167,8 @@ static void fish_script(FILE *out)
         fprintf(out, "complete -c crm -f -n __fish_use_subcommand -a %s -d '", command->name);
         put_quoted(out, command->summary, false);
         fputs("'\n", out);
-        snprintf(condition, sizeof(condition), " -n '__fish_seen_subcommand_from %s'", command->name);
+        snprintf(condition, sizeof(condition), " -n '__fish_seen_subcommand_from %s'",
+                 command->name);
         for (const enum option_id *id = command->options; *id != OPT_END; id++)
             fish_option(out, condition, option_def(*id));
         if (command->arguments[0] == ARGUMENT_END)
@@ -173,7 +184,7 @@ bool completion_script(FILE *out, const char *shell)
     static const struct {
         const char *shell;
         void (*write)(FILE *out);
-    } scripts[] = {{"bash", bash_script}, {"zsh", zsh_script}, {"fish", fish_script}};
+    } scripts[] = { { "bash", bash_script }, { "zsh", zsh_script }, { "fish", fish_script } };
 
     for (size_t i = 0; i < ARRAY_LEN(scripts); i++) {
         if (strcmp(scripts[i].shell, shell) == 0) {

@@ -32,13 +32,16 @@ enum crm_status cli_client_create(struct cli *cli, struct crm_client **out_clien
 
     if (*profile->ca_sha256) {
         if (!hex_parse(profile->ca_sha256, ca_sha256, sizeof(ca_sha256)))
-            return fail(&cli->failure, CRM_INVALID, NULL, "the profile's CA fingerprint is damaged: log in again");
+            return fail(&cli->failure, CRM_INVALID, NULL,
+                        "the profile's CA fingerprint is damaged: log in again");
         options.ca_sha256 = ca_sha256;
     }
     if (uuid_parse(profile->device, &device))
         options.device = device.bytes;
     status = crm_client_create(&options, out_client);
-    return status ? fail(&cli->failure, status, NULL, "the connection to '%s' cannot be set up", profile->host) : CRM_OK;
+    return status ? fail(&cli->failure, status, NULL, "the connection to '%s' cannot be set up",
+                         profile->host)
+                  : CRM_OK;
 }
 
 /* field_type of a custom field to the type of its definition. */
@@ -58,13 +61,15 @@ static Crm__FieldType definition_type(const Crm__FieldInfo *info)
     case FIELD_REFERENCE:
         return CRM__FIELD_TYPE__FIELD_TYPE_REFERENCE;
     case FIELD_CHOICE:
-        return info->flags & FIELD_REPEATED ? CRM__FIELD_TYPE__FIELD_TYPE_MULTI_CHOICE : CRM__FIELD_TYPE__FIELD_TYPE_CHOICE;
+        return info->flags & FIELD_REPEATED ? CRM__FIELD_TYPE__FIELD_TYPE_MULTI_CHOICE
+                                            : CRM__FIELD_TYPE__FIELD_TYPE_CHOICE;
     default:
         return CRM__FIELD_TYPE__FIELD_TYPE_TEXT;
     }
 }
 
-static enum crm_status add_custom(struct cli *cli, struct schema *schema, const Crm__KindInfo *kind, const Crm__FieldInfo *info)
+static enum crm_status add_custom(struct cli *cli, struct schema *schema, const Crm__KindInfo *kind,
+                                  const Crm__FieldInfo *info)
 {
     Crm__FieldDefinition definition = CRM__FIELD_DEFINITION__INIT;
     const struct kind_def *refers_to = kind_def(info->ref_kind);
@@ -91,7 +96,8 @@ static enum crm_status add_custom(struct cli *cli, struct schema *schema, const 
     return schema_add(schema, &definition, &cli->failure);
 }
 
-static enum crm_status schema_from_reply(struct cli *cli, const Crm__DescribeReply *reply, struct schema **out_schema)
+static enum crm_status schema_from_reply(struct cli *cli, const Crm__DescribeReply *reply,
+                                         struct schema **out_schema)
 {
     struct schema *schema = NULL;
     enum crm_status status = schema_create(&schema);
@@ -120,16 +126,17 @@ static void take_schema(struct cli *cli, struct schema *schema)
 static void schema_from_cache(struct cli *cli)
 {
     struct slice packed = profile_schema_read(&cli->profile, &cli->arena);
-    struct failure ignored = {0};
+    struct failure ignored = { 0 };
     const void *message;
     struct schema *schema;
 
-    if (packed.size == 0 || codec_unpack_body(packed, &crm__describe_reply__descriptor, &cli->arena, &message, &ignored))
+    if (packed.size == 0 || codec_unpack_body(packed, &crm__describe_reply__descriptor, &cli->arena,
+                                              &message, &ignored))
         return;
     if (schema_from_reply(cli, message, &schema) == CRM_OK)
         take_schema(cli, schema);
     else
-        cli->failure = (struct failure){0};
+        cli->failure = (struct failure){ 0 };
 }
 
 enum crm_status cli_connect(struct cli *cli)
@@ -175,17 +182,21 @@ static const char *candidate_lines(struct cli *cli, const Crm__Error *wire)
         struct uuid uuid;
 
         if (uuid_from_slice(slice_of(candidate->id.data, candidate->id.len), &uuid)) {
-            struct record_header header = {.kind = (enum kind)candidate->kind, .id = uuid, .number = candidate->number};
+            struct record_header header = { .kind = (enum kind)candidate->kind,
+                                            .id = uuid,
+                                            .number = candidate->number };
 
             record_label(&header, number);
             uuid_format(&uuid, id);
         }
-        lines = arena_printf(&cli->arena, "%s  %s  %s  %s\n", lines, number, cli_safe(cli, candidate->title ? candidate->title : ""), id);
+        lines = arena_printf(&cli->arena, "%s  %s  %s  %s\n", lines, number,
+                             cli_safe(cli, candidate->title ? candidate->title : ""), id);
     }
     return lines && *lines ? lines : NULL;
 }
 
-enum crm_status cli_call_failed(struct cli *cli, enum crm_status status, const struct crm_call *call)
+enum crm_status cli_call_failed(struct cli *cli, enum crm_status status,
+                                const struct crm_call *call)
 {
     const struct crm_error *error = crm_call_error(call);
 

@@ -13,11 +13,14 @@
 /* One cell, quoted where it must be; is_first: no comma before it. */
 void csv_cell(FILE *out, struct slice text, bool is_first);
 void csv_end(FILE *out);
-/* A field in the form that csv_cell writes and change_list reads back: values of a list divided by ';', references by number where it is known, groups as
- * JSON. In the arena; NULL when memory is spent. */
-const char *csv_field(const struct cli *cli, const struct field_def *field, const struct record *record, struct arena *arena);
+/* A field in the form that csv_cell writes and change_list reads back: values of a list divided by
+ * ';', references by number where it is known, groups as JSON. In the arena; NULL when memory is
+ * spent. */
+const char *csv_field(const struct cli *cli, const struct field_def *field,
+                      const struct record *record, struct arena *arena);
 
-#define CSV_CELL_MAX 65536 /* bytes of a cell: a quote that is never closed must not eat the file */
+#define CSV_CELL_MAX 65536 /* bytes of a cell: a quote that is never closed must not eat the file  \
+                            */
 #define CSV_CELLS_MAX 1000 /* of a row */
 
 /* A file being read row by row. */
@@ -28,10 +31,12 @@ struct csv_reader *csv_reader_create(FILE *in);
 /* Accepts NULL. */
 void csv_reader_destroy(struct csv_reader *reader);
 /*
- * The next row that is not empty: *out_n cells, borrowed until the next call; *out_line is where it began, from 1. *out_n 0 at the end of the file.
- * CRM_INVALID says what is wrong (a stray quote, a cell too long, bytes that are not UTF-8) and in which line; CRM_IO.
+ * The next row that is not empty: *out_n cells, borrowed until the next call; *out_line is where it
+ * began, from 1. *out_n 0 at the end of the file. CRM_INVALID says what is wrong (a stray quote, a
+ * cell too long, bytes that are not UTF-8) and in which line; CRM_IO.
  */
-enum crm_status csv_reader_next(struct csv_reader *reader, const struct slice **out_cells, size_t *out_n, size_t *out_line,
+enum crm_status csv_reader_next(struct csv_reader *reader, const struct slice **out_cells,
+                                size_t *out_n, size_t *out_line,
                                 struct failure *failure) MUST_CHECK;
 
 #endif

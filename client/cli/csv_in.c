@@ -1,8 +1,9 @@
 /*
  * csv_in.c - CSV read row by row through libcsv
  *
- * Called by import; main thread. libcsv pushes and knows neither lines nor limits: it is fed one physical line at a time, so that every row and every
- * mistake has a line number, and its cell is measured after each, so that a stray quote cannot swallow the file. A byte order mark is skipped.
+ * Called by import; main thread. libcsv pushes and knows neither lines nor limits: it is fed one
+ * physical line at a time, so that every row and every mistake has a line number, and its cell is
+ * measured after each, so that a stray quote cannot swallow the file. A byte order mark is skipped.
  */
 #include <csv.h>
 #include <errno.h>
@@ -16,15 +17,16 @@
 struct csv_reader {
     FILE *in;
     struct csv_parser parser;
-    struct buf text;                  /* the cells of the row, one after the other */
-    struct slice cells[CSV_CELLS_MAX]; /* of a complete row; until then only the ends are known: text may move while it grows */
+    struct buf text;                   /* the cells of the row, one after the other */
+    struct slice cells[CSV_CELLS_MAX]; /* of a complete row; until then only the ends are known:
+                                          text may move while it grows */
     size_t ends[CSV_CELLS_MAX];
     size_t n;
-    size_t line;                      /* being read */
-    size_t row_line;                  /* where the row began */
+    size_t line;     /* being read */
+    size_t row_line; /* where the row began */
     bool row_is_complete;
     bool is_at_end;
-    enum crm_status status;           /* from within the callbacks */
+    enum crm_status status; /* from within the callbacks */
 };
 
 static void on_cell(void *data, size_t size, void *arg)
@@ -33,7 +35,8 @@ static void on_cell(void *data, size_t size, void *arg)
 
     if (reader->status)
         return;
-    if (reader->row_is_complete) /* a second row within one line: only a bare carriage return does that */
+    if (reader->row_is_complete) /* a second row within one line: only a bare carriage return does
+                                    that */
         reader->status = CRM_FORMAT;
     else if (reader->n == CSV_CELLS_MAX || size > CSV_CELL_MAX)
         reader->status = CRM_TOO_LARGE;
@@ -97,10 +100,14 @@ static enum crm_status bad_row(struct csv_reader *reader, struct failure *failur
     if (reader->status == CRM_NO_MEMORY || csv_error(&reader->parser) == CSV_ENOMEM)
         return fail(failure, CRM_NO_MEMORY, NULL, "line %zu: out of memory", line);
     if (reader->status == CRM_FORMAT)
-        return fail(failure, CRM_INVALID, NULL, "line %zu: lines must end with LF or CR LF, not with CR alone", line);
+        return fail(failure, CRM_INVALID, NULL,
+                    "line %zu: lines must end with LF or CR LF, not with CR alone", line);
     if (reader->status || reader->parser.entry_pos > CSV_CELL_MAX)
-        return fail(failure, CRM_INVALID, NULL, "line %zu: the row is too long; is a quote never closed?", line);
-    return fail(failure, CRM_INVALID, NULL, "line %zu: a quote stands where none may; a quote within a quoted cell is doubled", line);
+        return fail(failure, CRM_INVALID, NULL,
+                    "line %zu: the row is too long; is a quote never closed?", line);
+    return fail(failure, CRM_INVALID, NULL,
+                "line %zu: a quote stands where none may; a quote within a quoted cell is doubled",
+                line);
 }
 
 /* Feed lines until a row is complete or the file ends. */
@@ -115,22 +122,25 @@ static enum crm_status read_row(struct csv_reader *reader, struct failure *failu
                 return fail(failure, CRM_IO, NULL, "line %zu: %s", reader->line, strerror(errno));
             reader->is_at_end = true;
             if (csv_fini(&reader->parser, on_cell, on_row, reader) != 0)
-                return fail(failure, CRM_INVALID, NULL, "line %zu: a quoted cell is never closed", reader->row_line);
+                return fail(failure, CRM_INVALID, NULL, "line %zu: a quoted cell is never closed",
+                            reader->row_line);
             break;
         }
         if (reader->n == 0 && reader->parser.entry_pos == 0 && !reader->parser.quoted)
-            reader->row_line = reader->line; /* behind empty lines, which libcsv passes over in silence */
+            reader->row_line =
+                reader->line; /* behind empty lines, which libcsv passes over in silence */
         skip = reader->line == 1 && size >= 3 && memcmp(piece, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-        if (csv_parse(&reader->parser, piece + skip, size - skip, on_cell, on_row, reader) != size - skip || reader->status ||
-            reader->parser.entry_pos > CSV_CELL_MAX)
+        if (csv_parse(&reader->parser, piece + skip, size - skip, on_cell, on_row, reader) !=
+                size - skip ||
+            reader->status || reader->parser.entry_pos > CSV_CELL_MAX)
             return bad_row(reader, failure);
         reader->line += piece[size - 1] == '\n';
     }
     return reader->status ? bad_row(reader, failure) : CRM_OK;
 }
 
-enum crm_status csv_reader_next(struct csv_reader *reader, const struct slice **out_cells, size_t *out_n, size_t *out_line,
-                                struct failure *failure)
+enum crm_status csv_reader_next(struct csv_reader *reader, const struct slice **out_cells,
+                                size_t *out_n, size_t *out_line, struct failure *failure)
 {
     struct slice text;
     size_t start = 0;

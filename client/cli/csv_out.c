@@ -18,7 +18,8 @@ void csv_cell(FILE *out, struct slice text, bool is_first)
     for (size_t i = 0; i < text.size && !is_quoted; i++)
         is_quoted = strchr(",\"\r\n", text.data[i]) != NULL;
     /* Readers drop blanks at the ends of bare cells. */
-    is_quoted = is_quoted || (text.size > 0 && (text.data[0] == ' ' || text.data[text.size - 1] == ' '));
+    is_quoted =
+        is_quoted || (text.size > 0 && (text.data[0] == ' ' || text.data[text.size - 1] == ' '));
     if (!is_first)
         putc(',', out);
     if (!is_quoted) {
@@ -39,7 +40,8 @@ void csv_end(FILE *out)
     putc('\n', out);
 }
 
-static const char *plain_value(const struct cli *cli, const struct field_def *field, const struct value *value, struct arena *arena)
+static const char *plain_value(const struct cli *cli, const struct field_def *field,
+                               const struct value *value, struct arena *arena)
 {
     const struct title *title;
     char label[RECORD_LABEL_SIZE];
@@ -49,7 +51,9 @@ static const char *plain_value(const struct cli *cli, const struct field_def *fi
     title = titles_find(&cli->titles, &value->ref);
     if (!title || title->number == 0)
         return value_format(field, value, arena);
-    record_label(&(struct record_header){.kind = title->kind, .id = title->id, .number = title->number}, label);
+    record_label(
+        &(struct record_header){ .kind = title->kind, .id = title->id, .number = title->number },
+        label);
     return arena_strdup(arena, label);
 }
 
@@ -77,7 +81,8 @@ static bool join_value(void *arg, const struct value *value)
     return !join->is_full;
 }
 
-static const char *group_text(const struct cli *cli, const struct field_def *field, const struct record *record, struct arena *arena)
+static const char *group_text(const struct cli *cli, const struct field_def *field,
+                              const struct record *record, struct arena *arena)
 {
     json_t *json = json_field(cli, field, record);
     char *text = json && json_array_size(json) > 0 ? json_dumps(json, JSON_COMPACT) : NULL;
@@ -88,9 +93,10 @@ static const char *group_text(const struct cli *cli, const struct field_def *fie
     return copy;
 }
 
-const char *csv_field(const struct cli *cli, const struct field_def *field, const struct record *record, struct arena *arena)
+const char *csv_field(const struct cli *cli, const struct field_def *field,
+                      const struct record *record, struct arena *arena)
 {
-    struct join join = {.cli = cli, .field = field, .arena = arena};
+    struct join join = { .cli = cli, .field = field, .arena = arena };
     char label[RECORD_LABEL_SIZE];
     struct value value;
     const char *text;

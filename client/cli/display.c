@@ -1,7 +1,8 @@
 /*
  * display.c - values as people read them
  *
- * Called by the table, show, history and edit; main thread. Nothing here is parsed again by a program.
+ * Called by the table, show, history and edit; main thread. Nothing here is parsed again by a
+ * program.
  */
 #include "client/cli/display.h"
 
@@ -41,9 +42,10 @@ static const char *escaped(struct slice text, struct arena *arena)
     return arena_strndup(arena, safe.data, safe.size);
 }
 
-const char *display_label(enum kind kind, const struct uuid *id, uint64_t number, struct arena *arena)
+const char *display_label(enum kind kind, const struct uuid *id, uint64_t number,
+                          struct arena *arena)
 {
-    struct record_header header = {.kind = kind, .id = *id, .number = number};
+    struct record_header header = { .kind = kind, .id = *id, .number = number };
     char label[RECORD_LABEL_SIZE];
 
     record_label(&header, label);
@@ -66,14 +68,16 @@ const char *display_ref(const struct cli *cli, const struct uuid *id, struct are
     return text;
 }
 
-static const char *display_choice(const struct cli *cli, const struct field_def *field, const struct value *value, struct arena *arena)
+static const char *display_choice(const struct cli *cli, const struct field_def *field,
+                                  const struct value *value, struct arena *arena)
 {
     const struct choice_def *choice;
 
     if (field->flags & FIELD_CUSTOM)
         return escaped(value->text, arena);
     choice = choice_by_number(field, (int)value->integer);
-    return choice ? display_choice_label(cli, choice) : arena_printf(arena, "%d", (int)value->integer);
+    return choice ? display_choice_label(cli, choice)
+                  : arena_printf(arena, "%d", (int)value->integer);
 }
 
 static const char *display_decimal(int64_t micro, struct arena *arena)
@@ -86,7 +90,7 @@ static const char *display_decimal(int64_t micro, struct arena *arena)
 
 static const char *display_money(const struct value *value, struct arena *arena)
 {
-    struct money money = {.minor = value->integer};
+    struct money money = { .minor = value->integer };
     char text[MONEY_TEXT_SIZE];
 
     memcpy(money.currency, value->currency, sizeof(money.currency));
@@ -105,7 +109,8 @@ static const char *display_time(enum field_type type, int64_t when, struct arena
     return arena_strdup(arena, text);
 }
 
-const char *display_value(const struct cli *cli, const struct field_def *field, const struct value *value, struct arena *arena)
+const char *display_value(const struct cli *cli, const struct field_def *field,
+                          const struct value *value, struct arena *arena)
 {
     char grouped[32];
 
@@ -130,7 +135,8 @@ const char *display_value(const struct cli *cli, const struct field_def *field, 
         return display_choice(cli, field, value, arena);
     case FIELD_REFERENCE:
     case FIELD_ID:
-        return field->ref == HEADER_ID ? value_format(field, value, arena) : display_ref(cli, &value->ref, arena);
+        return field->ref == HEADER_ID ? value_format(field, value, arena)
+                                       : display_ref(cli, &value->ref, arena);
     }
     return "";
 }
@@ -146,7 +152,8 @@ struct join {
 
 static void join_add(struct join *join, const char *separator, const char *text)
 {
-    if (!text || (join->text.size > 0 && buf_append_text(&join->text, separator)) || buf_append_text(&join->text, text))
+    if (!text || (join->text.size > 0 && buf_append_text(&join->text, separator)) ||
+        buf_append_text(&join->text, text))
         join->is_full = true;
 }
 
@@ -160,15 +167,18 @@ static bool join_value(void *arg, const struct value *value)
 
 static const char *join_end(struct join *join)
 {
-    const char *text = join->is_full ? NULL : arena_strndup(join->arena, buf_slice(&join->text).data, join->text.size);
+    const char *text =
+        join->is_full ? NULL
+                      : arena_strndup(join->arena, buf_slice(&join->text).data, join->text.size);
 
     buf_fini(&join->text);
     return text;
 }
 
-const char *display_element(const struct cli *cli, const struct field_def *field, struct slice element, struct arena *arena)
+const char *display_element(const struct cli *cli, const struct field_def *field,
+                            struct slice element, struct arena *arena)
 {
-    struct join join = {.cli = cli, .field = field, .arena = arena};
+    struct join join = { .cli = cli, .field = field, .arena = arena };
 
     buf_init(&join.text, TEXT_SIZE_MAX);
     for (size_t i = 0; i < field->n_members; i++) {
@@ -189,9 +199,10 @@ static bool join_element(void *arg, struct slice element)
     return !join->is_full;
 }
 
-const char *display_field(const struct cli *cli, const struct field_def *field, const struct record *record, struct arena *arena)
+const char *display_field(const struct cli *cli, const struct field_def *field,
+                          const struct record *record, struct arena *arena)
 {
-    struct join join = {.cli = cli, .field = field, .arena = arena};
+    struct join join = { .cli = cli, .field = field, .arena = arena };
     struct value value;
 
     if (field->ref == HEADER_NUMBER)
@@ -209,8 +220,10 @@ const char *display_field(const struct cli *cli, const struct field_def *field, 
 const char *display_record(const struct cli *cli, const struct record *record, struct arena *arena)
 {
     const struct kind_def *kind = kind_def(record->header.kind);
-    const struct field_def *title = kind && kind->title ? kind_field_by_name(kind, kind->title) : NULL;
-    const char *label = display_label(record->header.kind, &record->header.id, record->header.number, arena);
+    const struct field_def *title =
+        kind && kind->title ? kind_field_by_name(kind, kind->title) : NULL;
+    const char *label =
+        display_label(record->header.kind, &record->header.id, record->header.number, arena);
     const char *text = title ? display_field(cli, title, record, arena) : "";
 
     if (!label || !text || !*text)
@@ -223,5 +236,6 @@ bool display_is_number(const struct field_def *field)
 {
     if (field->flags & FIELD_REPEATED || field->ref == HEADER_NUMBER)
         return false;
-    return field->type == FIELD_INTEGER || field->type == FIELD_DECIMAL || field->type == FIELD_MONEY;
+    return field->type == FIELD_INTEGER || field->type == FIELD_DECIMAL ||
+           field->type == FIELD_MONEY;
 }

@@ -27,9 +27,11 @@ const char *form_value(struct cli *cli, const struct field_def *field, const str
 }
 
 /* "# Stage: choice, required: Prospecting | Engaging" */
-static enum crm_status write_comment(const struct cli *cli, struct buf *out, const struct field_def *field)
+static enum crm_status write_comment(const struct cli *cli, struct buf *out,
+                                     const struct field_def *field)
 {
-    enum crm_status status = buf_printf(out, "# %s%s", display_field_label(cli, field), field->flags & FIELD_REQUIRED ? " *" : "");
+    enum crm_status status = buf_printf(out, "# %s%s", display_field_label(cli, field),
+                                        field->flags & FIELD_REQUIRED ? " *" : "");
 
     for (size_t i = 0; i < field->n_choices && !status; i++)
         status = buf_printf(out, "%s%s", i == 0 ? ": " : " | ", field->choices[i].name);
@@ -80,11 +82,14 @@ const char *form_write(struct cli *cli, const struct record *record, const char 
     if (problem)
         status = buf_printf(&out, "# Not saved: %s\n#\n", problem);
     if (!status)
-        status = buf_printf(&out, "# %s\n%s", display_record(cli, record, &cli->arena),
-                            cli_label(cli,
-                                      "# Change what stands behind the colons, save and close. An empty field is cleared; * must have a value.\n"
-                                      "# Lists are divided by ; and the further lines of a text are indented.\n\n",
-                                      "# 修改冒号后的内容,保存并关闭。留空即清除;* 为必填。\n# 列表用 ; 分隔,多行文本的后续行缩进。\n\n"));
+        status = buf_printf(
+            &out, "# %s\n%s", display_record(cli, record, &cli->arena),
+            cli_label(cli,
+                      "# Change what stands behind the colons, save and close. An empty field is "
+                      "cleared; * must have a value.\n"
+                      "# Lists are divided by ; and the further lines of a text are indented.\n\n",
+                      "# 修改冒号后的内容,保存并关闭。留空即清除;* 为必填。\n# 列表用 ; "
+                      "分隔,多行文本的后续行缩进。\n\n"));
     if (!status)
         status = write_fields(cli, &out, record);
     if (!status)
@@ -94,8 +99,8 @@ const char *form_write(struct cli *cli, const struct record *record, const char 
 }
 
 /* One field of the form: did it change? */
-static enum crm_status take_field(struct cli *cli, const struct record *record, const char *name, const char *value, struct change *change,
-                                  struct failure *failure)
+static enum crm_status take_field(struct cli *cli, const struct record *record, const char *name,
+                                  const char *value, struct change *change, struct failure *failure)
 {
     const struct field_def *field = schema_field_by_name(cli->schema, change->kind, name);
     const char *before;
@@ -110,7 +115,8 @@ static enum crm_status take_field(struct cli *cli, const struct record *record, 
     return change_list(change, field, slice_text(value), failure);
 }
 
-/* The lines of a field from its colon on, joined; *end is moved behind them. Writes over the text, which only shrinks. */
+/* The lines of a field from its colon on, joined; *end is moved behind them. Writes over the text,
+ * which only shrinks. */
 static char *join_lines(char *value, char **end)
 {
     char *out, *line = value + strcspn(value, "\n");
@@ -135,7 +141,8 @@ static char *join_lines(char *value, char **end)
     return value;
 }
 
-enum crm_status form_read(struct cli *cli, const struct record *record, const char *text, struct change *change, struct failure *failure)
+enum crm_status form_read(struct cli *cli, const struct record *record, const char *text,
+                          struct change *change, struct failure *failure)
 {
     char *at = arena_strdup(&cli->arena, text);
     enum crm_status status = CRM_OK;

@@ -6,7 +6,8 @@
  *     note: first line
  *         second line
  *
- * Fields in display order, without what only the server sets. Lists are divided by ';', groups are JSON on one line. An emptied field is cleared.
+ * Fields in display order, without what only the server sets. Lists are divided by ';', groups are
+ * JSON on one line. An emptied field is cleared.
  */
 #ifndef CRM_CLI_FORM_H
 #define CRM_CLI_FORM_H
@@ -20,7 +21,9 @@ bool form_has_field(const struct field_def *field);
 const char *form_value(struct cli *cli, const struct field_def *field, const struct record *record);
 /* The whole text; problem is shown at its head, NULL for none. In cli->arena. */
 const char *form_write(struct cli *cli, const struct record *record, const char *problem);
-/* What differs from record goes into change. CRM_INVALID names the field, or the line that is none. */
-enum crm_status form_read(struct cli *cli, const struct record *record, const char *text, struct change *change, struct failure *failure) MUST_CHECK;
+/* What differs from record goes into change. CRM_INVALID names the field, or the line that is none.
+ */
+enum crm_status form_read(struct cli *cli, const struct record *record, const char *text,
+                          struct change *change, struct failure *failure) MUST_CHECK;
 
 #endif

@@ -43,8 +43,10 @@ static void print_options(FILE *out, const enum option_id *ids)
     for (; *ids != OPT_END; ids++) {
         const struct option_def *option = option_def(*ids);
         char name[64];
-        int n = snprintf(name, sizeof(name), "%s%c%c --%s%s%s", option->letter ? "-" : " ", option->letter ? option->letter : ' ',
-                         option->letter ? ',' : ' ', option->name, option->argument ? " " : "", option->argument ? option->argument : "");
+        int n = snprintf(name, sizeof(name), "%s%c%c --%s%s%s", option->letter ? "-" : " ",
+                         option->letter ? option->letter : ' ', option->letter ? ',' : ' ',
+                         option->name, option->argument ? " " : "",
+                         option->argument ? option->argument : "");
 
         fprintf(out, "  %s%*s%s\n", name, n < 26 ? 28 - n : 2, "", option->help);
     }
@@ -54,14 +56,19 @@ void help_overview(FILE *out, bool whole)
 {
     const struct command *command;
 
-    fputs("crm - customers, deals and what happens with them\n\nusage: crm COMMAND [ARGUMENTS] [OPTIONS]\n\n", out);
+    fputs("crm - customers, deals and what happens with them\n\nusage: crm COMMAND [ARGUMENTS] "
+          "[OPTIONS]\n\n",
+          out);
     for (size_t i = 0; (command = command_at(i)); i++)
         fprintf(out, "  %-12s%s\n", command->name, command->summary);
     if (whole) {
         fputs("\nOptions of every command:\n", out);
         print_options(out, options_global);
-        fputs("\nEnvironment: CRM_HOME (profile and credentials), CRM_PASSWORD, CRM_NEW_PASSWORD, NO_COLOR, VISUAL, EDITOR.\n", out);
-        fputs("Exit codes: 0 done, 1 failure, 2 usage, 3 not found, 4 conflict, 5 not logged in, 6 invalid input,\n"
+        fputs("\nEnvironment: CRM_HOME (profile and credentials), CRM_PASSWORD, CRM_NEW_PASSWORD, "
+              "NO_COLOR, VISUAL, EDITOR.\n",
+              out);
+        fputs("Exit codes: 0 done, 1 failure, 2 usage, 3 not found, 4 conflict, 5 not logged in, 6 "
+              "invalid input,\n"
               "  7 server not reachable and surely nothing done, 8 partly done, 9 not allowed,\n"
               "  10 outcome unknown (repeat with the same --key).\n",
               out);
@@ -73,8 +80,8 @@ void help_overview(FILE *out, bool whole)
 
 void help_command(FILE *out, const struct command *command)
 {
-    fprintf(out, "crm %s - %s\n\nusage: crm %s%s%s [OPTIONS]\n\n", command->name, command->summary, command->name,
-            *command->synopsis ? " " : "", command->synopsis);
+    fprintf(out, "crm %s - %s\n\nusage: crm %s%s%s [OPTIONS]\n\n", command->name, command->summary,
+            command->name, *command->synopsis ? " " : "", command->synopsis);
     print_wrapped(out, command->description, 0);
     if (*command->options != OPT_END) {
         fputs("\nOptions:\n", out);

@@ -1,13 +1,15 @@
 /*
  * import.c - reading the rows of a file
  *
- * Called by add --from; main thread. Knows formats and lines, nothing of mutations. A line of JSON is at most 1 MiB, a file with one array at most 64 MiB.
+ * Called by add --from; main thread. Knows formats and lines, nothing of mutations. A line of JSON
+ * is at most 1 MiB, a file with one array at most 64 MiB.
  */
 #include "client/cli/import.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #define LINE_MAX_BYTES  ((size_t)1 << 20)
 #define ARRAY_MAX_BYTES ((size_t)64 << 20)
@@ -20,13 +22,14 @@ struct import {
     FILE *in;
     enum import_format format;
     size_t line;
+    uint64_t n_rows; /* handed out */
     bool is_broken;
-    json_t *json;                     /* the row, or the array */
-    size_t next;                      /* in the array */
-    char *text;                       /* getline's */
+    json_t *json; /* the row, or the array */
+    size_t next;  /* in the array */
+    char *text;   /* getline's */
     size_t text_size;
     struct csv_reader *csv;
-    const struct field_def **fields;  /* of the columns */
+    const struct field_def **fields; /* of the columns */
     size_t n_fields;
 };
 
@@ -61,19 +64,24 @@ static enum crm_status open_array(struct import *import, struct failure *failure
     return CRM_OK;
 }
 
-static enum crm_status column_field(struct import *import, struct slice cell, const struct field_def **out_field, struct failure *failure)
+static enum crm_status column_field(struct import *import, struct slice cell,
+                                    const struct field_def **out_field, struct failure *failure)
 {
     struct cli *cli = import->cli;
     const char *name = arena_strndup(&cli->arena, cell.data, cell.size);
-    const struct field_def *field = name ? schema_field_by_name(cli->schema, import->kind, name) : NULL;
+    const struct field_def *field =
+        name ? schema_field_by_name(cli->schema, import->kind, name) : NULL;
 
     if (!name)
         return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
     if (!field)
-        return fail(failure, CRM_INVALID, name, "a %s has no such field: the first line of a CSV file names the fields of its columns",
-                    import->kind->name);
+        return fail(
+            failure, CRM_INVALID, name,
+            "a %s has no such field: the first line of a CSV file names the fields of its columns",
+            import->kind->name);
     *out_field = field;
-    if (field->ref != HEADER_OWNER && field->ref != HEADER_TEAM && field->flags & (FIELD_HEADER | FIELD_DERIVED))
+    if (field->ref != HEADER_OWNER && field->ref != HEADER_TEAM &&
+        field->flags & (FIELD_HEADER | FIELD_DERIVED))
         *out_field = NULL; /* a list that was written by --csv comes back */
     return CRM_OK;
 }
@@ -99,14 +107,17 @@ static enum crm_status open_csv(struct import *import, struct failure *failure)
     return status;
 }
 
-enum crm_status import_open(struct cli *cli, const struct kind_def *kind, const char *path, struct import **out_import)
+enum crm_status import_open(struct cli *cli, const struct kind_def *kind, const char *path,
+                            struct import **out_import)
 {
     struct import *import = calloc(1, sizeof(*import));
     enum crm_status status = CRM_OK;
 
     if (!import)
         return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
-    *import = (struct import){.cli = cli, .kind = kind, .in = strcmp(path, "-") == 0 ? stdin : fopen(path, "re")};
+    *import = (struct import){ .cli = cli,
+                               .kind = kind,
+                               .in = strcmp(path, "-") == 0 ? stdin : fopen(path, "re") };
     if (!import->in) {
         free(import);
         return fail(&cli->failure, CRM_USAGE, NULL, "%s: %s", path, strerror(errno));
@@ -137,7 +148,8 @@ void import_close(struct import *import)
     free(import);
 }
 
-static enum crm_status next_line(struct import *import, struct import_row *out_row, bool *out_is_end, struct failure *failure)
+static enum crm_status next_line(struct import *import, struct import_row *out_row,
+                                 bool *out_is_end, struct failure *failure)
 {
     json_error_t error;
     ssize_t n;
@@ -147,7 +159,8 @@ static enum crm_status next_line(struct import *import, struct import_row *out_r
     do {
         n = getline(&import->text, &import->text_size, import->in);
         import->line++;
-    } while (n > 0 && import->text[strspn(import->text, " \t\r\n")] == '\0' && (size_t)n == strlen(import->text));
+    } while (n > 0 && import->text[strspn(import->text, " \t\r\n")] == '\0' &&
+             (size_t)n == strlen(import->text));
     *out_is_end = n <= 0;
     out_row->line = import->line;
     if (n <= 0)
@@ -161,9 +174,11 @@ static enum crm_status next_line(struct import *import, struct import_row *out_r
     return CRM_OK;
 }
 
-static enum crm_status next_csv(struct import *import, struct import_row *out_row, bool *out_is_end, struct failure *failure)
+static enum crm_status next_csv(struct import *import, struct import_row *out_row, bool *out_is_end,
+                                struct failure *failure)
 {
-    enum crm_status status = csv_reader_next(import->csv, &out_row->cells, &out_row->n_cells, &out_row->line, failure);
+    enum crm_status status =
+        csv_reader_next(import->csv, &out_row->cells, &out_row->n_cells, &out_row->line, failure);
 
     if (status) {
         import->is_broken = true;
@@ -172,13 +187,16 @@ static enum crm_status next_csv(struct import *import, struct import_row *out_ro
     *out_is_end = out_row->n_cells == 0;
     out_row->fields = import->fields;
     if (out_row->n_cells > import->n_fields)
-        return fail(failure, CRM_INVALID, NULL, "the row has %zu cells, the header %zu", out_row->n_cells, import->n_fields);
+        return fail(failure, CRM_INVALID, NULL, "the row has %zu cells, the header %zu",
+                    out_row->n_cells, import->n_fields);
     return CRM_OK;
 }
 
-enum crm_status import_next(struct import *import, struct import_row *out_row, bool *out_is_end, struct failure *failure)
+enum crm_status import_next(struct import *import, struct import_row *out_row, bool *out_is_end,
+                            struct failure *failure)
 {
-    *out_row = (struct import_row){0};
+    *out_row = (struct import_row){ 0 };
+    import->n_rows++;
     switch (import->format) {
     case IMPORT_JSON_LINES:
         return next_line(import, out_row, out_is_end, failure);
@@ -193,6 +211,19 @@ enum crm_status import_next(struct import *import, struct import_row *out_row, b
     out_row->object = json_array_get(import->json, import->next++);
     out_row->line = import->next;
     return CRM_OK;
+}
+
+uint64_t import_estimate(const struct import *import)
+{
+    struct stat info;
+    long position = ftell(import->in);
+
+    if (import->format == IMPORT_JSON_ARRAY)
+        return json_array_size(import->json);
+    if (position <= 0 || import->n_rows == 0 || fstat(fileno(import->in), &info) != 0 ||
+        !S_ISREG(info.st_mode))
+        return 0;
+    return import->n_rows * (uint64_t)info.st_size / (uint64_t)position;
 }
 
 bool import_is_broken(const struct import *import)

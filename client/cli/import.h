@@ -14,18 +14,26 @@ struct import;
 /* What one row is: a JSON object, or cells that stand under fields. Borrowed until the next row. */
 struct import_row {
     size_t line;
-    json_t *object;                         /* NULL: cells */
+    json_t *object; /* NULL: cells */
     const struct slice *cells;
-    const struct field_def *const *fields;  /* NULL where a column only the server sets is passed over */
+    const struct field_def *const
+        *fields; /* NULL where a column only the server sets is passed over */
     size_t n_cells;
 };
 
-/* Open path ("-": the standard input) and look at its beginning. CRM_INVALID: a column that is no field. */
-enum crm_status import_open(struct cli *cli, const struct kind_def *kind, const char *path, struct import **out_import) MUST_CHECK;
+/* Open path ("-": the standard input) and look at its beginning. CRM_INVALID: a column that is no
+ * field. */
+enum crm_status import_open(struct cli *cli, const struct kind_def *kind, const char *path,
+                            struct import **out_import) MUST_CHECK;
 /* Accepts NULL. */
 void import_close(struct import *import);
-/* The next row. *out_is_end at the end of the file. CRM_INVALID with import_is_broken: nothing after it can be read; else only this row is lost. */
-enum crm_status import_next(struct import *import, struct import_row *out_row, bool *out_is_end, struct failure *failure) MUST_CHECK;
+/* The next row. *out_is_end at the end of the file. CRM_INVALID with import_is_broken: nothing
+ * after it can be read; else only this row is lost. */
+enum crm_status import_next(struct import *import, struct import_row *out_row, bool *out_is_end,
+                            struct failure *failure) MUST_CHECK;
+/* About how many rows there will be, from the part that is read; 0 where that cannot be said (a
+ * pipe). */
+uint64_t import_estimate(const struct import *import);
 bool import_is_broken(const struct import *import);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * json.c - between records and jansson's values
  *
- * Called by list, show, find, watch and import; main thread. Ownership as in jansson: what a function returns is the caller's.
+ * Called by list, show, find, watch and import; main thread. Ownership as in jansson: what a
+ * function returns is the caller's.
  */
 #include "client/cli/json.h"
 
@@ -29,7 +30,7 @@ static json_t *json_uuid(const struct uuid *id)
 
 static json_t *json_number(enum kind kind, const struct uuid *id, uint64_t number)
 {
-    struct record_header header = {.kind = kind, .id = *id, .number = number};
+    struct record_header header = { .kind = kind, .id = *id, .number = number };
     char label[RECORD_LABEL_SIZE];
 
     if (number == 0)
@@ -58,7 +59,7 @@ json_t *json_ref(const struct cli *cli, const struct uuid *id)
 
 static json_t *json_money(const struct value *value)
 {
-    struct money money = {.minor = value->integer};
+    struct money money = { .minor = value->integer };
     char text[MONEY_TEXT_SIZE];
     json_t *object = json_object();
 
@@ -133,7 +134,8 @@ static bool collect_value(void *arg, const struct value *value)
 {
     struct collect *collect = arg;
 
-    return json_array_append_new(collect->array, json_value(collect->cli, collect->field, value)) == 0;
+    return json_array_append_new(collect->array, json_value(collect->cli, collect->field, value)) ==
+           0;
 }
 
 static bool collect_element(void *arg, struct slice element)
@@ -151,9 +153,10 @@ static bool collect_element(void *arg, struct slice element)
     return json_array_append_new(collect->array, object) == 0;
 }
 
-json_t *json_field(const struct cli *cli, const struct field_def *field, const struct record *record)
+json_t *json_field(const struct cli *cli, const struct field_def *field,
+                   const struct record *record)
 {
-    struct collect collect = {.cli = cli, .field = field};
+    struct collect collect = { .cli = cli, .field = field };
     struct value value;
 
     if (field->ref == HEADER_NUMBER)
@@ -168,25 +171,31 @@ json_t *json_field(const struct cli *cli, const struct field_def *field, const s
     return collect.array;
 }
 
-/* The key of a field within its record. "kind" is the record's own: a field of that name is written as activity_kind. */
-static bool put_field(json_t *object, const struct cli *cli, const struct kind_def *kind, const struct field_def *field,
-                      const struct record *record)
+/* The key of a field within its record. "kind" is the record's own: a field of that name is written
+ * as activity_kind. */
+static bool put_field(json_t *object, const struct cli *cli, const struct kind_def *kind,
+                      const struct field_def *field, const struct record *record)
 {
     char key[128];
 
     if (strcmp(field->name, "kind") != 0)
-        return json_object_get(object, field->name) || put(object, field->name, json_field(cli, field, record));
+        return json_object_get(object, field->name) ||
+               put(object, field->name, json_field(cli, field, record));
     snprintf(key, sizeof(key), "%s_kind", kind->name);
     return put(object, key, json_field(cli, field, record));
 }
 
-/* Everything: what the record is first, then its fields in display order. A field of the kind hides one of the header with the same name. */
-static bool put_all(json_t *object, const struct cli *cli, const struct kind_def *kind, const struct record *record)
+/* Everything: what the record is first, then its fields in display order. A field of the kind hides
+ * one of the header with the same name. */
+static bool put_all(json_t *object, const struct cli *cli, const struct kind_def *kind,
+                    const struct record *record)
 {
     const struct field_def *field;
-    bool is_whole = put(object, "kind", json_string(kind->name)) &&
-                    put(object, "number", json_number(kind->kind, &record->header.id, record->header.number)) &&
-                    put(object, "id", json_uuid(&record->header.id)) && put(object, "rev", json_integer((json_int_t)record->header.rev));
+    bool is_whole =
+        put(object, "kind", json_string(kind->name)) &&
+        put(object, "number", json_number(kind->kind, &record->header.id, record->header.number)) &&
+        put(object, "id", json_uuid(&record->header.id)) &&
+        put(object, "rev", json_integer((json_int_t)record->header.rev));
 
     for (size_t i = 0; is_whole && (field = schema_field_at(cli->schema, kind, i)); i++)
         is_whole = put_field(object, cli, kind, field, record);
@@ -195,7 +204,8 @@ static bool put_all(json_t *object, const struct cli *cli, const struct kind_def
     return is_whole;
 }
 
-json_t *json_record(const struct cli *cli, const struct record *record, const struct field_def *const *fields, size_t n)
+json_t *json_record(const struct cli *cli, const struct record *record,
+                    const struct field_def *const *fields, size_t n)
 {
     const struct kind_def *kind = kind_def(record->header.kind);
     json_t *object = json_object();
@@ -217,15 +227,18 @@ enum crm_status json_print(FILE *out, json_t *take_value, bool indented)
 
     if (!take_value)
         return CRM_NO_MEMORY;
-    written = json_dumpf(take_value, out, JSON_ENCODE_ANY | (indented ? JSON_INDENT(2) : JSON_COMPACT));
+    written =
+        json_dumpf(take_value, out, JSON_ENCODE_ANY | (indented ? JSON_INDENT(2) : JSON_COMPACT));
     json_decref(take_value);
     return written == 0 && fputc('\n', out) != EOF ? CRM_OK : CRM_IO;
 }
 
-/* {"amount", "currency"} or what json_ref makes: id before number before name, so that a record's own output finds the same record again. */
-static enum crm_status object_to_text(json_t *json, struct arena *arena, struct slice *out_text, struct failure *failure)
+/* {"amount", "currency"} or what json_ref makes: id before number before name, so that a record's
+ * own output finds the same record again. */
+static enum crm_status object_to_text(json_t *json, struct arena *arena, struct slice *out_text,
+                                      struct failure *failure)
 {
-    static const char *const keys[] = {"id", "number", "name"};
+    static const char *const keys[] = { "id", "number", "name" };
     const char *amount = json_string_value(json_object_get(json, "amount"));
     const char *currency = json_string_value(json_object_get(json, "currency"));
     const char *text = NULL;
@@ -238,13 +251,16 @@ static enum crm_status object_to_text(json_t *json, struct arena *arena, struct 
     for (size_t i = 0; i < ARRAY_LEN(keys) && !text; i++)
         text = json_string_value(json_object_get(json, keys[i]));
     if (!text)
-        return fail(failure, CRM_INVALID, NULL, "an object must have amount and currency, or the id, number or name of a record");
+        return fail(
+            failure, CRM_INVALID, NULL,
+            "an object must have amount and currency, or the id, number or name of a record");
     text = arena_strdup(arena, text);
     *out_text = slice_text(text);
     return text ? CRM_OK : fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
 }
 
-enum crm_status json_to_text(json_t *json, struct arena *arena, struct slice *out_text, struct failure *failure)
+enum crm_status json_to_text(json_t *json, struct arena *arena, struct slice *out_text,
+                             struct failure *failure)
 {
     char number[64];
     const char *text = number;
@@ -258,7 +274,8 @@ enum crm_status json_to_text(json_t *json, struct arena *arena, struct slice *ou
         size = json_string_length(json);
         break;
     case JSON_INTEGER:
-        size = (size_t)snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(json));
+        size =
+            (size_t)snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(json));
         break;
     case JSON_REAL:
         size = (size_t)snprintf(number, sizeof(number), "%.15g", json_real_value(json));

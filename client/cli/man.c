@@ -1,8 +1,8 @@
 /*
  * man.c - the table of commands as manual pages in mdoc(7)
  *
- * `crm help --man` gives crm(1), `crm help COMMAND --man` gives crm-COMMAND(1); the build installs them all. The date is the version's, so that a build
- * gives the same bytes tomorrow.
+ * `crm help --man` gives crm(1), `crm help COMMAND --man` gives crm-COMMAND(1); the build installs
+ * them all. The date is the version's, so that a build gives the same bytes tomorrow.
  */
 #include "client/cli/help.h"
 #include "common/base/status.h"
@@ -26,7 +26,7 @@ static void put_text(FILE *out, const char *text)
         else if (*text == '-')
             fputs("\\-", out);
         else
-            fputs(is_paragraph ? "\n.Pp" : is_sentence ? "\n" : (char[]){*text, '\0'}, out);
+            fputs(is_paragraph ? "\n.Pp" : is_sentence ? "\n" : (char[]){ *text, '\0' }, out);
         is_line_start = is_sentence || *text == '\n';
         before = *text;
         text += is_paragraph;
@@ -86,8 +86,8 @@ static void put_head(FILE *out, const char *name, const char *summary)
 static void put_exit_codes(FILE *out)
 {
     static const struct crm_status_info rows[] = {
-#define ROW(NAME, number, word, sentence_text, retry_class, outcome_class, code)                                                                        \
-    {.status = CRM_##NAME, .name = word, .sentence = sentence_text, .exit_code = code},
+#define ROW(NAME, number, word, sentence_text, retry_class, outcome_class, code)                   \
+    { .status = CRM_##NAME, .name = word, .sentence = sentence_text, .exit_code = code },
         CRM_STATUS_LIST(ROW)
 #undef ROW
     };
@@ -99,7 +99,9 @@ static void put_exit_codes(FILE *out)
         if (rows[i].status == CRM_UNREACHABLE)
             put_text(out, "Surely nothing is done.");
         else if (rows[i].status == CRM_UNKNOWN)
-            put_text(out, "Repeat the command with the --key that it named: it is then done exactly once.");
+            put_text(
+                out,
+                "Repeat the command with the --key that it named: it is then done exactly once.");
     }
     fputs(".El\n", out);
 }
@@ -109,8 +111,10 @@ static void put_overview(FILE *out)
     const struct command *command;
 
     put_head(out, "crm", "customers, deals and what happens with them");
-    fputs(".Sh SYNOPSIS\n.Nm\n.Ar command\n.Op Ar arguments\n.Op Ar options\n.Sh DESCRIPTION\n", out);
-    put_text(out, "The command line of a crm server. Without a command it shows what is due today, once you are logged in. Each command has a page of "
+    fputs(".Sh SYNOPSIS\n.Nm\n.Ar command\n.Op Ar arguments\n.Op Ar options\n.Sh DESCRIPTION\n",
+          out);
+    put_text(out, "The command line of a crm server. Without a command it shows what is due today, "
+                  "once you are logged in. Each command has a page of "
                   "its own.");
     fputs(".Bl -tag -width completion\n", out);
     for (size_t i = 0; (command = command_at(i)); i++) {
@@ -120,7 +124,8 @@ static void put_overview(FILE *out)
     fputs(".El\n.Sh OPTIONS\nThese are taken by every command:\n", out);
     put_options(out, options_global);
     fputs(".Sh ENVIRONMENT\n.Bl -tag -width Ds\n"
-          ".It Ev CRM_HOME\nDirectory of profile and credentials; else\n.Pa $XDG_CONFIG_HOME/crm\nor\n.Pa ~/.config/crm .\n"
+          ".It Ev CRM_HOME\nDirectory of profile and credentials; else\n.Pa "
+          "$XDG_CONFIG_HOME/crm\nor\n.Pa ~/.config/crm .\n"
           ".It Ev CRM_PASSWORD\nPassword for scripts.\n"
           ".It Ev CRM_NEW_PASSWORD\nNew password for scripts.\n"
           ".It Ev NO_COLOR\nNo colours.\n"

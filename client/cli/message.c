@@ -1,7 +1,9 @@
 /*
- * message.c - what the command line says to people besides results: failures with a caret, hints, labels
+ * message.c - what the command line says to people besides results: failures with a caret, hints,
+ * labels
  *
- * All of it goes to the error output, so that results can be piped. Text from the server is escaped before it reaches a terminal.
+ * All of it goes to the error output, so that results can be piped. Text from the server is escaped
+ * before it reaches a terminal.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -81,7 +83,8 @@ static void print_next_step(struct cli *cli, enum crm_status status)
 {
     if (status == CRM_NOT_LOGGED_IN || status == CRM_SESSION_EXPIRED) {
         if (*cli->profile.login)
-            cli_hint(cli, "Log in with: crm login %s:%d --user %s", cli_safe(cli, cli->profile.host), (int)cli->profile.port,
+            cli_hint(cli, "Log in with: crm login %s:%d --user %s",
+                     cli_safe(cli, cli->profile.host), (int)cli->profile.port,
                      cli_safe(cli, cli->profile.login));
         else
             cli_hint(cli, "Log in with: crm login HOST:PORT --ca FILE --user LOGIN");
@@ -94,14 +97,17 @@ static void print_next_step(struct cli *cli, enum crm_status status)
 
 void cli_print_failure(struct cli *cli, const struct failure *failure)
 {
-    const char *text = *failure->text ? failure->text : crm_status_info((int)failure->status)->sentence;
+    const char *text =
+        *failure->text ? failure->text : crm_status_info((int)failure->status)->sentence;
 
     fflush(stdout);
     if (*failure->field)
-        fprintf(stderr, "crm: field '%s': %s\n", cli_safe(cli, failure->field), cli_safe(cli, text));
+        fprintf(stderr, "crm: field '%s': %s\n", cli_safe(cli, failure->field),
+                cli_safe(cli, text));
     else
         fprintf(stderr, "crm: %s\n", cli_safe(cli, text));
-    if (cli->filter_text && failure->position >= 0 && (failure->status == CRM_INVALID || failure->status == CRM_NOT_FOUND))
+    if (cli->filter_text && failure->position >= 0 &&
+        (failure->status == CRM_INVALID || failure->status == CRM_NOT_FOUND))
         print_caret(cli, cli->filter_text, (size_t)failure->position);
     if (cli->detail)
         fputs(cli->detail, stderr);

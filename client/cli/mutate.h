@@ -7,9 +7,10 @@
 #include "client/cli/cli.h"
 
 /*
- * The key of one command's changes. The first request has the key itself, the nth "key/n": each is remembered by the server on its own, so that a file of any
- * size can be sent again. The ids of records that are created follow from the key too: the same command with the same key sends the same bytes, and the
- * server answers as it did the first time.
+ * The key of one command's changes. The first request has the key itself, the nth "key/n": each is
+ * remembered by the server on its own, so that a file of any size can be sent again. The ids of
+ * records that are created follow from the key too: the same command with the same key sends the
+ * same bytes, and the server answers as it did the first time.
  */
 struct mutate_key {
     const char *text;              /* as --key takes it */
@@ -24,7 +25,8 @@ enum crm_status mutate_key_init(struct cli *cli, struct mutate_key *key) MUST_CH
 struct uuid mutate_key_id(const struct mutate_key *key, uint64_t n);
 
 /* Put the key of the next request into it. CRM_NO_MEMORY. */
-enum crm_status mutate_key_next(struct cli *cli, struct mutate_key *key, Crm__MutateRequest *request) MUST_CHECK;
+enum crm_status mutate_key_next(struct cli *cli, struct mutate_key *key,
+                                Crm__MutateRequest *request) MUST_CHECK;
 
 /* What came of a request that has been answered. Lives until mutate_end. */
 struct mutate_outcome {
@@ -33,11 +35,12 @@ struct mutate_outcome {
 };
 
 /*
- * Send n mutations as one request and wait. CRM_OK: every one of them is done. Otherwise the first failure is in cli->failure; outcome may hold results even
- * then. With --dry-run nothing is done. mutate_end is due in any case.
+ * Send n mutations as one request and wait. CRM_OK: every one of them is done. Otherwise the first
+ * failure is in cli->failure; outcome may hold results even then. With --dry-run nothing is done.
+ * mutate_end is due in any case.
  */
-enum crm_status mutate_send(struct cli *cli, struct mutate_key *key, Crm__Mutation **mutations, size_t n, bool atomic,
-                            struct mutate_outcome *outcome) MUST_CHECK;
+enum crm_status mutate_send(struct cli *cli, struct mutate_key *key, Crm__Mutation **mutations,
+                            size_t n, bool atomic, struct mutate_outcome *outcome) MUST_CHECK;
 void mutate_end(struct mutate_outcome *outcome);
 
 /* Fill in a mutation's bytes; the id is borrowed. */

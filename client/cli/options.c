@@ -1,7 +1,8 @@
 /*
  * options.c - the table of options and its reading by getopt_long
  *
- * Called once at start by cli_main. getopt_long keeps its state in globals, so this is for the main thread alone.
+ * Called once at start by cli_main. getopt_long keeps its state in globals, so this is for the main
+ * thread alone.
  */
 #include "client/cli/options.h"
 
@@ -16,49 +17,66 @@
 #define NUMBER(member) OPTION_NUMBER, offsetof(struct options, member)
 
 static const struct option_def rows[OPT_COUNT] = {
-    [OPT_HOME] = {"home", 0, TEXT(home), "DIR", COMPLETE_FILE, "where profile and credentials are (default $CRM_HOME, else ~/.config/crm)"},
-    [OPT_TIMEOUT] = {"timeout", 0, NUMBER(timeout), "SECONDS", COMPLETE_NONE, "give up on a request after so long (default 30)"},
-    [OPT_NO_COLOR] = {"no-color", 0, FLAG(no_color), "no colours, even on a terminal"},
-    [OPT_QUIET] = {"quiet", 'q', FLAG(quiet), "only results and errors: no hints, no progress"},
-    [OPT_VERBOSE] = {"verbose", 'v', FLAG(verbose), "also say what is done, and the key of a change"},
-    [OPT_HELP] = {"help", 'h', FLAG(help), "show this help"},
-    [OPT_JSON] = {"json", 0, FLAG(json), "JSON: one array, or one object where there is one result"},
-    [OPT_JSONL] = {"jsonl", 0, FLAG(jsonl), "JSON: one record a line"},
-    [OPT_CSV] = {"csv", 0, FLAG(csv), "CSV with a header line (RFC 4180)"},
-    [OPT_COLUMNS] = {"columns", 'c', TEXT(columns), "A,B", COMPLETE_NONE, "show these fields, in this order"},
-    [OPT_SORT] = {"sort", 's', TEXT(sort), "[-]A,B", COMPLETE_NONE, "order by these fields; - before a field: largest first"},
-    [OPT_LIMIT] = {"limit", 'n', NUMBER(limit), "N", COMPLETE_NONE, "at most N"},
-    [OPT_ALL] = {"all", 'a', FLAG(all), "all, also on a terminal"},
-    [OPT_AS_OF] = {"as-of", 0, TEXT(as_of), "DATE|SEQ", COMPLETE_NONE, "as it was at the end of a day, at an instant or after a change"},
-    [OPT_DELETED] = {"deleted", 0, FLAG(deleted), "what is in the recycle bin"},
-    [OPT_EXPLAIN] = {"explain", 0, FLAG(explain), "say how the server found it and how much it read"},
-    [OPT_BY] = {"by", 0, TEXT(by), "FIELD", COMPLETE_NONE, "group by this field"},
-    [OPT_SUM] = {"sum", 0, TEXT(sum), "FIELD", COMPLETE_NONE, "add up this money field"},
-    [OPT_KIND] = {"kind", 'k', TEXT(kind), "KIND", COMPLETE_KIND, "only this kind of record"},
-    [OPT_DAYS] = {"days", 0, NUMBER(days), "N", COMPLETE_NONE, "look this many days ahead (default 0: today)"},
-    [OPT_KEY] = {"key", 0, TEXT(key), "KEY", COMPLETE_NONE, "do it once however often it is sent with this key"},
-    [OPT_WHERE] = {"where", 'w', TEXT(where), "FILTER", COMPLETE_NONE, "every record that fits"},
-    [OPT_FROM] = {"from", 'f', TEXT(from), "FILE", COMPLETE_FILE, "JSON lines or CSV with field names as header; - is the standard input"},
-    [OPT_AT] = {"at", 0, TEXT(at), "TIME", COMPLETE_NONE, "when it happened (default now)"},
-    [OPT_DRY_RUN] = {"dry-run", 0, FLAG(dry_run), "check everything, change nothing"},
-    [OPT_YES] = {"yes", 'y', FLAG(yes), "do not ask"},
-    [OPT_ATOMIC] = {"atomic", 0, FLAG(atomic), "all or nothing"},
-    [OPT_REV] = {"rev", 0, NUMBER(rev), "N", COMPLETE_NONE, "only if the record is still at this revision"},
-    [OPT_CA] = {"ca", 0, TEXT(ca), "FILE|sha256:HEX", COMPLETE_FILE, "the server's CA certificate (PEM), or its fingerprint"},
-    [OPT_USER] = {"user", 'u', TEXT(user), "LOGIN", COMPLETE_NONE, "who logs in"},
-    [OPT_DEVICE] = {"device", 0, TEXT(device), "NAME", COMPLETE_NONE, "name of this machine in the list of sessions"},
-    [OPT_MAN] = {"man", 0, FLAG(man), "print the manual page as mdoc(7)"},
+    [OPT_HOME] = { "home", 0, TEXT(home), "DIR", COMPLETE_FILE,
+                   "where profile and credentials are (default $CRM_HOME, else ~/.config/crm)" },
+    [OPT_TIMEOUT] = { "timeout", 0, NUMBER(timeout), "SECONDS", COMPLETE_NONE,
+                      "give up on a request after so long (default 30)" },
+    [OPT_NO_COLOR] = { "no-color", 0, FLAG(no_color), "no colours, even on a terminal" },
+    [OPT_QUIET] = { "quiet", 'q', FLAG(quiet), "only results and errors: no hints, no progress" },
+    [OPT_VERBOSE] = { "verbose", 'v', FLAG(verbose),
+                      "also say what is done, and the key of a change" },
+    [OPT_HELP] = { "help", 'h', FLAG(help), "show this help" },
+    [OPT_JSON] = { "json", 0, FLAG(json),
+                   "JSON: one array, or one object where there is one result" },
+    [OPT_JSONL] = { "jsonl", 0, FLAG(jsonl), "JSON: one record a line" },
+    [OPT_CSV] = { "csv", 0, FLAG(csv), "CSV with a header line (RFC 4180)" },
+    [OPT_COLUMNS] = { "columns", 'c', TEXT(columns), "A,B", COMPLETE_NONE,
+                      "show these fields, in this order" },
+    [OPT_SORT] = { "sort", 's', TEXT(sort), "[-]A,B", COMPLETE_NONE,
+                   "order by these fields; - before a field: largest first" },
+    [OPT_LIMIT] = { "limit", 'n', NUMBER(limit), "N", COMPLETE_NONE, "at most N" },
+    [OPT_ALL] = { "all", 'a', FLAG(all), "all, also on a terminal" },
+    [OPT_AS_OF] = { "as-of", 0, TEXT(as_of), "DATE|SEQ", COMPLETE_NONE,
+                    "as it was at the end of a day, at an instant or after a change" },
+    [OPT_DELETED] = { "deleted", 0, FLAG(deleted), "what is in the recycle bin" },
+    [OPT_EXPLAIN] = { "explain", 0, FLAG(explain),
+                      "say how the server found it and how much it read" },
+    [OPT_BY] = { "by", 0, TEXT(by), "FIELD", COMPLETE_NONE, "group by this field" },
+    [OPT_SUM] = { "sum", 0, TEXT(sum), "FIELD", COMPLETE_NONE, "add up this money field" },
+    [OPT_KIND] = { "kind", 'k', TEXT(kind), "KIND", COMPLETE_KIND, "only this kind of record" },
+    [OPT_DAYS] = { "days", 0, NUMBER(days), "N", COMPLETE_NONE,
+                   "look this many days ahead (default 0: today)" },
+    [OPT_KEY] = { "key", 0, TEXT(key), "KEY", COMPLETE_NONE,
+                  "do it once however often it is sent with this key" },
+    [OPT_WHERE] = { "where", 'w', TEXT(where), "FILTER", COMPLETE_NONE, "every record that fits" },
+    [OPT_FROM] = { "from", 'f', TEXT(from), "FILE", COMPLETE_FILE,
+                   "JSON lines or CSV with field names as header; - is the standard input" },
+    [OPT_AT] = { "at", 0, TEXT(at), "TIME", COMPLETE_NONE, "when it happened (default now)" },
+    [OPT_DRY_RUN] = { "dry-run", 0, FLAG(dry_run), "check everything, change nothing" },
+    [OPT_YES] = { "yes", 'y', FLAG(yes), "do not ask" },
+    [OPT_ATOMIC] = { "atomic", 0, FLAG(atomic), "all or nothing" },
+    [OPT_REV] = { "rev", 0, NUMBER(rev), "N", COMPLETE_NONE,
+                  "only if the record is still at this revision" },
+    [OPT_CA] = { "ca", 0, TEXT(ca), "FILE|sha256:HEX", COMPLETE_FILE,
+                 "the server's CA certificate (PEM), or its fingerprint" },
+    [OPT_USER] = { "user", 'u', TEXT(user), "LOGIN", COMPLETE_NONE, "who logs in" },
+    [OPT_DEVICE] = { "device", 0, TEXT(device), "NAME", COMPLETE_NONE,
+                     "name of this machine in the list of sessions" },
+    [OPT_MAN] = { "man", 0, FLAG(man), "print the manual page as mdoc(7)" },
 };
 
-const enum option_id options_global[] = {OPT_HOME, OPT_TIMEOUT, OPT_NO_COLOR, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_END};
+const enum option_id options_global[] = { OPT_HOME,    OPT_TIMEOUT, OPT_NO_COLOR, OPT_QUIET,
+                                          OPT_VERBOSE, OPT_HELP,    OPT_END };
 
 const struct option_def *option_def(enum option_id id)
 {
     return &rows[id];
 }
 
-/* getopt's arrays from our rows; val is the option's id, so that a short letter needs a look-up only. */
-static void collect(const enum option_id *ids, struct option *longs, size_t *n_longs, char *shorts, size_t *n_shorts)
+/* getopt's arrays from our rows; val is the option's id, so that a short letter needs a look-up
+ * only. */
+static void collect(const enum option_id *ids, struct option *longs, size_t *n_longs, char *shorts,
+                    size_t *n_shorts)
 {
     for (; *ids != OPT_END; ids++) {
         const struct option_def *row = &rows[*ids];
@@ -86,7 +104,8 @@ static enum option_id id_of(int val)
     return OPT_END;
 }
 
-static enum crm_status store(enum option_id id, const char *text, struct options *options, struct failure *failure)
+static enum crm_status store(enum option_id id, const char *text, struct options *options,
+                             struct failure *failure)
 {
     const struct option_def *row = &rows[id];
     char *member = (char *)options + row->offset;
@@ -106,7 +125,8 @@ static enum crm_status store(enum option_id id, const char *text, struct options
     errno = 0;
     number = strtoll(text, &end, 10);
     if (errno || end == text || *end || number < 1)
-        return fail(failure, CRM_USAGE, NULL, "--%s wants a number from 1, not '%s'", row->name, text);
+        return fail(failure, CRM_USAGE, NULL, "--%s wants a number from 1, not '%s'", row->name,
+                    text);
     *(int64_t *)(void *)member = number;
     return CRM_OK;
 }
@@ -120,14 +140,15 @@ static enum crm_status refuse(int c, char **argv, struct failure *failure)
     if (optopt > 0 && optopt < 256)
         return fail(failure, CRM_USAGE, NULL, "there is no option '-%c' here", optopt);
     if (optopt >= 256)
-        return fail(failure, CRM_USAGE, NULL, "option '--%s' takes no argument", rows[optopt - 256].name);
+        return fail(failure, CRM_USAGE, NULL, "option '--%s' takes no argument",
+                    rows[optopt - 256].name);
     return fail(failure, CRM_USAGE, NULL, "there is no option '%s' here", word);
 }
 
-enum crm_status options_parse(const enum option_id *allowed, int argc, char **argv, struct options *options, int *out_n,
-                              struct failure *failure)
+enum crm_status options_parse(const enum option_id *allowed, int argc, char **argv,
+                              struct options *options, int *out_n, struct failure *failure)
 {
-    struct option longs[OPTIONS_MAX + 1] = {0};
+    struct option longs[OPTIONS_MAX + 1] = { 0 };
     char shorts[2 * OPTIONS_MAX + 2] = ":"; /* a missing argument is told from an unknown option */
     size_t n_longs = 0, n_shorts = 1;
     enum crm_status status;

@@ -1,7 +1,8 @@
 /*
  * options.h - every option of every command, once: name, argument, help, and where its value goes
  *
- * A command names the options that it takes (command.h); help, completion and the man pages read the same rows.
+ * A command names the options that it takes (command.h); help, completion and the man pages read
+ * the same rows.
  */
 #ifndef CRM_CLI_OPTIONS_H
 #define CRM_CLI_OPTIONS_H
@@ -11,8 +12,8 @@
 /* What was given on the command line; NULL, false and 0 where nothing was. Texts borrow argv. */
 struct options {
     /* of every command */
-    const char *home;    /* instead of CRM_HOME */
-    int64_t timeout;     /* seconds for one request */
+    const char *home; /* instead of CRM_HOME */
+    int64_t timeout;  /* seconds for one request */
     bool no_color, quiet, verbose, help;
     /* what is shown, and how */
     bool json, jsonl, csv, all, deleted, explain;
@@ -37,22 +38,49 @@ enum complete { COMPLETE_NONE, COMPLETE_FILE, COMPLETE_KIND, COMPLETE_COMMAND, C
 
 enum option_id {
     OPT_END = 0,
-    OPT_HOME, OPT_TIMEOUT, OPT_NO_COLOR, OPT_QUIET, OPT_VERBOSE, OPT_HELP,
-    OPT_JSON, OPT_JSONL, OPT_CSV, OPT_COLUMNS, OPT_SORT, OPT_LIMIT, OPT_ALL, OPT_AS_OF, OPT_DELETED, OPT_EXPLAIN,
-    OPT_BY, OPT_SUM, OPT_KIND, OPT_DAYS,
-    OPT_KEY, OPT_WHERE, OPT_FROM, OPT_AT, OPT_DRY_RUN, OPT_YES, OPT_ATOMIC, OPT_REV,
-    OPT_CA, OPT_USER, OPT_DEVICE, OPT_MAN,
+    OPT_HOME,
+    OPT_TIMEOUT,
+    OPT_NO_COLOR,
+    OPT_QUIET,
+    OPT_VERBOSE,
+    OPT_HELP,
+    OPT_JSON,
+    OPT_JSONL,
+    OPT_CSV,
+    OPT_COLUMNS,
+    OPT_SORT,
+    OPT_LIMIT,
+    OPT_ALL,
+    OPT_AS_OF,
+    OPT_DELETED,
+    OPT_EXPLAIN,
+    OPT_BY,
+    OPT_SUM,
+    OPT_KIND,
+    OPT_DAYS,
+    OPT_KEY,
+    OPT_WHERE,
+    OPT_FROM,
+    OPT_AT,
+    OPT_DRY_RUN,
+    OPT_YES,
+    OPT_ATOMIC,
+    OPT_REV,
+    OPT_CA,
+    OPT_USER,
+    OPT_DEVICE,
+    OPT_MAN,
     OPT_COUNT,
 };
 
 struct option_def {
-    const char *name;     /* without the hyphens */
-    char letter;          /* short form, 0 if there is none */
+    const char *name; /* without the hyphens */
+    char letter;      /* short form, 0 if there is none */
     enum option_type type;
     size_t offset;        /* in struct options */
     const char *argument; /* its name in help; NULL of a flag */
     enum complete complete;
-    const char *help;     /* a phrase without a full stop */
+    const char *help; /* a phrase without a full stop */
 };
 
 /* The row of an option. */
@@ -61,10 +89,12 @@ const struct option_def *option_def(enum option_id id);
 extern const enum option_id options_global[];
 
 /*
- * Parse argv[1..] (argv[0] is the command's name): allowed and the global options, in any place before "--". Positional arguments are moved to the
- * front of argv[1..]; *out_n says how many. CRM_USAGE names the option at fault.
+ * Parse argv[1..] (argv[0] is the command's name): allowed and the global options, in any place
+ * before "--". Positional arguments are moved to the front of argv[1..]; *out_n says how many.
+ * CRM_USAGE names the option at fault.
  */
-enum crm_status options_parse(const enum option_id *allowed, int argc, char **argv, struct options *options, int *out_n,
+enum crm_status options_parse(const enum option_id *allowed, int argc, char **argv,
+                              struct options *options, int *out_n,
                               struct failure *failure) MUST_CHECK;
 
 #endif

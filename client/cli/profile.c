@@ -1,8 +1,8 @@
 /*
  * profile.c - the home directory and its files
  *
- * Called by cli.c and the login commands, on the main thread. A file is written to a temporary name beside it, synced and renamed, so that a crash or
- * a second process never leaves half of one.
+ * Called by cli.c and the login commands, on the main thread. A file is written to a temporary name
+ * beside it, synced and renamed, so that a crash or a second process never leaves half of one.
  */
 #include "client/cli/profile.h"
 
@@ -17,16 +17,23 @@
 
 #define SCHEMA_SIZE_MAX ((size_t)4 << 20)
 
-#define TEXT_ROW(member, help_text)                                                                                    \
-    {                                                                                                                  \
-        .section = "server", .name = #member, .type = SETTING_TEXT, .offset = offsetof(struct profile, member),        \
-        .size = sizeof(((struct profile *)0)->member), .initial = "", .help = help_text                                \
+#define TEXT_ROW(member, help_text)                                                                \
+    {                                                                                              \
+        .section = "server", .name = #member, .type = SETTING_TEXT,                                \
+        .offset = offsetof(struct profile, member), .size = sizeof(((struct profile *)0)->member), \
+        .initial = "", .help = help_text                                                           \
     }
 
 static const struct setting settings[] = {
     TEXT_ROW(host, "Name or address of the server."),
-    {.section = "server", .name = "port", .type = SETTING_INTEGER, .offset = offsetof(struct profile, port), .initial = "7420",
-     .minimum = 1, .maximum = 65535, .help = "Its TCP port."},
+    { .section = "server",
+      .name = "port",
+      .type = SETTING_INTEGER,
+      .offset = offsetof(struct profile, port),
+      .initial = "7420",
+      .minimum = 1,
+      .maximum = 65535,
+      .help = "Its TCP port." },
     TEXT_ROW(ca_file, "The CA certificate that signs the server's, as PEM."),
     TEXT_ROW(ca_sha256, "SHA-256 of the CA certificate, from an invitation."),
     TEXT_ROW(login, "Who logs in."),
@@ -60,7 +67,8 @@ static enum crm_status find_home(struct profile *profile, const char *home, stru
 
 static void file_name(const struct profile *profile, const char *name, char path[PATH_MAX])
 {
-    snprintf(path, PATH_MAX, "%s/%s", profile->home, name); /* home leaves room for the names of this file */
+    snprintf(path, PATH_MAX, "%s/%s", profile->home,
+             name); /* home leaves room for the names of this file */
 }
 
 static bool read_fd(int fd, size_t max, struct arena *arena, struct slice *out)
@@ -100,7 +108,8 @@ static bool read_fd(int fd, size_t max, struct arena *arena, struct slice *out)
     return true;
 }
 
-enum crm_status file_read(const char *path, size_t max, struct arena *arena, struct slice *out_content, struct failure *failure)
+enum crm_status file_read(const char *path, size_t max, struct arena *arena,
+                          struct slice *out_content, struct failure *failure)
 {
     bool is_stdin = strcmp(path, "-") == 0;
     int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
@@ -111,7 +120,8 @@ enum crm_status file_read(const char *path, size_t max, struct arena *arena, str
     errno = ENOMEM;
     is_read = read_fd(fd, max, arena, out_content);
     if (!is_read)
-        fail(failure, errno == EFBIG ? CRM_TOO_LARGE : CRM_IO, NULL, "%s: %s", path, strerror(errno));
+        fail(failure, errno == EFBIG ? CRM_TOO_LARGE : CRM_IO, NULL, "%s: %s", path,
+             strerror(errno));
     if (!is_stdin)
         close(fd);
     return is_read ? CRM_OK : failure ? failure->status : CRM_IO;
@@ -176,13 +186,16 @@ static enum crm_status load_token(struct profile *profile, struct failure *failu
     file_name(profile, "credentials", path);
     file = fopen(path, "re");
     if (!file)
-        return errno == ENOENT || errno == ENOTDIR ? CRM_OK : fail(failure, CRM_IO, NULL, "%s: %s", path, strerror(errno));
+        return errno == ENOENT || errno == ENOTDIR
+                   ? CRM_OK
+                   : fail(failure, CRM_IO, NULL, "%s: %s", path, strerror(errno));
     is_whole = fgets(text, sizeof(text), file) != NULL;
     fclose(file);
     length = strcspn(text, "\n");
     text[length] = '\0';
     profile->token_size = length / 2;
-    is_whole = is_whole && length % 2 == 0 && length > 0 && hex_parse(text, profile->token, profile->token_size);
+    is_whole = is_whole && length % 2 == 0 && length > 0 &&
+               hex_parse(text, profile->token, profile->token_size);
     secret_wipe(text, sizeof(text));
     if (is_whole)
         return CRM_OK;
@@ -193,10 +206,10 @@ static enum crm_status load_token(struct profile *profile, struct failure *failu
 enum crm_status profile_load(struct profile *profile, const char *home, struct failure *failure)
 {
     char path[PATH_MAX];
-    struct failure absent = {0};
+    struct failure absent = { 0 };
     enum crm_status status;
 
-    *profile = (struct profile){0};
+    *profile = (struct profile){ 0 };
     status = find_home(profile, home, failure);
     if (status)
         return status;
@@ -232,8 +245,9 @@ enum crm_status profile_save(const struct profile *profile, struct failure *fail
     }
     hex_format(profile->token, profile->token_size, token);
     strcat(token, "\n"); /* hex_format leaves its place */
-    is_written = make_directories(profile->home) && write_file(profile, "profile", slice_of(text, size)) &&
-                 (profile->token_size == 0 || write_file(profile, "credentials", slice_text(token)));
+    is_written =
+        make_directories(profile->home) && write_file(profile, "profile", slice_of(text, size)) &&
+        (profile->token_size == 0 || write_file(profile, "credentials", slice_text(token)));
     secret_wipe(token, sizeof(token));
     free(text);
     return is_written ? CRM_OK : write_failed(profile, failure);
@@ -259,7 +273,8 @@ struct slice profile_schema_read(const struct profile *profile, struct arena *ar
     char path[PATH_MAX];
 
     file_name(profile, "schema", path);
-    if (access(path, R_OK) == 0 && file_read(path, SCHEMA_SIZE_MAX, arena, &content, NULL) != CRM_OK)
+    if (access(path, R_OK) == 0 &&
+        file_read(path, SCHEMA_SIZE_MAX, arena, &content, NULL) != CRM_OK)
         content = slice_of(NULL, 0);
     return content;
 }

@@ -14,8 +14,9 @@
 
 void progress_init(struct progress *progress, const struct cli *cli, uint64_t total)
 {
-    *progress = (struct progress){
-        .is_shown = cli->err_is_tty && !cli->options.quiet, .total = total, .started_us = clock_monotonic_us()};
+    *progress = (struct progress){ .is_shown = cli->err_is_tty && !cli->options.quiet,
+                                   .total = total,
+                                   .started_us = clock_monotonic_us() };
 }
 
 void progress_text(uint64_t done, uint64_t total, int64_t elapsed_us, char text[120])
@@ -31,8 +32,8 @@ void progress_text(uint64_t done, uint64_t total, int64_t elapsed_us, char text[
     else if (rate == 0)
         snprintf(text, 120, "%s of %s", done_text, total_text);
     else
-        snprintf(text, 120, "%s of %s  %d %%  %s/s  %d s left", done_text, total_text, (int)(done * 100 / total), rate_text,
-                 (int)((total - done) / rate));
+        snprintf(text, 120, "%s of %s  %d %%  %s/s  %d s left", done_text, total_text,
+                 (int)(done * 100 / total), rate_text, (int)((total - done) / rate));
 }
 
 void progress_update(struct progress *progress, uint64_t done)

@@ -1,5 +1,6 @@
 /*
- * progress.h - a bar on the terminal for work that takes more than a second: how much is done, how fast, how long it will take
+ * progress.h - a bar on the terminal for work that takes more than a second: how much is done, how
+ * fast, how long it will take
  */
 #ifndef CRM_CLI_PROGRESS_H
 #define CRM_CLI_PROGRESS_H
@@ -7,9 +8,9 @@
 #include "client/cli/cli.h"
 
 struct progress {
-    bool is_shown;       /* on a terminal, without --quiet */
+    bool is_shown; /* on a terminal, without --quiet */
     bool is_drawn;
-    uint64_t total;      /* 0: not known */
+    uint64_t total; /* 0: not known */
     int64_t started_us, drawn_us;
 };
 
@@ -18,7 +19,8 @@ void progress_init(struct progress *progress, const struct cli *cli, uint64_t to
 void progress_update(struct progress *progress, uint64_t done);
 /* Clear the bar away. */
 void progress_end(struct progress *progress);
-/* The line of the bar: "  4,200 of 8,800  47 %  3,900/s  1 s left"; for progress_update and its test. */
+/* The line of the bar: "  4,200 of 8,800  47 %  3,900/s  1 s left"; for progress_update and its
+ * test. */
 void progress_text(uint64_t done, uint64_t total, int64_t elapsed_us, char text[120]);
 
 #endif

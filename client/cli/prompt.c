@@ -1,7 +1,8 @@
 /*
  * prompt.c - questions on the terminal
  *
- * Main thread. Passwords go over /dev/tty with echo off; the terminal's state comes back also when the user interrupts.
+ * Main thread. Passwords go over /dev/tty with echo off; the terminal's state comes back also when
+ * the user interrupts.
  */
 #include "client/cli/prompt.h"
 
@@ -32,17 +33,22 @@ bool prompt_confirm(const struct cli *cli, const char *question)
     snprintf(shown, sizeof(shown), "%s [y/N] ", question);
     if (!prompt_line(shown, answer, sizeof(answer)))
         return false;
-    return strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0 || strcmp(answer, "是") == 0;
+    return strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0 ||
+           strcmp(answer, "是") == 0;
 }
 
-bool prompt_bulk(const struct cli *cli, const char *verb, const char *verb_zh, const struct kind_def *kind, size_t n)
+bool prompt_bulk(const struct cli *cli, const char *verb, const char *verb_zh,
+                 const struct kind_def *kind, size_t n)
 {
     char question[200], count[32];
 
     if (cli->options.yes || cli->options.dry_run || !cli->in_is_tty || n == 0)
         return true;
-    snprintf(question, sizeof(question), cli->chinese ? "%s %s 条%s?" : "%s %s %s?", cli_label(cli, verb, verb_zh),
-             cli_grouped((int64_t)n, count), cli->chinese ? kind->label_zh : n == 1 ? kind->name : kind->plural);
+    snprintf(question, sizeof(question), cli->chinese ? "%s %s 条%s?" : "%s %s %s?",
+             cli_label(cli, verb, verb_zh), cli_grouped((int64_t)n, count),
+             cli->chinese ? kind->label_zh
+             : n == 1     ? kind->name
+                          : kind->plural);
     return prompt_confirm(cli, question);
 }
 
@@ -60,7 +66,8 @@ int prompt_choice(const char *question, const char *const *lines, size_t n)
     return end != answer && !*end && chosen >= 1 && (size_t)chosen <= n ? (int)chosen - 1 : -1;
 }
 
-/* Read one line from the terminal with echo off. Signals that would end the program wait until the echo is on again. */
+/* Read one line from the terminal with echo off. Signals that would end the program wait until the
+ * echo is on again. */
 static bool read_silently(FILE *tty, const char *shown, char text[PASSWORD_SIZE])
 {
     struct termios before, silent;
@@ -74,11 +81,13 @@ static bool read_silently(FILE *tty, const char *shown, char text[PASSWORD_SIZE]
     sigaddset(&interrupts, SIGTERM);
     sigprocmask(SIG_BLOCK, &interrupts, &old);
     silent = before;
-    silent.c_lflag &= ~(tcflag_t)(ECHO | ISIG); /* ^C arrives as a character, so that the echo always comes back */
+    silent.c_lflag &= ~(
+        tcflag_t)(ECHO | ISIG); /* ^C arrives as a character, so that the echo always comes back */
     silent.c_lflag |= ECHONL;
     fputs(shown, tty);
     fflush(tty);
-    is_read = tcsetattr(fileno(tty), TCSAFLUSH, &silent) == 0 && fgets(text, PASSWORD_SIZE, tty) != NULL;
+    is_read =
+        tcsetattr(fileno(tty), TCSAFLUSH, &silent) == 0 && fgets(text, PASSWORD_SIZE, tty) != NULL;
     tcsetattr(fileno(tty), TCSAFLUSH, &before);
     sigprocmask(SIG_SETMASK, &old, NULL);
     if (!is_read || strchr(text, 3)) /* ^C */
@@ -87,7 +96,8 @@ static bool read_silently(FILE *tty, const char *shown, char text[PASSWORD_SIZE]
     return true;
 }
 
-static enum crm_status ask_password(FILE *tty, const char *shown, bool again, char text[PASSWORD_SIZE], struct failure *failure)
+static enum crm_status ask_password(FILE *tty, const char *shown, bool again,
+                                    char text[PASSWORD_SIZE], struct failure *failure)
 {
     char repeated[PASSWORD_SIZE] = "";
     bool is_same;
@@ -101,7 +111,8 @@ static enum crm_status ask_password(FILE *tty, const char *shown, bool again, ch
     return is_same ? CRM_OK : fail(failure, CRM_INVALID, NULL, "the two passwords differ");
 }
 
-enum crm_status prompt_password(const char *variable, const char *shown, bool again, char text[PASSWORD_SIZE], struct failure *failure)
+enum crm_status prompt_password(const char *variable, const char *shown, bool again,
+                                char text[PASSWORD_SIZE], struct failure *failure)
 {
     const char *given = getenv(variable);
     FILE *tty;

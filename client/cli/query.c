@@ -24,20 +24,23 @@ const char *query_text(struct cli *cli, int argc, char **argv, int from)
 static const char *saved_view(void *arg, const char *name)
 {
     struct cli *cli = arg;
-    struct selection selection = {.kind = kind_def(KIND_SAVED_VIEW), .selector = name};
+    struct selection selection = { .kind = kind_def(KIND_SAVED_VIEW), .selector = name };
     const struct field_def *field = kind_field_by_name(selection.kind, "filter");
     struct record record;
     struct value value;
 
     if (select_record(cli, &selection, &record) != CRM_OK) {
-        cli->failure = (struct failure){0}; /* the parser says it with the place */
+        cli->failure = (struct failure){ 0 }; /* the parser says it with the place */
         cli->detail = NULL;
         return NULL;
     }
-    return field && reflect_get(field, &record, &value) ? arena_strndup(&cli->arena, value.text.data, value.text.size) : NULL;
+    return field && reflect_get(field, &record, &value)
+               ? arena_strndup(&cli->arena, value.text.data, value.text.size)
+               : NULL;
 }
 
-enum crm_status query_filter(struct cli *cli, const struct kind_def *kind, const char *text, size_t *out_n, Crm__FilterNode ***out_nodes)
+enum crm_status query_filter(struct cli *cli, const struct kind_def *kind, const char *text,
+                             size_t *out_n, Crm__FilterNode ***out_nodes)
 {
     struct value_context context = cli_value_context(cli);
     struct filter filter;
@@ -47,7 +50,8 @@ enum crm_status query_filter(struct cli *cli, const struct kind_def *kind, const
     *out_nodes = NULL;
     if (!text || !*text)
         return CRM_OK;
-    status = filter_parse(cli->schema, kind, text, &context, saved_view, cli, &cli->arena, &filter, &cli->failure);
+    status = filter_parse(cli->schema, kind, text, &context, saved_view, cli, &cli->arena, &filter,
+                          &cli->failure);
     if (status) {
         cli->filter_text = text;
         return status;
@@ -56,7 +60,8 @@ enum crm_status query_filter(struct cli *cli, const struct kind_def *kind, const
     return status ? fail(&cli->failure, status, NULL, "out of memory") : CRM_OK;
 }
 
-static enum crm_status add_sort(struct cli *cli, const struct kind_def *kind, Crm__ListRequest *request)
+static enum crm_status add_sort(struct cli *cli, const struct kind_def *kind,
+                                Crm__ListRequest *request)
 {
     struct sort_key keys[SORT_KEYS_MAX];
     Crm__Sort *sorts;
@@ -83,7 +88,8 @@ static enum crm_status add_sort(struct cli *cli, const struct kind_def *kind, Cr
     return CRM_OK;
 }
 
-enum crm_status query_list(struct cli *cli, const struct kind_def *kind, const char *filter, Crm__ListRequest *out_request)
+enum crm_status query_list(struct cli *cli, const struct kind_def *kind, const char *filter,
+                           Crm__ListRequest *out_request)
 {
     enum crm_status status;
 
@@ -121,11 +127,16 @@ static void on_chunk(void *arg, const ProtobufCMessage *message)
         crm_call_cancel(stream->call);
 }
 
-enum crm_status query_run(struct cli *cli, enum operation operation, const ProtobufCMessage *request, struct rows *rows,
+enum crm_status query_run(struct cli *cli, enum operation operation,
+                          const ProtobufCMessage *request, struct rows *rows,
                           struct crm_call **out_call, const Crm__ListReply **out_reply)
 {
-    struct stream stream = {.rows = rows};
-    struct crm_call_options options = {.on_chunk = on_chunk, .arg = &stream, .deadline_ms = rows_for_programs(cli) && !cli->options.timeout ? CRM_NO_DEADLINE : 0};
+    struct stream stream = { .rows = rows };
+    struct crm_call_options options = {
+        .on_chunk = on_chunk,
+        .arg = &stream,
+        .deadline_ms = rows_for_programs(cli) && !cli->options.timeout ? CRM_NO_DEADLINE : 0
+    };
     enum crm_status status;
 
     *out_call = NULL;
@@ -140,7 +151,8 @@ enum crm_status query_run(struct cli *cli, enum operation operation, const Proto
     if (status)
         return cli_call_failed(cli, status, stream.call);
     *out_reply = (const Crm__ListReply *)crm_call_reply(stream.call);
-    return *out_reply ? CRM_OK : fail(&cli->failure, CRM_PROTOCOL, NULL, "the server's answer has no end");
+    return *out_reply ? CRM_OK
+                      : fail(&cli->failure, CRM_PROTOCOL, NULL, "the server's answer has no end");
 }
 
 enum crm_status query_count(struct cli *cli, const Crm__ListRequest *list, uint64_t *out_count)
@@ -190,15 +202,17 @@ static void gather_chunk(void *arg, const ProtobufCMessage *message)
             gather->ids = more;
             gather->capacity = capacity;
         }
-        if (header && uuid_from_slice(slice_of(header->id.data, header->id.len), &gather->ids[gather->n]))
+        if (header &&
+            uuid_from_slice(slice_of(header->id.data, header->id.len), &gather->ids[gather->n]))
             gather->n++;
     }
 }
 
-enum crm_status query_ids(struct cli *cli, const struct kind_def *kind, const char *filter, struct query_ids *out_ids)
+enum crm_status query_ids(struct cli *cli, const struct kind_def *kind, const char *filter,
+                          struct query_ids *out_ids)
 {
-    struct crm_call_options options = {.on_chunk = gather_chunk, .deadline_ms = CRM_NO_DEADLINE};
-    struct gather gather = {0};
+    struct crm_call_options options = { .on_chunk = gather_chunk, .deadline_ms = CRM_NO_DEADLINE };
+    struct gather gather = { 0 };
     Crm__ListRequest request;
     struct crm_call *call = NULL;
     enum crm_status status = query_list(cli, kind, filter, &request);
@@ -213,7 +227,9 @@ enum crm_status query_ids(struct cli *cli, const struct kind_def *kind, const ch
     else if (gather.is_spent)
         status = fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
     crm_call_destroy(call);
-    out_ids->ids = status || gather.n == 0 ? NULL : arena_memdup(&cli->arena, gather.ids, gather.n * sizeof(*gather.ids));
+    out_ids->ids = status || gather.n == 0
+                       ? NULL
+                       : arena_memdup(&cli->arena, gather.ids, gather.n * sizeof(*gather.ids));
     out_ids->n = gather.n;
     free(gather.ids);
     if (!status && gather.n > 0 && !out_ids->ids)
@@ -227,7 +243,9 @@ void query_tell_plan(struct cli *cli, const Crm__Explain *explain)
 
     if (!explain)
         return;
-    fprintf(stderr, "%s\n%s examined, %s matched, %s µs\n", cli_safe(cli, explain->plan ? explain->plan : ""),
-            cli_grouped((int64_t)explain->examined, examined), cli_grouped((int64_t)explain->matched, matched),
+    fprintf(stderr, "%s\n%s examined, %s matched, %s µs\n",
+            cli_safe(cli, explain->plan ? explain->plan : ""),
+            cli_grouped((int64_t)explain->examined, examined),
+            cli_grouped((int64_t)explain->matched, matched),
             cli_grouped((int64_t)explain->microseconds, micros));
 }

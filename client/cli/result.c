@@ -12,10 +12,13 @@
 #include "common/base/calendar.h"
 #include "common/base/clock.h"
 
-static json_t *result_json(const struct result *result, const Crm__MutateResult *answer, const struct mutate_key *key, bool is_dry_run)
+static json_t *result_json(const struct result *result, const Crm__MutateResult *answer,
+                           const struct mutate_key *key, bool is_dry_run)
 {
     json_t *object = json_object();
-    struct record_header header = {.kind = result->kind->kind, .id = result->id, .number = result->number};
+    struct record_header header = { .kind = result->kind->kind,
+                                    .id = result->id,
+                                    .number = result->number };
     char label[RECORD_LABEL_SIZE], id[UUID_TEXT_SIZE];
 
     record_label(&header, label);
@@ -36,21 +39,27 @@ static json_t *result_json(const struct result *result, const Crm__MutateResult 
     return object;
 }
 
-enum crm_status result_show(struct cli *cli, const struct result *result, const Crm__MutateResult *answer, const struct mutate_key *key)
+enum crm_status result_show(struct cli *cli, const struct result *result,
+                            const Crm__MutateResult *answer, const struct mutate_key *key)
 {
     const char *label = display_label(result->kind->kind, &result->id, result->number, &cli->arena);
     const char *done = cli_label(cli, result->done, result->done_zh);
 
     if (cli->options.json || cli->options.jsonl)
-        return json_print(stdout, result_json(result, answer, key, cli->options.dry_run), cli->options.json);
+        return json_print(stdout, result_json(result, answer, key, cli->options.dry_run),
+                          cli->options.json);
     if (!label)
         return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
     if (cli->options.quiet) {
         puts(label);
         return CRM_OK;
     }
-    printf("%s%s %s%s%s\n", cli->options.dry_run ? cli_label(cli, "Dry run, nothing is changed: ", "试运行,未作更改: ") : "", done, label,
-           result->title && *result->title ? " " : "", result->title ? result->title : "");
+    printf("%s%s %s%s%s\n",
+           cli->options.dry_run
+               ? cli_label(cli, "Dry run, nothing is changed: ", "试运行,未作更改: ")
+               : "",
+           done, label, result->title && *result->title ? " " : "",
+           result->title ? result->title : "");
     if (result->restore && !cli->options.dry_run)
         printf("%s%s\n", cli_label(cli, "Take it back with: ", "恢复: "), result->restore);
     return CRM_OK;
@@ -58,7 +67,7 @@ enum crm_status result_show(struct cli *cli, const struct result *result, const 
 
 enum crm_status result_of_create(struct cli *cli, struct change *change, struct result *result)
 {
-    Crm__Mutation mutation = CRM__MUTATION__INIT, *mutations[] = {&mutation};
+    Crm__Mutation mutation = CRM__MUTATION__INIT, *mutations[] = { &mutation };
     struct mutate_outcome outcome;
     struct mutate_key key;
     enum crm_status status = mutate_key_init(cli, &key);
@@ -67,7 +76,8 @@ enum crm_status result_of_create(struct cli *cli, struct change *change, struct 
         status = change_finish(change, true, &mutation, &cli->failure);
     if (!status && cli->options.at) {
         mutation.has_happened_at = true;
-        status = instant_parse(slice_text(cli->options.at), clock_now_us(), &mutation.happened_at, &cli->failure);
+        status = instant_parse(slice_text(cli->options.at), clock_now_us(), &mutation.happened_at,
+                               &cli->failure);
     }
     if (status)
         return status;
@@ -84,8 +94,8 @@ enum crm_status result_of_create(struct cli *cli, struct change *change, struct 
     return status;
 }
 
-enum crm_status result_of_change(struct cli *cli, const struct record *record, Crm__Mutation *first, Crm__Mutation *second,
-                                 struct result *result)
+enum crm_status result_of_change(struct cli *cli, const struct record *record, Crm__Mutation *first,
+                                 Crm__Mutation *second, struct result *result)
 {
     const struct kind_def *kind = kind_def(record->header.kind);
     const struct field_def *title = kind->title ? kind_field_by_name(kind, kind->title) : NULL;

@@ -13,22 +13,28 @@ struct result {
     const struct kind_def *kind;
     struct uuid id;
     uint64_t number;
-    const char *title;      /* for people; NULL if it is not known */
-    const char *done;       /* "Created" */
+    const char *title; /* for people; NULL if it is not known */
+    const char *done;  /* "Created" */
     const char *done_zh;
-    const char *restore;    /* the command that takes it back; NULL if there is none */
+    const char *restore; /* the command that takes it back; NULL if there is none */
 };
 
-/* Print it to the output: with --json an object with status, kind, id, number, rev, seq and key; with --quiet the number alone. answer may be NULL (nothing to do). */
-enum crm_status result_show(struct cli *cli, const struct result *result, const Crm__MutateResult *answer, const struct mutate_key *key) MUST_CHECK;
+/* Print it to the output: with --json an object with status, kind, id, number, rev, seq and key;
+ * with --quiet the number alone. answer may be NULL (nothing to do). */
+enum crm_status result_show(struct cli *cli, const struct result *result,
+                            const Crm__MutateResult *answer,
+                            const struct mutate_key *key) MUST_CHECK;
 
-/* Create the record that change describes, at the time of --at, and tell what it did; result's kind and done are set by the caller. */
-enum crm_status result_of_create(struct cli *cli, struct change *change, struct result *result) MUST_CHECK;
-/*
- * Change a record that is there and tell what was done; result's kind, id, number and title come from record. second may be NULL, or first is: two
- * mutations are one request, all or nothing. --rev is asked of the first.
- */
-enum crm_status result_of_change(struct cli *cli, const struct record *record, Crm__Mutation *first, Crm__Mutation *second,
+/* Create the record that change describes, at the time of --at, and tell what it did; result's kind
+ * and done are set by the caller. */
+enum crm_status result_of_create(struct cli *cli, struct change *change,
                                  struct result *result) MUST_CHECK;
+/*
+ * Change a record that is there and tell what was done; result's kind, id, number and title come
+ * from record. second may be NULL, or first is: two mutations are one request, all or nothing.
+ * --rev is asked of the first.
+ */
+enum crm_status result_of_change(struct cli *cli, const struct record *record, Crm__Mutation *first,
+                                 Crm__Mutation *second, struct result *result) MUST_CHECK;
 
 #endif

@@ -1,8 +1,9 @@
 /*
  * rows.c - the four forms of a list
  *
- * Called by list, find, today and restore; main thread. JSON and CSV leave as they arrive; a table is held back in parts of TABLE_PART rows, which bounds
- * memory and keeps the columns of a screenful aligned.
+ * Called by list, find, today and restore; main thread. JSON and CSV leave as they arrive; a table
+ * is held back in parts of TABLE_PART rows, which bounds memory and keeps the columns of a
+ * screenful aligned.
  */
 #include "client/cli/rows.h"
 
@@ -14,8 +15,8 @@
 #include "client/cli/json.h"
 #include "client/cli/table.h"
 
-#define TABLE_PART  5000
-#define ROW_BUDGET  ((size_t)16 << 20)
+#define TABLE_PART 5000
+#define ROW_BUDGET ((size_t)16 << 20)
 
 enum rows_form { ROWS_TABLE, ROWS_JSON, ROWS_JSONL, ROWS_CSV };
 
@@ -25,9 +26,9 @@ struct rows {
     enum rows_form form;
     const struct field_def *columns[COLUMNS_MAX];
     size_t n_columns;
-    bool has_chosen;             /* by --columns */
+    bool has_chosen; /* by --columns */
     struct table *table;
-    struct arena arena;          /* of one row */
+    struct arena arena; /* of one row */
     uint64_t n;
 };
 
@@ -40,12 +41,14 @@ static enum crm_status add_column(struct rows *rows, const char *name, size_t si
 {
     struct cli *cli = rows->cli;
     const char *text = arena_strndup(&cli->arena, name, size);
-    const struct field_def *field = text ? schema_field_by_name(cli->schema, rows->kind, text) : NULL;
+    const struct field_def *field =
+        text ? schema_field_by_name(cli->schema, rows->kind, text) : NULL;
 
     if (!text)
         return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
     if (!field)
-        return fail(&cli->failure, CRM_INVALID, text, "a %s has no such field; crm describe %s lists them", rows->kind->name,
+        return fail(&cli->failure, CRM_INVALID, text,
+                    "a %s has no such field; crm describe %s lists them", rows->kind->name,
                     rows->kind->name);
     if (rows->n_columns == COLUMNS_MAX)
         return fail(&cli->failure, CRM_USAGE, NULL, "at most %d columns", COLUMNS_MAX);
@@ -68,7 +71,9 @@ static enum crm_status choose_columns(struct rows *rows)
     if (rows->has_chosen)
         return status;
     if (rows->form == ROWS_CSV) { /* everything, as JSON does */
-        for (size_t i = 0; (field = schema_field_at(rows->cli->schema, rows->kind, i)) && rows->n_columns < COLUMNS_MAX; i++)
+        for (size_t i = 0; (field = schema_field_at(rows->cli->schema, rows->kind, i)) &&
+                           rows->n_columns < COLUMNS_MAX;
+             i++)
             rows->columns[rows->n_columns++] = field;
         return CRM_OK;
     }
@@ -82,7 +87,8 @@ static enum crm_status mixed_headings(struct rows *rows)
 {
     struct cli *cli = rows->cli;
 
-    if (table_column(rows->table, cli_label(cli, "Kind", "类型"), 0) || table_column(rows->table, cli_label(cli, "Number", "编号"), 0) ||
+    if (table_column(rows->table, cli_label(cli, "Kind", "类型"), 0) ||
+        table_column(rows->table, cli_label(cli, "Number", "编号"), 0) ||
         table_column(rows->table, cli_label(cli, "Name", "名称"), TABLE_TRUNCATE))
         return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
     return CRM_OK;
@@ -99,10 +105,12 @@ static enum crm_status begin_table(struct rows *rows)
         return mixed_headings(rows);
     for (size_t i = 0; i < rows->n_columns; i++) {
         const struct field_def *field = rows->columns[i];
-        bool is_text = field->type == FIELD_TEXT || field->type == FIELD_REFERENCE || field->flags & FIELD_REPEATED;
+        bool is_text = field->type == FIELD_TEXT || field->type == FIELD_REFERENCE ||
+                       field->flags & FIELD_REPEATED;
 
         if (table_column(rows->table, display_field_label(cli, field),
-                         (display_is_number(field) ? TABLE_RIGHT : 0u) | (is_text ? TABLE_TRUNCATE : 0u)))
+                         (display_is_number(field) ? TABLE_RIGHT : 0u) |
+                             (is_text ? TABLE_TRUNCATE : 0u)))
             return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
     }
     return CRM_OK;
@@ -110,7 +118,7 @@ static enum crm_status begin_table(struct rows *rows)
 
 static void begin_csv(struct rows *rows)
 {
-    static const char *const mixed[] = {"kind", "number", "name", "id"};
+    static const char *const mixed[] = { "kind", "number", "name", "id" };
 
     for (size_t i = 0; rows->kind && i < rows->n_columns; i++)
         csv_cell(stdout, slice_text(rows->columns[i]->name), i == 0);
@@ -128,7 +136,10 @@ enum crm_status rows_create(struct cli *cli, const struct kind_def *kind, struct
         return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
     rows->cli = cli;
     rows->kind = kind;
-    rows->form = cli->options.jsonl ? ROWS_JSONL : cli->options.json ? ROWS_JSON : cli->options.csv ? ROWS_CSV : ROWS_TABLE;
+    rows->form = cli->options.jsonl  ? ROWS_JSONL
+                 : cli->options.json ? ROWS_JSON
+                 : cli->options.csv  ? ROWS_CSV
+                                     : ROWS_TABLE;
     arena_init(&rows->arena, ROW_BUDGET);
     if (kind)
         status = choose_columns(rows);
@@ -157,7 +168,8 @@ void rows_destroy(struct rows *rows)
 
 static enum crm_status add_json(struct rows *rows, const struct record *record)
 {
-    json_t *object = json_record(rows->cli, record, rows->columns, rows->has_chosen ? rows->n_columns : 0);
+    json_t *object =
+        json_record(rows->cli, record, rows->columns, rows->has_chosen ? rows->n_columns : 0);
     bool is_written;
 
     if (rows->form == ROWS_JSONL)
@@ -190,8 +202,10 @@ static enum crm_status add_csv(struct rows *rows, const struct record *record)
             csv_cell(stdout, slice_text(text), i == 0);
         }
     } else {
-        const char *number = display_label(kind->kind, &record->header.id, record->header.number, &rows->arena);
-        const char *name = title_field(kind) ? csv_field(rows->cli, title_field(kind), record, &rows->arena) : "";
+        const char *number =
+            display_label(kind->kind, &record->header.id, record->header.number, &rows->arena);
+        const char *name =
+            title_field(kind) ? csv_field(rows->cli, title_field(kind), record, &rows->arena) : "";
 
         if (!number || !name)
             return CRM_NO_MEMORY;
@@ -216,8 +230,11 @@ static enum crm_status add_table(struct rows *rows, const struct record *record)
             return CRM_NO_MEMORY;
     if (!rows->kind) {
         cells[0] = display_kind_label(rows->cli, kind, false);
-        cells[1] = display_label(kind->kind, &record->header.id, record->header.number, &rows->arena);
-        cells[2] = title_field(kind) ? display_field(rows->cli, title_field(kind), record, &rows->arena) : "";
+        cells[1] =
+            display_label(kind->kind, &record->header.id, record->header.number, &rows->arena);
+        cells[2] = title_field(kind)
+                       ? display_field(rows->cli, title_field(kind), record, &rows->arena)
+                       : "";
     }
     status = table_row(rows->table, cells, 0);
     if (!status && table_rows(rows->table) >= TABLE_PART)

@@ -11,12 +11,14 @@ struct rows;
 
 #define COLUMNS_MAX 64
 
-/* kind NULL: of several kinds, in columns that all have. --columns, --json, --jsonl and --csv of cli->options decide the form. CRM_USAGE names a column
- * that is no field. */
-enum crm_status rows_create(struct cli *cli, const struct kind_def *kind, struct rows **out_rows) MUST_CHECK;
+/* kind NULL: of several kinds, in columns that all have. --columns, --json, --jsonl and --csv of
+ * cli->options decide the form. CRM_USAGE names a column that is no field. */
+enum crm_status rows_create(struct cli *cli, const struct kind_def *kind,
+                            struct rows **out_rows) MUST_CHECK;
 /* Accepts NULL. */
 void rows_destroy(struct rows *rows);
-/* The record is shown, or its cells copied, before it returns. CRM_CANCELLED once nobody reads the output. */
+/* The record is shown, or its cells copied, before it returns. CRM_CANCELLED once nobody reads the
+ * output. */
 enum crm_status rows_add(struct rows *rows, const struct record *record) MUST_CHECK;
 /* The records and titles of a chunk. */
 enum crm_status rows_add_chunk(struct rows *rows, const Crm__ListChunk *chunk) MUST_CHECK;

@@ -1,7 +1,8 @@
 /*
  * select.c - from what a person typed to a record
  *
- * The server decides what a selector means (GetRequest.selector), so that the answer never depends on what this machine happens to know.
+ * The server decides what a selector means (GetRequest.selector), so that the answer never depends
+ * on what this machine happens to know.
  */
 #include "client/cli/select.h"
 
@@ -34,8 +35,10 @@ enum crm_status select_kind(struct cli *cli, const char *word, const struct kind
         }
     }
     if (near)
-        return fail(&cli->failure, CRM_USAGE, NULL, "there is no kind '%s'; did you mean '%s'?", word, near);
-    return fail(&cli->failure, CRM_USAGE, NULL, "there is no kind '%s'; crm describe lists them", word);
+        return fail(&cli->failure, CRM_USAGE, NULL, "there is no kind '%s'; did you mean '%s'?",
+                    word, near);
+    return fail(&cli->failure, CRM_USAGE, NULL, "there is no kind '%s'; crm describe lists them",
+                word);
 }
 
 enum crm_status select_as_of(struct cli *cli, const char *text, Crm__AsOf *out_as_of)
@@ -46,7 +49,7 @@ enum crm_status select_as_of(struct cli *cli, const char *text, Crm__AsOf *out_a
     unsigned long long seq = strtoull(text, &end, 10);
 
     crm__as_of__init(out_as_of);
-    if (*text >= '0' && *text <= '9' && !*end && strlen(text) != 4 && strlen(text) != 8) { /* 2016 and 20161101 are dates */
+    if (*text >= '0' && *text <= '9' && !*end) { /* also 2016: a day has hyphens */
         out_as_of->has_seq = true;
         out_as_of->seq = seq;
         return CRM_OK;
@@ -60,7 +63,8 @@ enum crm_status select_as_of(struct cli *cli, const char *text, Crm__AsOf *out_a
 }
 
 /* On a terminal: which of the candidates is it? Their id is the selector of the second try. */
-static bool choose_candidate(struct cli *cli, const Crm__Error *wire, const struct kind_def **out_kind, struct uuid *out_id)
+static bool choose_candidate(struct cli *cli, const Crm__Error *wire,
+                             const struct kind_def **out_kind, struct uuid *out_id)
 {
     const char *lines[CHOICES_MAX];
     size_t n = wire ? wire->n_candidates : 0;
@@ -72,10 +76,13 @@ static bool choose_candidate(struct cli *cli, const Crm__Error *wire, const stru
         const Crm__Candidate *candidate = wire->candidates[i];
         struct uuid id;
 
-        if (!uuid_from_slice(slice_of(candidate->id.data, candidate->id.len), &id) || !kind_def(candidate->kind))
+        if (!uuid_from_slice(slice_of(candidate->id.data, candidate->id.len), &id) ||
+            !kind_def(candidate->kind))
             return false;
-        lines[i] = arena_printf(&cli->arena, "%s  %s", display_label((enum kind)candidate->kind, &id, candidate->number, &cli->arena),
-                                cli_safe(cli, candidate->title ? candidate->title : ""));
+        lines[i] = arena_printf(
+            &cli->arena, "%s  %s",
+            display_label((enum kind)candidate->kind, &id, candidate->number, &cli->arena),
+            cli_safe(cli, candidate->title ? candidate->title : ""));
         if (!lines[i])
             return false;
     }
@@ -83,10 +90,12 @@ static bool choose_candidate(struct cli *cli, const Crm__Error *wire, const stru
     if (chosen < 0)
         return false;
     *out_kind = kind_def(wire->candidates[chosen]->kind);
-    return uuid_from_slice(slice_of(wire->candidates[chosen]->id.data, wire->candidates[chosen]->id.len), out_id);
+    return uuid_from_slice(
+        slice_of(wire->candidates[chosen]->id.data, wire->candidates[chosen]->id.len), out_id);
 }
 
-static void fill_request(Crm__GetRequest *request, const struct selection *selection, const struct uuid *id)
+static void fill_request(Crm__GetRequest *request, const struct selection *selection,
+                         const struct uuid *id)
 {
     if (selection->kind) {
         request->has_kind = true;
@@ -94,7 +103,8 @@ static void fill_request(Crm__GetRequest *request, const struct selection *selec
     }
     if (id) {
         request->has_id = true;
-        request->id = (ProtobufCBinaryData){.len = UUID_SIZE, .data = (uint8_t *)(uintptr_t)id->bytes};
+        request->id =
+            (ProtobufCBinaryData){ .len = UUID_SIZE, .data = (uint8_t *)(uintptr_t)id->bytes };
     } else {
         request->selector = (char *)(uintptr_t)selection->selector;
     }
@@ -104,7 +114,8 @@ static void fill_request(Crm__GetRequest *request, const struct selection *selec
 }
 
 /* The reply's memory ends with its call: what is kept goes to the arena. */
-static enum crm_status take_record(struct cli *cli, const Crm__GetReply *reply, struct record *out_record)
+static enum crm_status take_record(struct cli *cli, const Crm__GetReply *reply,
+                                   struct record *out_record)
 {
     struct record record;
     uint8_t *body;
@@ -116,7 +127,8 @@ static enum crm_status take_record(struct cli *cli, const Crm__GetReply *reply, 
     if (status)
         return status;
     titles_add(&cli->titles, reply->n_titles, reply->titles);
-    body = arena_memdup(&cli->arena, record.body.data ? record.body.data : (const uint8_t *)"", record.body.size);
+    body = arena_memdup(&cli->arena, record.body.data ? record.body.data : (const uint8_t *)"",
+                        record.body.size);
     if (!body)
         return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
     record.body = slice_of(body, record.body.size);
@@ -124,7 +136,8 @@ static enum crm_status take_record(struct cli *cli, const Crm__GetReply *reply, 
     return CRM_OK;
 }
 
-static enum crm_status get_once(struct cli *cli, const struct selection *selection, const struct uuid *id, struct record *out_record,
+static enum crm_status get_once(struct cli *cli, const struct selection *selection,
+                                const struct uuid *id, struct record *out_record,
                                 struct crm_call **out_call)
 {
     Crm__GetRequest request = CRM__GET_REQUEST__INIT;
@@ -143,14 +156,16 @@ static enum crm_status get_once(struct cli *cli, const struct selection *selecti
     return status ? status : take_record(cli, reply, out_record);
 }
 
-enum crm_status select_record(struct cli *cli, const struct selection *selection, struct record *out_record)
+enum crm_status select_record(struct cli *cli, const struct selection *selection,
+                              struct record *out_record)
 {
     struct selection again = *selection;
     struct crm_call *call = NULL;
     struct uuid id;
     enum crm_status status = get_once(cli, selection, NULL, out_record, &call);
 
-    if (status == CRM_AMBIGUOUS && call && choose_candidate(cli, crm_call_error(call)->wire, &again.kind, &id)) {
+    if (status == CRM_AMBIGUOUS && call &&
+        choose_candidate(cli, crm_call_error(call)->wire, &again.kind, &id)) {
         crm_call_destroy(call);
         call = NULL;
         status = get_once(cli, &again, &id, out_record, &call);
@@ -161,7 +176,8 @@ enum crm_status select_record(struct cli *cli, const struct selection *selection
     return status;
 }
 
-enum crm_status select_from_arguments(struct cli *cli, int argc, char **argv, struct selection *selection, int *out_n)
+enum crm_status select_from_arguments(struct cli *cli, int argc, char **argv,
+                                      struct selection *selection, int *out_n)
 {
     selection->kind = argc > 2 ? kind_find(argv[1]) : NULL;
     if (!selection->kind && argc > 1) {
@@ -170,7 +186,9 @@ enum crm_status select_from_arguments(struct cli *cli, int argc, char **argv, st
         return CRM_OK;
     }
     if (argc < 3)
-        return fail(&cli->failure, CRM_USAGE, NULL, "name a record: its number (D-17), or its kind and its name or the end of its id");
+        return fail(
+            &cli->failure, CRM_USAGE, NULL,
+            "name a record: its number (D-17), or its kind and its name or the end of its id");
     selection->selector = argv[2];
     *out_n = 2;
     return CRM_OK;
@@ -205,10 +223,11 @@ static bool resolve_self(const struct cli *cli, const char *text, struct uuid *o
     return false;
 }
 
-enum crm_status select_resolve(void *arg, enum kind kind, const char *text, struct uuid *out_id, struct failure *failure)
+enum crm_status select_resolve(void *arg, enum kind kind, const char *text, struct uuid *out_id,
+                               struct failure *failure)
 {
     struct cli *cli = arg;
-    struct selection selection = {.kind = kind_def(kind), .selector = text};
+    struct selection selection = { .kind = kind_def(kind), .selector = text };
     size_t bucket = bucket_of(kind, text);
     struct known *known;
     struct record record;
@@ -230,13 +249,17 @@ enum crm_status select_resolve(void *arg, enum kind kind, const char *text, stru
     if (status) {
         bool is_named = strstr(cli->failure.text, text) != NULL;
 
-        fail(failure, status, NULL, "%s%s%s%s", is_named ? "" : "'", is_named ? "" : text, is_named ? "" : "': ", cli->failure.text);
-        cli->failure = (struct failure){0};
+        fail(failure, status, NULL, "%s%s%s%s", is_named ? "" : "'", is_named ? "" : text,
+             is_named ? "" : "': ", cli->failure.text);
+        cli->failure = (struct failure){ 0 };
         return status;
     }
     known = arena_alloc(&cli->arena, sizeof(*known));
     if (known)
-        *known = (struct known){.next = cli->known[bucket], .kind = kind, .text = arena_strdup(&cli->arena, text), .id = record.header.id};
+        *known = (struct known){ .next = cli->known[bucket],
+                                 .kind = kind,
+                                 .text = arena_strdup(&cli->arena, text),
+                                 .id = record.header.id };
     if (known && known->text)
         cli->known[bucket] = known;
     *out_id = record.header.id;

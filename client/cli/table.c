@@ -23,8 +23,10 @@ struct table *table_create(FILE *out, bool colour)
         return NULL;
     table->scols = scols_new_table();
     table->colour = colour;
-    if (table->scols && scols_table_set_stream(table->scols, out) == 0 && scols_table_enable_colors(table->scols, colour) == 0 &&
-        scols_table_set_column_separator(table->scols, "  ") == 0 && scols_table_enable_noencoding(table->scols, 1) == 0)
+    if (table->scols && scols_table_set_stream(table->scols, out) == 0 &&
+        scols_table_enable_colors(table->scols, colour) == 0 &&
+        scols_table_set_column_separator(table->scols, "  ") == 0 &&
+        scols_table_enable_noencoding(table->scols, 1) == 0)
         return table;
     table_destroy(table);
     return NULL;
@@ -40,8 +42,10 @@ void table_destroy(struct table *table)
 
 enum crm_status table_column(struct table *table, const char *heading, unsigned flags)
 {
-    int how = (flags & TABLE_RIGHT ? SCOLS_FL_RIGHT : 0) | (flags & TABLE_TRUNCATE ? SCOLS_FL_TRUNC : 0);
-    struct libscols_column *column = scols_table_new_column(table->scols, heading ? heading : "", 0, how);
+    int how =
+        (flags & TABLE_RIGHT ? SCOLS_FL_RIGHT : 0) | (flags & TABLE_TRUNCATE ? SCOLS_FL_TRUNC : 0);
+    struct libscols_column *column =
+        scols_table_new_column(table->scols, heading ? heading : "", 0, how);
 
     if (!column)
         return CRM_NO_MEMORY;
@@ -70,7 +74,8 @@ enum crm_status table_flush(struct table *table)
 {
     if (table_rows(table) == 0 && table->is_begun)
         return CRM_OK;
-    if (scols_table_enable_noheadings(table->scols, table->is_begun || !table->has_headings) || scols_print_table(table->scols))
+    if (scols_table_enable_noheadings(table->scols, table->is_begun || !table->has_headings) ||
+        scols_print_table(table->scols))
         return CRM_NO_MEMORY;
     table->is_begun = true;
     scols_table_remove_lines(table->scols);

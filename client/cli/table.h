@@ -1,5 +1,6 @@
 /*
- * table.h - rows and columns on the terminal, by libsmartcols: wide characters, colours, the terminal's width
+ * table.h - rows and columns on the terminal, by libsmartcols: wide characters, colours, the
+ * terminal's width
  */
 #ifndef CRM_CLI_TABLE_H
 #define CRM_CLI_TABLE_H
@@ -22,9 +23,11 @@ struct table *table_create(FILE *out, bool colour);
 void table_destroy(struct table *table);
 /* A heading of NULL on the first column makes a table without headings. */
 enum crm_status table_column(struct table *table, const char *heading, unsigned flags) MUST_CHECK;
-/* One cell a column; texts are copied and must be safe for a terminal (display.h). NULL is an empty cell. */
+/* One cell a column; texts are copied and must be safe for a terminal (display.h). NULL is an empty
+ * cell. */
 enum crm_status table_row(struct table *table, const char *const *cells, unsigned flags) MUST_CHECK;
-/* Print and forget the rows; headings the first time only. Long results go out in parts, so that memory stays bounded. */
+/* Print and forget the rows; headings the first time only. Long results go out in parts, so that
+ * memory stays bounded. */
 enum crm_status table_flush(struct table *table) MUST_CHECK;
 size_t table_rows(const struct table *table);
 

@@ -11,7 +11,7 @@
 
 void titles_init(struct titles *titles)
 {
-    *titles = (struct titles){0};
+    *titles = (struct titles){ 0 };
     arena_init(&titles->arena, TEXT_BUDGET);
 }
 
@@ -19,7 +19,7 @@ void titles_fini(struct titles *titles)
 {
     free(titles->places);
     arena_fini(&titles->arena);
-    *titles = (struct titles){0};
+    *titles = (struct titles){ 0 };
 }
 
 /* The place where an id is, or where it would go; capacity is never all used. */
@@ -71,7 +71,9 @@ static void add_one(struct titles *titles, const Crm__Title *wire)
     if (!text)
         return;
     titles->n += place->kind == KIND_NONE;
-    *place = (struct title){.kind = (enum kind)wire->kind, .id = id, .number = wire->number, .text = text};
+    *place = (struct title){
+        .kind = (enum kind)wire->kind, .id = id, .number = wire->number, .text = text
+    };
 }
 
 void titles_add(struct titles *titles, size_t n, Crm__Title *const *wire)

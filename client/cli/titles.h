@@ -1,5 +1,6 @@
 /*
- * titles.h - what records are called: filled from the titles that come with replies, asked when a reference is shown
+ * titles.h - what records are called: filled from the titles that come with replies, asked when a
+ * reference is shown
  */
 #ifndef CRM_CLI_TITLES_H
 #define CRM_CLI_TITLES_H
@@ -19,13 +20,14 @@ struct title {
 struct titles {
     struct title *places; /* open addressing, a power of two */
     size_t n, capacity;
-    struct arena arena;   /* of the texts */
+    struct arena arena; /* of the texts */
 };
 
 void titles_init(struct titles *titles);
 /* Accepts an all-zero one. */
 void titles_fini(struct titles *titles);
-/* Learn from a reply; malformed entries are passed over, and so are new ones when memory is spent: then ids are shown. */
+/* Learn from a reply; malformed entries are passed over, and so are new ones when memory is spent:
+ * then ids are shown. */
 void titles_add(struct titles *titles, size_t n, Crm__Title *const *wire);
 /* NULL if it is not known. Ids are unique over all kinds. Lives until the next titles_add. */
 const struct title *titles_find(const struct titles *titles, const struct uuid *id);

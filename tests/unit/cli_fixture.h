@@ -1,5 +1,6 @@
 /*
- * cli_fixture.h - a command line without a terminal, a server or a home, and records made from field=value
+ * cli_fixture.h - a command line without a terminal, a server or a home, and records made from
+ * field=value
  */
 #ifndef CRM_TESTS_CLI_FIXTURE_H
 #define CRM_TESTS_CLI_FIXTURE_H
@@ -46,16 +47,18 @@ static UNUSED int cli_teardown(void **state)
 
 static UNUSED void begin_change(struct change *change, enum kind kind, change_resolve *resolve)
 {
-    struct value_context context = {.currency = "USD", .today = FIXTURE_TODAY, .now_us = FIXTURE_TODAY * INT64_C(86400000000)};
+    struct value_context context = { .currency = "USD",
+                                     .today = FIXTURE_TODAY,
+                                     .now_us = FIXTURE_TODAY * INT64_C(86400000000) };
 
-    fixture.failure = (struct failure){0};
+    fixture.failure = (struct failure){ 0 };
     change_init(change, fixture.schema, kind_def(kind), &context, &fixture.arena, resolve, NULL);
 }
 
 /* A record of a kind from assignments, ended by NULL. */
 static UNUSED struct record make_record(enum kind kind, ...)
 {
-    struct record record = {.header = {.kind = kind, .number = 17, .rev = 3}};
+    struct record record = { .header = { .kind = kind, .number = 17, .rev = 3 } };
     Crm__Mutation mutation = CRM__MUTATION__INIT;
     struct change change;
     const char *argument;
@@ -78,13 +81,13 @@ static UNUSED struct record make_record(enum kind kind, ...)
 /* A title that the server has told. */
 static UNUSED struct uuid know_title(enum kind kind, uint64_t number, const char *text)
 {
-    struct uuid id = {{9}};
-    Crm__Title title = CRM__TITLE__INIT, *titles[] = {&title};
+    struct uuid id = { { 9 } };
+    Crm__Title title = CRM__TITLE__INIT, *titles[] = { &title };
 
     id.bytes[15] = (uint8_t)number;
     title.has_kind = title.has_id = title.has_number = true;
     title.kind = kind;
-    title.id = (ProtobufCBinaryData){.len = sizeof(id.bytes), .data = id.bytes};
+    title.id = (ProtobufCBinaryData){ .len = sizeof(id.bytes), .data = id.bytes };
     title.number = number;
     title.title = (char *)(uintptr_t)text;
     titles_add(&fixture.titles, 1, titles);

@@ -6,12 +6,13 @@
 #include "client/cli/display.h"
 #include "common/model/reflect.h"
 
-static enum crm_status resolve_known(void *arg, enum kind kind, const char *text, struct uuid *out_id, struct failure *failure)
+static enum crm_status resolve_known(void *arg, enum kind kind, const char *text,
+                                     struct uuid *out_id, struct failure *failure)
 {
     (void)arg;
     if (strcmp(text, "Acme") != 0 && strcmp(text, "me") != 0)
         return (fail)(failure, CRM_NOT_FOUND, NULL, "nobody is called %s", text);
-    *out_id = (struct uuid){{(uint8_t)kind}};
+    *out_id = (struct uuid){ { (uint8_t)kind } };
     return CRM_OK;
 }
 
@@ -26,7 +27,8 @@ static enum crm_status assign(enum kind kind, const char *argument)
 
 static const char *shown(const struct record *record, const char *name)
 {
-    const struct field_def *field = schema_field_by_name(fixture.schema, kind_def(record->header.kind), name);
+    const struct field_def *field =
+        schema_field_by_name(fixture.schema, kind_def(record->header.kind), name);
 
     assert_non_null(field);
     return display_field(&fixture, field, record, &fixture.arena);
@@ -37,7 +39,8 @@ static void test_values(void **state)
     struct record deal;
 
     (void)state;
-    deal = make_record(KIND_DEAL, "name=Renewal", "amount=12k EUR", "expected_close=+30d", "stage=Engaging", "note=@@home", "estimated=yes", NULL);
+    deal = make_record(KIND_DEAL, "name=Renewal", "amount=12k EUR", "expected_close=+30d",
+                       "stage=Engaging", "note=@@home", "estimated=yes", NULL);
     assert_string_equal(shown(&deal, "name"), "Renewal");
     assert_string_equal(shown(&deal, "amount"), "12,000.00 EUR");
     assert_string_equal(shown(&deal, "expected_close"), "2016-12-01");
@@ -95,14 +98,16 @@ static void test_lists(void **state)
 
 static void test_list_text(void **state)
 {
-    const struct field_def *tags = schema_field_by_name(fixture.schema, kind_def(KIND_CUSTOMER), "tags");
-    struct record record = {.header = {.kind = KIND_CUSTOMER}};
+    const struct field_def *tags =
+        schema_field_by_name(fixture.schema, kind_def(KIND_CUSTOMER), "tags");
+    struct record record = { .header = { .kind = KIND_CUSTOMER } };
     Crm__Mutation mutation = CRM__MUTATION__INIT;
     struct change change;
 
     (void)state;
     begin_change(&change, KIND_CUSTOMER, NULL);
-    assert_int_equal(change_list(&change, tags, slice_text("a; b\\;c;;d\\\\"), &fixture.failure), CRM_OK);
+    assert_int_equal(change_list(&change, tags, slice_text("a; b\\;c;;d\\\\"), &fixture.failure),
+                     CRM_OK);
     assert_int_equal(change_finish(&change, true, &mutation, &fixture.failure), CRM_OK);
     record.body = slice_of(mutation.set.data, mutation.set.len);
     assert_string_equal(shown(&record, "tags"), "a, b;c, d\\");
@@ -113,7 +118,9 @@ static void test_groups(void **state)
     struct record customer;
 
     (void)state;
-    customer = make_record(KIND_CUSTOMER, "name=A", "addresses={\"kind\": \"office\", \"city\": \"北京\"}", "addresses={\"city\": \"Bonn\"}", NULL);
+    customer =
+        make_record(KIND_CUSTOMER, "name=A", "addresses={\"kind\": \"office\", \"city\": \"北京\"}",
+                    "addresses={\"city\": \"Bonn\"}", NULL);
     assert_string_equal(shown(&customer, "addresses"), "Office 北京; Bonn");
     assert_int_equal(assign(KIND_CUSTOMER, "addresses={\"town\": \"x\"}"), CRM_INVALID);
     assert_string_equal(fixture.failure.field, "addresses");
@@ -186,9 +193,15 @@ static void test_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),    cmocka_unit_test(test_labels_are_names), cmocka_unit_test(test_value_may_hold_anything),
-        cmocka_unit_test(test_lists),     cmocka_unit_test(test_list_text),        cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_references), cmocka_unit_test(test_refusals),        cmocka_unit_test(test_file),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_labels_are_names),
+        cmocka_unit_test(test_value_may_hold_anything),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_list_text),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_references),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_file),
     };
 
     return cmocka_run_group_tests(tests, cli_setup, cli_teardown);

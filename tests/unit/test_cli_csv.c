@@ -22,7 +22,7 @@ static const char *read_all(const char *text, size_t size)
     static char out[4096];
     FILE *file = file_of(text, size);
     struct csv_reader *reader = csv_reader_create(file);
-    struct failure failure = {0};
+    struct failure failure = { 0 };
     size_t used = 0;
 
     assert_non_null(reader);
@@ -38,7 +38,8 @@ static const char *read_all(const char *text, size_t size)
             break;
         used += (size_t)snprintf(out + used, sizeof(out) - used, "%zu:", line);
         for (size_t i = 0; i < n; i++)
-            used += (size_t)snprintf(out + used, sizeof(out) - used, "%s%.*s", i > 0 ? "|" : "", (int)cells[i].size, cells[i].data);
+            used += (size_t)snprintf(out + used, sizeof(out) - used, "%s%.*s", i > 0 ? "|" : "",
+                                     (int)cells[i].size, cells[i].data);
         used += (size_t)snprintf(out + used, sizeof(out) - used, "\n");
     }
     out[used] = '\0';
@@ -68,22 +69,28 @@ static void test_refusals(void **state)
 
     (void)state;
     assert_non_null(text);
-    assert_reads("a,b\nx,5\" pipe\n", "1:a|b\n! line 2: a quote stands where none may; a quote within a quoted cell is doubled");
+    assert_reads(
+        "a,b\nx,5\" pipe\n",
+        "1:a|b\n! line 2: a quote stands where none may; a quote within a quoted cell is doubled");
     assert_reads("a,b\nx,\"open\n", "1:a|b\n! line 2: a quoted cell is never closed");
     assert_reads("a\n\xff\n", "1:a\n! line 2: it is not UTF-8");
     assert_string_equal(read_all("a,b\n\xe4\xb8,\xad\n", 9), "1:a|b\n! line 2: it is not UTF-8");
     assert_reads("a\rb\r", "! line 1: lines must end with LF or CR LF, not with CR alone");
     memset(text, 'x', 200000);
     memcpy(text, "a\n\"", 3);
-    assert_string_equal(read_all(text, 200000), "1:a\n! line 2: the row is too long; is a quote never closed?");
+    assert_string_equal(read_all(text, 200000),
+                        "1:a\n! line 2: the row is too long; is a quote never closed?");
     memset(text, ',', 200000);
-    assert_string_equal(read_all(text, 200000), "! line 1: the row is too long; is a quote never closed?");
+    assert_string_equal(read_all(text, 200000),
+                        "! line 1: the row is too long; is a quote never closed?");
     free(text);
 }
 
 static void test_cells_are_quoted(void **state)
 {
-    static const char *const cells[] = {"plain", "a,b", "say \"hi\"", "two\nlines", " blank ", ""};
+    static const char *const cells[] = {
+        "plain", "a,b", "say \"hi\"", "two\nlines", " blank ", ""
+    };
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
@@ -102,8 +109,9 @@ static void test_cells_are_quoted(void **state)
 /* Every field of a record, written as a cell and read back, gives the same body. */
 static void test_fields_round_trip(void **state)
 {
-    struct record customer = make_record(KIND_CUSTOMER, "name=Acme", "revenue=1200.5 EUR", "phones=1;2", "phones=back\\slash", "status=active",
-                                         "founded=1999-12-31", "note=a\nb", "addresses={\"city\":\"Bonn\"}", NULL);
+    struct record customer = make_record(
+        KIND_CUSTOMER, "name=Acme", "revenue=1200.5 EUR", "phones=1;2", "phones=back\\slash",
+        "status=active", "founded=1999-12-31", "note=a\nb", "addresses={\"city\":\"Bonn\"}", NULL);
     const struct field_def *field;
     Crm__Mutation mutation = CRM__MUTATION__INIT;
     struct change change;
@@ -115,7 +123,8 @@ static void test_fields_round_trip(void **state)
 
         assert_non_null(text);
         if (*text && !(field->flags & FIELD_HEADER))
-            assert_int_equal(change_list(&change, field, slice_text(text), &fixture.failure), CRM_OK);
+            assert_int_equal(change_list(&change, field, slice_text(text), &fixture.failure),
+                             CRM_OK);
     }
     assert_int_equal(change_finish(&change, true, &mutation, &fixture.failure), CRM_OK);
     assert_int_equal(mutation.set.len, customer.body.size);
@@ -138,15 +147,15 @@ static void test_references_by_number(void **state)
 /* The real files of the data set read to their end. */
 static void test_real_files(void **state)
 {
-    static const char *const names[] = {"accounts", "products", "sales_pipeline", "sales_teams"};
-    static const size_t rows[] = {86, 8, 8801, 36};
+    static const char *const names[] = { "accounts", "products", "sales_pipeline", "sales_teams" };
+    static const size_t rows[] = { 86, 8, 8801, 36 };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         char path[512];
         FILE *file;
         struct csv_reader *reader;
-        struct failure failure = {0};
+        struct failure failure = { 0 };
         const struct slice *cells;
         size_t n, line, count = 0;
 
@@ -169,8 +178,9 @@ static void test_real_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows_and_lines),    cmocka_unit_test(test_refusals),             cmocka_unit_test(test_cells_are_quoted),
-        cmocka_unit_test(test_fields_round_trip), cmocka_unit_test(test_references_by_number), cmocka_unit_test(test_real_files),
+        cmocka_unit_test(test_rows_and_lines),       cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_cells_are_quoted),     cmocka_unit_test(test_fields_round_trip),
+        cmocka_unit_test(test_references_by_number), cmocka_unit_test(test_real_files),
     };
 
     return cmocka_run_group_tests(tests, cli_setup, cli_teardown);

@@ -1,5 +1,6 @@
 /*
- * test_cli_display.c - what people see: values, languages, columns that line up, the bar of a long run
+ * test_cli_display.c - what people see: values, languages, columns that line up, the bar of a long
+ * run
  */
 #include "cli_fixture.h"
 
@@ -10,7 +11,8 @@
 
 static const char *shown(const struct record *record, const char *name)
 {
-    const struct field_def *field = schema_field_by_name(fixture.schema, kind_def(record->header.kind), name);
+    const struct field_def *field =
+        schema_field_by_name(fixture.schema, kind_def(record->header.kind), name);
 
     assert_non_null(field);
     return display_field(&fixture, field, record, &fixture.arena);
@@ -18,8 +20,9 @@ static const char *shown(const struct record *record, const char *name)
 
 static void test_values(void **state)
 {
-    struct record deal = make_record(KIND_DEAL, "name=a\033[31mred\n\xe2\x80\xaeright", "amount=-1234567.5 USD", "expected_close=2016-11-01",
-                                     "estimated=yes", NULL);
+    struct record deal =
+        make_record(KIND_DEAL, "name=a\033[31mred\n\xe2\x80\xaeright", "amount=-1234567.5 USD",
+                    "expected_close=2016-11-01", "estimated=yes", NULL);
 
     (void)state;
     assert_string_equal(shown(&deal, "name"), "a\\x1b[31mred\\n\\u202eright");
@@ -49,13 +52,13 @@ static void test_languages(void **state)
 
 static void test_references(void **state)
 {
-    struct uuid known = know_title(KIND_CUSTOMER, 4, "Acme\t"), unknown = {{7}};
+    struct uuid known = know_title(KIND_CUSTOMER, 4, "Acme\t"), unknown = { { 7 } };
 
     (void)state;
     unknown.bytes[15] = 0x5c;
     assert_string_equal(display_ref(&fixture, &known, &fixture.arena), "Acme\\t");
     assert_string_equal(display_ref(&fixture, &unknown, &fixture.arena), "0000005c");
-    assert_string_equal(display_ref(&fixture, &(struct uuid){{0}}, &fixture.arena), "");
+    assert_string_equal(display_ref(&fixture, &(struct uuid){ { 0 } }, &fixture.arena), "");
 }
 
 static void test_grouped(void **state)
@@ -63,8 +66,13 @@ static void test_grouped(void **state)
     static const struct {
         int64_t number;
         const char *text;
-    } rows[] = {{0, "0"}, {999, "999"}, {1000, "1,000"}, {-1000, "-1,000"}, {-100, "-100"}, {1234567, "1,234,567"},
-                {INT64_MIN, "-9,223,372,036,854,775,808"}};
+    } rows[] = { { 0, "0" },
+                 { 999, "999" },
+                 { 1000, "1,000" },
+                 { -1000, "-1,000" },
+                 { -100, "-100" },
+                 { 1234567, "1,234,567" },
+                 { INT64_MIN, "-9,223,372,036,854,775,808" } };
     char text[32];
 
     (void)state;
@@ -75,7 +83,7 @@ static void test_grouped(void **state)
 /* Where the last column begins in each line, in columns of the terminal. */
 static void test_table_lines_up(void **state)
 {
-    static const char *const names[] = {"Acme", "华为技术有限公司", "Zoë Ünal", "①ＡＢ", ""};
+    static const char *const names[] = { "Acme", "华为技术有限公司", "Zoë Ünal", "①ＡＢ", "" };
     char *text = NULL, *line, *save = NULL;
     size_t size = 0, lines = 0;
     FILE *out = open_memstream(&text, &size);
@@ -86,7 +94,7 @@ static void test_table_lines_up(void **state)
     assert_int_equal(table_column(table, "名称", TABLE_TRUNCATE), CRM_OK);
     assert_int_equal(table_column(table, "x", 0), CRM_OK);
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        assert_int_equal(table_row(table, (const char *[]){names[i], "x"}, 0), CRM_OK);
+        assert_int_equal(table_row(table, (const char *[]){ names[i], "x" }, 0), CRM_OK);
     assert_int_equal(table_flush(table), CRM_OK);
     table_destroy(table);
     fclose(out);
@@ -111,7 +119,7 @@ static void test_table_in_parts(void **state)
     (void)state;
     assert_int_equal(table_column(table, "head", 0), CRM_OK);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(table_row(table, (const char *[]){"row"}, 0), CRM_OK);
+        assert_int_equal(table_row(table, (const char *[]){ "row" }, 0), CRM_OK);
         assert_int_equal(table_flush(table), CRM_OK);
         assert_int_equal(table_rows(table), 0);
     }
@@ -139,8 +147,10 @@ static void test_progress(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),         cmocka_unit_test(test_languages),      cmocka_unit_test(test_references), cmocka_unit_test(test_grouped),
-        cmocka_unit_test(test_table_lines_up), cmocka_unit_test(test_table_in_parts), cmocka_unit_test(test_progress),
+        cmocka_unit_test(test_values),         cmocka_unit_test(test_languages),
+        cmocka_unit_test(test_references),     cmocka_unit_test(test_grouped),
+        cmocka_unit_test(test_table_lines_up), cmocka_unit_test(test_table_in_parts),
+        cmocka_unit_test(test_progress),
     };
 
     return cmocka_run_group_tests(tests, cli_setup, cli_teardown);

@@ -7,7 +7,8 @@
 #include "client/cli/help.h"
 
 /* What help or a page says of a command; the caller frees it. */
-static char *printed(void (*write)(FILE *out, const struct command *command), const struct command *command)
+static char *printed(void (*write)(FILE *out, const struct command *command),
+                     const struct command *command)
 {
     char *text = NULL;
     size_t size = 0;
@@ -96,7 +97,9 @@ static void test_help_says_all(void **state)
 
 static void test_completion_says_all(void **state)
 {
-    static const struct command shells[] = {{.name = "bash"}, {.name = "zsh"}, {.name = "fish"}};
+    static const struct command shells[] = { { .name = "bash" },
+                                             { .name = "zsh" },
+                                             { .name = "fish" } };
     const struct command *command;
 
     (void)state;
@@ -125,8 +128,10 @@ static void test_bash_completes(void **state)
     assert_true(completion_script(file, "bash"));
     fclose(file);
     snprintf(command, sizeof(command),
-             "bash -c 'source %s; COMP_WORDS=(crm li); COMP_CWORD=1; _crm; echo ${COMPREPLY[*]}; COMP_WORDS=(crm list cust); COMP_CWORD=2; _crm; "
-             "echo ${COMPREPLY[*]}; COMP_WORDS=(crm list customers --so); COMP_CWORD=3; _crm; echo ${COMPREPLY[*]}'",
+             "bash -c 'source %s; COMP_WORDS=(crm li); COMP_CWORD=1; _crm; echo ${COMPREPLY[*]}; "
+             "COMP_WORDS=(crm list cust); COMP_CWORD=2; _crm; "
+             "echo ${COMPREPLY[*]}; COMP_WORDS=(crm list customers --so); COMP_CWORD=3; _crm; echo "
+             "${COMPREPLY[*]}'",
              path);
     shell = popen(command, "r");
     assert_non_null(shell);
@@ -153,7 +158,8 @@ static void test_suggestions(void **state)
 }
 
 /* Options of list from words divided by '|'; the words stay until the next call. */
-static enum crm_status parse(const char *line, struct options *options, int *n, char ***out_argv, struct failure *failure)
+static enum crm_status parse(const char *line, struct options *options, int *n, char ***out_argv,
+                             struct failure *failure)
 {
     static char words[200], *argv[20];
     char *save = NULL;
@@ -163,8 +169,8 @@ static enum crm_status parse(const char *line, struct options *options, int *n, 
     for (char *word = strtok_r(words, "|", &save); word; word = strtok_r(NULL, "|", &save))
         argv[argc++] = word;
     argv[argc] = NULL;
-    *options = (struct options){0};
-    *failure = (struct failure){0};
+    *options = (struct options){ 0 };
+    *failure = (struct failure){ 0 };
     *out_argv = argv;
     return options_parse(command_find("list")->options, argc, argv, options, n, failure);
 }
@@ -177,7 +183,9 @@ static void test_options_parse(void **state)
     int n;
 
     (void)state;
-    assert_int_equal(parse("list|--sort|-amount|deals|-n|5|--json|x = 1", &options, &n, &argv, &failure), CRM_OK);
+    assert_int_equal(
+        parse("list|--sort|-amount|deals|-n|5|--json|x = 1", &options, &n, &argv, &failure),
+        CRM_OK);
     assert_int_equal(n, 2);
     assert_string_equal(argv[1], "deals");
     assert_string_equal(argv[2], "x = 1");
@@ -194,12 +202,12 @@ static void test_options_are_refused(void **state)
     static const struct {
         const char *line, *text;
     } rows[] = {
-        {"list|--frob", "there is no option '--frob' here"},
-        {"list|-Z", "there is no option '-Z' here"},
-        {"list|--sort", "option '--sort' wants an argument"},
-        {"list|--limit|many", "--limit wants a number from 1, not 'many'"},
-        {"list|--limit|0", "--limit wants a number from 1, not '0'"},
-        {"list|--json=yes", "option '--json' takes no argument"},
+        { "list|--frob", "there is no option '--frob' here" },
+        { "list|-Z", "there is no option '-Z' here" },
+        { "list|--sort", "option '--sort' wants an argument" },
+        { "list|--limit|many", "--limit wants a number from 1, not 'many'" },
+        { "list|--limit|0", "--limit wants a number from 1, not '0'" },
+        { "list|--json=yes", "option '--json' takes no argument" },
     };
     struct options options;
     struct failure failure;
@@ -216,9 +224,10 @@ static void test_options_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table_is_whole),      cmocka_unit_test(test_options_are_distinct), cmocka_unit_test(test_help_says_all),
-        cmocka_unit_test(test_completion_says_all), cmocka_unit_test(test_bash_completes),       cmocka_unit_test(test_suggestions),
-        cmocka_unit_test(test_options_parse),       cmocka_unit_test(test_options_are_refused),
+        cmocka_unit_test(test_table_is_whole), cmocka_unit_test(test_options_are_distinct),
+        cmocka_unit_test(test_help_says_all),  cmocka_unit_test(test_completion_says_all),
+        cmocka_unit_test(test_bash_completes), cmocka_unit_test(test_suggestions),
+        cmocka_unit_test(test_options_parse),  cmocka_unit_test(test_options_are_refused),
     };
 
     return cmocka_run_group_tests(tests, cli_setup, cli_teardown);

@@ -17,7 +17,8 @@ static void assert_json(json_t *take_json, const char *expected)
 
 static json_t *field_json(const struct record *record, const char *name)
 {
-    const struct field_def *field = schema_field_by_name(fixture.schema, kind_def(record->header.kind), name);
+    const struct field_def *field =
+        schema_field_by_name(fixture.schema, kind_def(record->header.kind), name);
 
     assert_non_null(field);
     return json_field(&fixture, field, record);
@@ -25,8 +26,9 @@ static json_t *field_json(const struct record *record, const char *name)
 
 static void test_forms(void **state)
 {
-    struct record deal = make_record(KIND_DEAL, "name=\xe5\x8d\x8e\xe4\xb8\xba \"x\"", "amount=1200.5 USD", "expected_close=2016-11-01",
-                                     "category=commit", "estimated=no", NULL);
+    struct record deal =
+        make_record(KIND_DEAL, "name=\xe5\x8d\x8e\xe4\xb8\xba \"x\"", "amount=1200.5 USD",
+                    "expected_close=2016-11-01", "category=commit", "estimated=no", NULL);
 
     (void)state;
     assert_json(field_json(&deal, "name"), "\"华为 \\\"x\\\"\"");
@@ -51,13 +53,15 @@ static void test_references(void **state)
     uuid_format(&id, argument + strlen(argument));
     deal = make_record(KIND_DEAL, "name=a", argument, NULL);
     assert_json(field_json(&deal, "customer"),
-                "{\"kind\":\"customer\",\"id\":\"09000000-0000-0000-0000-000000000004\",\"number\":\"C-4\",\"name\":\"Acme\"}");
+                "{\"kind\":\"customer\",\"id\":\"09000000-0000-0000-0000-000000000004\",\"number\":"
+                "\"C-4\",\"name\":\"Acme\"}");
 }
 
 /* Keys are there whatever the record holds, and the locale changes none of them. */
 static void test_keys_are_stable(void **state)
 {
-    struct record empty = make_record(KIND_DEAL, "name=a", NULL), full = make_record(KIND_DEAL, "name=b", "amount=1 USD", "tags=x", NULL);
+    struct record empty = make_record(KIND_DEAL, "name=a", NULL),
+                  full = make_record(KIND_DEAL, "name=b", "amount=1 USD", "tags=x", NULL);
     json_t *a = json_record(&fixture, &empty, NULL, 0), *b;
     const char *key;
     json_t *value;
@@ -67,8 +71,7 @@ static void test_keys_are_stable(void **state)
     b = json_record(&fixture, &full, NULL, 0);
     fixture.chinese = false;
     assert_int_equal(json_object_size(a), json_object_size(b));
-    json_object_foreach(a, key, value)
-        assert_non_null(json_object_get(b, key));
+    json_object_foreach(a, key, value) assert_non_null(json_object_get(b, key));
     assert_string_equal(json_string_value(json_object_get(a, "kind")), "deal");
     assert_string_equal(json_string_value(json_object_get(a, "number")), "D-17");
     assert_int_equal(json_integer_value(json_object_get(a, "rev")), 3);
@@ -94,11 +97,14 @@ static void assert_round_trip(const struct record *record)
 
 static void test_round_trip(void **state)
 {
-    struct record customer = make_record(KIND_CUSTOMER, "name=Acme; Inc", "revenue=1.2亿 CNY", "phones=+49 30 1", "phones=2", "status=active",
-                                         "size=7", "founded=1999-12-31", "note=a\nb", "tags=x;y",
-                                         "addresses={\"kind\":\"office\",\"city\":\"Bonn\",\"latitude\":\"50.7\"}", NULL);
-    struct record activity = make_record(KIND_ACTIVITY, "kind=call", "subject=Hello", "started=2016-11-01T09:30:00+08:00", "duration=5", NULL);
-    struct record rate = make_record(KIND_EXCHANGE_RATE, "currency=USD", "day=2016-11-01", "rate=6.774312", NULL);
+    struct record customer = make_record(
+        KIND_CUSTOMER, "name=Acme; Inc", "revenue=1.2亿 CNY", "phones=+49 30 1", "phones=2",
+        "status=active", "size=7", "founded=1999-12-31", "note=a\nb", "tags=x;y",
+        "addresses={\"kind\":\"office\",\"city\":\"Bonn\",\"latitude\":\"50.7\"}", NULL);
+    struct record activity = make_record(KIND_ACTIVITY, "kind=call", "subject=Hello",
+                                         "started=2016-11-01T09:30:00+08:00", "duration=5", NULL);
+    struct record rate =
+        make_record(KIND_EXCHANGE_RATE, "currency=USD", "day=2016-11-01", "rate=6.774312", NULL);
     json_t *json;
 
     (void)state;
@@ -127,7 +133,9 @@ static enum crm_status read_text(enum kind kind, const char *text)
 static void test_refusals(void **state)
 {
     (void)state;
-    assert_int_equal(read_text(KIND_DEAL, "{\"name\": \"a\", \"tags\": [\"x\"], \"kind\": \"deal\", \"rev\": 9, \"closed\": null}"), CRM_OK);
+    assert_int_equal(read_text(KIND_DEAL, "{\"name\": \"a\", \"tags\": [\"x\"], \"kind\": "
+                                          "\"deal\", \"rev\": 9, \"closed\": null}"),
+                     CRM_OK);
     assert_int_equal(read_text(KIND_ACTIVITY, "{\"kind\": \"call\"}"), CRM_OK);
     assert_int_equal(read_text(KIND_DEAL, "{\"colour\": 1}"), CRM_INVALID);
     assert_string_equal(fixture.failure.field, "colour");
@@ -136,7 +144,9 @@ static void test_refusals(void **state)
     assert_string_equal(fixture.failure.field, "name");
     assert_int_equal(read_text(KIND_DEAL, "{\"amount\": {\"sum\": 1}}"), CRM_INVALID);
     assert_string_equal(fixture.failure.field, "amount");
-    assert_int_equal(read_text(KIND_DEAL, "{\"amount\": {\"amount\": \"1\", \"currency\": \"XXQ\"}}"), CRM_INVALID);
+    assert_int_equal(
+        read_text(KIND_DEAL, "{\"amount\": {\"amount\": \"1\", \"currency\": \"XXQ\"}}"),
+        CRM_INVALID);
     assert_int_equal(read_text(KIND_DEAL, "[1]"), CRM_INVALID);
     assert_int_equal(read_text(KIND_CUSTOMER, "{\"addresses\": {\"city\": \"x\"}}"), CRM_INVALID);
 }
@@ -144,8 +154,9 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),      cmocka_unit_test(test_references), cmocka_unit_test(test_keys_are_stable),
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_forms),           cmocka_unit_test(test_references),
+        cmocka_unit_test(test_keys_are_stable), cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_refusals),
     };
 
     return cmocka_run_group_tests(tests, cli_setup, cli_teardown);

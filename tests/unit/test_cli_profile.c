@@ -1,5 +1,6 @@
 /*
- * test_cli_profile.c - what the command line remembers, where servers are, keys that make a change happen once, and the form of crm edit
+ * test_cli_profile.c - what the command line remembers, where servers are, keys that make a change
+ * happen once, and the form of crm edit
  */
 #include "cli_fixture.h"
 
@@ -20,7 +21,7 @@ static void path_of(const char *name, char path[200])
 static void test_profile(void **state)
 {
     struct profile profile, again;
-    struct failure failure = {0};
+    struct failure failure = { 0 };
     struct stat info;
     char directory[64], path[200];
 
@@ -58,7 +59,7 @@ static void test_profile(void **state)
 static void test_damage(void **state)
 {
     struct profile profile;
-    struct failure failure = {0};
+    struct failure failure = { 0 };
     char directory[64], path[200];
     FILE *file;
 
@@ -78,7 +79,7 @@ static void test_damage(void **state)
     assert_non_null(file);
     fputs("[server]\nport = lots\n", file);
     fclose(file);
-    failure = (struct failure){0};
+    failure = (struct failure){ 0 };
     assert_int_equal(profile_load(&profile, directory, &failure), CRM_INVALID);
     unlink(path);
     rmdir(directory);
@@ -89,10 +90,22 @@ static void test_damage(void **state)
 
 static void test_addresses(void **state)
 {
-    static const char *const bad[] = {"", ":7400", "a:b", "a:0", "a:65536", "a:7400000000000", "[::1", "[::1]x", "crm://a:1", "crm://a:1/?ca=sha256:00&code=x",
-                                      "crm://a:1/?ca=sha256:" HEX64, "crm://a:1/?code=x", "crm://a:1/?ca=sha256:" HEX64 "&code=%4", "crm:///?code=x"};
+    static const char *const bad[] = { "",
+                                       ":7400",
+                                       "a:b",
+                                       "a:0",
+                                       "a:65536",
+                                       "a:7400000000000",
+                                       "[::1",
+                                       "[::1]x",
+                                       "crm://a:1",
+                                       "crm://a:1/?ca=sha256:00&code=x",
+                                       "crm://a:1/?ca=sha256:" HEX64,
+                                       "crm://a:1/?code=x",
+                                       "crm://a:1/?ca=sha256:" HEX64 "&code=%4",
+                                       "crm:///?code=x" };
     struct address address;
-    struct failure failure = {0};
+    struct failure failure = { 0 };
 
     (void)state;
     assert_int_equal(address_parse("crm.example", &address, &failure), CRM_OK);
@@ -103,12 +116,14 @@ static void test_addresses(void **state)
     assert_int_equal(address.port, 7411);
     assert_int_equal(address_parse("fe80::1", &address, &failure), CRM_OK);
     assert_string_equal(address.host, "fe80::1");
-    assert_int_equal(address_parse("crm://10.0.0.1:7411/?ca=sha256:" HEX64 "&code=a%2Db", &address, &failure), CRM_OK);
+    assert_int_equal(
+        address_parse("crm://10.0.0.1:7411/?ca=sha256:" HEX64 "&code=a%2Db", &address, &failure),
+        CRM_OK);
     assert_string_equal(address.host, "10.0.0.1");
     assert_string_equal(address.ca_sha256, HEX64);
     assert_string_equal(address.code, "a-b");
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-        failure = (struct failure){0};
+        failure = (struct failure){ 0 };
         if (address_parse(bad[i], &address, &failure) != CRM_USAGE)
             fail_msg("'%s' was taken", bad[i]);
         assert_true(*failure.text);
@@ -140,9 +155,10 @@ static void test_keys(void **state)
     fixture.options.key = NULL;
 }
 
-static enum crm_status read_form(const struct record *record, const char *text, struct change *change)
+static enum crm_status read_form(const struct record *record, const char *text,
+                                 struct change *change)
 {
-    struct failure failure = {0};
+    struct failure failure = { 0 };
 
     begin_change(change, record->header.kind, NULL);
     return form_read(&fixture, record, text, change, &failure);
@@ -150,7 +166,9 @@ static enum crm_status read_form(const struct record *record, const char *text, 
 
 static void test_form(void **state)
 {
-    struct record customer = make_record(KIND_CUSTOMER, "name=Acme", "note=first\nsecond", "tags=a;b", "status=active", "addresses={\"city\":\"Bonn\"}", NULL);
+    struct record customer =
+        make_record(KIND_CUSTOMER, "name=Acme", "note=first\nsecond", "tags=a;b", "status=active",
+                    "addresses={\"city\":\"Bonn\"}", NULL);
     const char *form = form_write(&fixture, &customer, NULL);
     struct change change;
     Crm__Mutation mutation = CRM__MUTATION__INIT;
@@ -164,7 +182,9 @@ static void test_form(void **state)
     assert_null(strstr(form, "\nrev:"));
     assert_int_equal(read_form(&customer, form, &change), CRM_OK);
     assert_true(change_is_empty(&change));
-    assert_int_equal(read_form(&customer, "name: Other\nstatus:\nnote: one\n    two\n    \n    four\n", &change), CRM_OK);
+    assert_int_equal(
+        read_form(&customer, "name: Other\nstatus:\nnote: one\n    two\n    \n    four\n", &change),
+        CRM_OK);
     assert_int_equal(change_finish(&change, false, &mutation, &fixture.failure), CRM_OK);
     assert_int_equal(mutation.n_clear, 1);
     assert_non_null(memmem(mutation.set.data, mutation.set.len, "one\ntwo\n\nfour", 13));
@@ -179,8 +199,9 @@ static void test_form(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_profile), cmocka_unit_test(test_damage), cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_keys),    cmocka_unit_test(test_form),
+        cmocka_unit_test(test_profile),   cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_addresses), cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_form),
     };
 
     return cmocka_run_group_tests(tests, cli_setup, cli_teardown);
