@@ -105,6 +105,12 @@ static enum crm_status field_definition_complete(struct rule_ctx *ctx)
         return status;
     if (before && (before->type != field->type || strcmp(before->kind, field->kind) != 0))
         return rule_refuse_field(ctx, CRM_INVALID, "type", "kind and type of a field stay as they are: add another field");
+    /* Its job says when the index is complete. */
+    if (before && !before->indexed && field->indexed && field->has_index_ready) {
+        status = rule_clear(ctx, "index_ready");
+        if (status != CRM_OK)
+            return status;
+    }
     if (!before) {
         uint32_t number = next_number(ctx, of->name);
 

@@ -168,7 +168,7 @@ void link_set_session(struct link *link, const struct session *session)
     if (session != &link->session)
         link->session = *session;
     link->expires_us = clock_monotonic_us() + (session->expires_us - clock_now_us());
-    link->has_session = true;
+    link->has_session = link->was_known = true;
 }
 
 /* --- streams */

@@ -457,7 +457,7 @@ bool link_input(struct link *link, struct slice input, size_t *out_consumed)
         struct frame frame;
         size_t size;
         enum frame_progress progress = frame_parse(slice_of(input.data + consumed, input.size - consumed),
-                                                   link->has_session ? FRAME_MAX : FRAME_MAX_BEFORE_LOGIN, &frame, &size, &failure);
+                                                   link->was_known ? FRAME_MAX : FRAME_MAX_BEFORE_LOGIN, &frame, &size, &failure);
 
         if (progress == FRAME_NEEDS_MORE)
             break;

@@ -39,6 +39,7 @@ struct link {
     char software[64];
     int64_t since_us, active_us; /* monotonic: opened; the last request */
     bool has_hello, is_closing, is_draining, has_session;
+    bool was_known;              /* logged in at some time: large frames that are under way are read even when the session has ended */
     uint64_t features;           /* chosen */
     struct session session;
     int64_t expires_us;          /* of the session, monotonic: jumps of the wall clock change nothing */

@@ -10,6 +10,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "server/engine/index_job.h"
 
 #define GROUP_ARENA   (192u << 20)
 #define GROUP_BYTES   (4u << 20) /* of keys and values: then the group is closed */
@@ -31,6 +32,8 @@ struct writer {
     bool stopping, started;
     struct arena arena;
     struct writer_stats stats;
+    struct write_job index_job; /* builds and drops indexes of custom fields, a turn at a time */
+    bool index_job_waits, index_job_more;
     /* of the group under way */
     struct write_job *jobs;
     struct change_group group;
@@ -155,6 +158,35 @@ static enum crm_status apply_group(struct store_txn *txn, void *arg)
     return writeset_apply(group->set, txn);
 }
 
+static void queue_index_job(struct writer *writer);
+
+static enum crm_status apply_index_job(struct write_job *job, struct change_group *group)
+{
+    struct writer *writer = (struct writer *)((char *)job - offsetof(struct writer, index_job));
+
+    return index_job_step(group, &writer->index_job_more);
+}
+
+static void index_job_done(struct write_job *job, enum crm_status status)
+{
+    struct writer *writer = (struct writer *)((char *)job - offsetof(struct writer, index_job));
+
+    if (status != CRM_OK)
+        log_error("index.job", "status=%s", crm_status_info((int)status)->name);
+    writer->index_job_waits = false;
+    if (status == CRM_OK && writer->index_job_more)
+        queue_index_job(writer);
+}
+
+/* There may be work on indexes: the next turn on the bulk queue. The writer thread, or before it runs. */
+static void queue_index_job(struct writer *writer)
+{
+    if (writer->index_job_waits)
+        return;
+    writer->index_job = (struct write_job){ .is_bulk = true, .apply = apply_index_job, .done = index_job_done };
+    writer->index_job_waits = writer_submit(writer, &writer->index_job) == CRM_OK;
+}
+
 static void after_commit(struct writer *writer)
 {
     struct change_group *group = &writer->group;
@@ -163,6 +195,8 @@ static void after_commit(struct writer *writer)
     atomic_store(&writer->core->seq, group->head.seq);
     if (group->schema_changed && core_reload_schema(writer->core, &failure) != CRM_OK)
         log_error("schema.reload", "text=\"%s\"", failure.text);
+    if (group->schema_changed)
+        queue_index_job(writer);
     if (group->events)
         writer->published(writer->arg, group->events, group->head.seq);
 }
@@ -219,6 +253,7 @@ static void *writer_main(void *arg)
 
 enum crm_status writer_start(struct writer *writer)
 {
+    queue_index_job(writer); /* one that a restart interrupted */
     writer->started = pthread_create(&writer->thread, NULL, writer_main, writer) == 0;
     return writer->started ? CRM_OK : CRM_NO_MEMORY;
 }

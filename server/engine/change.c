@@ -7,6 +7,7 @@
 
 #include "common/base/calendar.h"
 #include "common/base/clock.h"
+#include "server/engine/index_job.h"
 #include "server/engine/rollup.h"
 #include "server/engine/sealed.h"
 
@@ -207,7 +208,9 @@ enum crm_status change_put(struct change *change, struct change_record *record)
         status = add_event(change, record);
     if (status != CRM_OK)
         return fail(&change->failure, status, NULL, "%s", crm_status_info((int)status)->sentence);
-    change->schema_changed |= record->kind->kind == KIND_FIELD_DEFINITION;
     change->records++;
-    return CRM_OK;
+    if (record->kind->kind != KIND_FIELD_DEFINITION)
+        return CRM_OK;
+    change->schema_changed = true;
+    return index_job_note(change, gone, kept);
 }
