@@ -9,7 +9,7 @@
 #include "server/server.h"
 
 static const struct command *const commands[] = {
-    &command_init, &command_run, &command_stats, &command_check,
+    &command_init, &command_run, &command_stats, &command_check, &command_backup, &command_restore, &command_upgrade,
 };
 
 static void print_usage(FILE *out)
