@@ -153,10 +153,11 @@ static void work_run(struct work_job *job)
         request->status = store_read_run(request->ctx.core->store, run_in_snapshot, &run);
     request->is_prepared = true;
     if (request->status == CRM_OK && prepares && (request->flags & OP_WRITES)) {
-        request->status = request_send_away(request);
-        if (request->status == CRM_OK)
-            return;
-        fail(&request->ctx.failure, request->status, NULL, "%s", crm_status_info((int)request->status)->sentence);
+        enum crm_status status = request_send_away(request);
+
+        if (status == CRM_OK)
+            return; /* the writer's from here on */
+        request->status = fail(&request->ctx.failure, status, NULL, "%s", crm_status_info((int)status)->sentence);
     }
     post_back(request);
 }
