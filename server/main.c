@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/admin/manual.h"
 #include "server/server.h"
 
 static const struct command *const commands[] = {
@@ -26,6 +27,18 @@ static const struct command *find_command(const char *name)
         if (strcmp(commands[i]->name, name) == 0)
             return commands[i];
     return NULL;
+}
+
+/* For the build: `crmd manual crmd.8`. false: there is no such page. */
+static bool print_manual(const char *page)
+{
+    if (strcmp(page, "crmd.8") == 0)
+        manual_print_commands(stdout, commands, ARRAY_LEN(commands));
+    else if (strcmp(page, "crmd.conf.5") == 0)
+        manual_print_settings(stdout);
+    else
+        return false;
+    return true;
 }
 
 static int finish(enum crm_status status, const struct failure *failure)
@@ -56,6 +69,8 @@ int main(int argc, char **argv)
         printf("crmd %s\n", CRM_VERSION);
         return finish(CRM_OK, &failure);
     }
+    if (strcmp(name, "manual") == 0 && argc == 3 && print_manual(argv[2]))
+        return finish(CRM_OK, &failure);
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         command = argc > 2 ? find_command(argv[2]) : NULL;
         if (command)
