@@ -19,7 +19,8 @@ void csv_end(FILE *out);
 const char *csv_field(const struct cli *cli, const struct field_def *field,
                       const struct record *record, struct arena *arena);
 
-#define CSV_CELL_MAX 65536 /* bytes of a cell: a quote that is never closed must not eat the file  \
+#define CSV_CELL_MAX                                                                               \
+    65536                  /* bytes of a cell: a quote that is never closed must not eat the file  \
                             */
 #define CSV_CELLS_MAX 1000 /* of a row */
 
@@ -31,9 +32,10 @@ struct csv_reader *csv_reader_create(FILE *in);
 /* Accepts NULL. */
 void csv_reader_destroy(struct csv_reader *reader);
 /*
- * The next row that is not empty: *out_n cells, borrowed until the next call; *out_line is where it
- * began, from 1. *out_n 0 at the end of the file. CRM_INVALID says what is wrong (a stray quote, a
- * cell too long, bytes that are not UTF-8) and in which line; CRM_IO.
+ * The next row that is not empty: *out_n cells, borrowed until the next call; *out_n 0 at the end
+ * of the file. *out_line is the line where it began, from 1, also of a row that is refused.
+ * CRM_INVALID says what is wrong (a stray quote, a cell too long, bytes that are not UTF-8);
+ * CRM_IO.
  */
 enum crm_status csv_reader_next(struct csv_reader *reader, const struct slice **out_cells,
                                 size_t *out_n, size_t *out_line,

@@ -95,19 +95,15 @@ static bool read_piece(struct csv_reader *reader, char piece[LINE_PIECE], size_t
 
 static enum crm_status bad_row(struct csv_reader *reader, struct failure *failure)
 {
-    size_t line = reader->row_line;
-
     if (reader->status == CRM_NO_MEMORY || csv_error(&reader->parser) == CSV_ENOMEM)
-        return fail(failure, CRM_NO_MEMORY, NULL, "line %zu: out of memory", line);
+        return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
     if (reader->status == CRM_FORMAT)
         return fail(failure, CRM_INVALID, NULL,
-                    "line %zu: lines must end with LF or CR LF, not with CR alone", line);
+                    "lines must end with LF or CR LF, not with CR alone");
     if (reader->status || reader->parser.entry_pos > CSV_CELL_MAX)
-        return fail(failure, CRM_INVALID, NULL,
-                    "line %zu: the row is too long; is a quote never closed?", line);
+        return fail(failure, CRM_INVALID, NULL, "the row is too long; is a quote never closed?");
     return fail(failure, CRM_INVALID, NULL,
-                "line %zu: a quote stands where none may; a quote within a quoted cell is doubled",
-                line);
+                "a quote stands where none may; a quote within a quoted cell is doubled");
 }
 
 /* Feed lines until a row is complete or the file ends. */
@@ -119,11 +115,10 @@ static enum crm_status read_row(struct csv_reader *reader, struct failure *failu
     while (!reader->row_is_complete && !reader->is_at_end) {
         if (!read_piece(reader, piece, &size)) {
             if (ferror(reader->in))
-                return fail(failure, CRM_IO, NULL, "line %zu: %s", reader->line, strerror(errno));
+                return fail(failure, CRM_IO, NULL, "%s", strerror(errno));
             reader->is_at_end = true;
             if (csv_fini(&reader->parser, on_cell, on_row, reader) != 0)
-                return fail(failure, CRM_INVALID, NULL, "line %zu: a quoted cell is never closed",
-                            reader->row_line);
+                return fail(failure, CRM_INVALID, NULL, "a quoted cell is never closed");
             break;
         }
         if (reader->n == 0 && reader->parser.entry_pos == 0 && !reader->parser.quoted)
@@ -150,6 +145,7 @@ enum crm_status csv_reader_next(struct csv_reader *reader, const struct slice **
     reader->n = 0;
     reader->row_is_complete = false;
     status = read_row(reader, failure);
+    *out_line = reader->row_line;
     if (status)
         return status;
     text = buf_slice(&reader->text);
@@ -158,9 +154,8 @@ enum crm_status csv_reader_next(struct csv_reader *reader, const struct slice **
         reader->cells[i] = slice_of(text.data + start, reader->ends[i] - start);
         start = reader->ends[i];
         if (!text_is_valid(reader->cells[i]))
-            return fail(failure, CRM_INVALID, NULL, "line %zu: it is not UTF-8", reader->row_line);
+            return fail(failure, CRM_INVALID, NULL, "it is not UTF-8");
     }
     *out_cells = reader->cells;
-    *out_line = reader->row_line;
     return CRM_OK;
 }

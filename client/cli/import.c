@@ -88,6 +88,7 @@ static enum crm_status column_field(struct import *import, struct slice cell,
 
 static enum crm_status open_csv(struct import *import, struct failure *failure)
 {
+    struct failure in_header = { 0 };
     const struct slice *cells;
     size_t n, line;
     enum crm_status status;
@@ -95,9 +96,9 @@ static enum crm_status open_csv(struct import *import, struct failure *failure)
     import->csv = csv_reader_create(import->in);
     if (!import->csv)
         return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
-    status = csv_reader_next(import->csv, &cells, &n, &line, failure);
+    status = csv_reader_next(import->csv, &cells, &n, &line, &in_header);
     if (status)
-        return status;
+        return fail(failure, status, NULL, "line %zu: %s", line, in_header.text);
     import->fields = calloc(n + 1, sizeof(*import->fields));
     if (!import->fields)
         return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");

@@ -31,7 +31,8 @@ static const char *read_all(const char *text, size_t size)
         size_t n, line;
 
         if (csv_reader_next(reader, &cells, &n, &line, &failure) != CRM_OK) {
-            used += (size_t)snprintf(out + used, sizeof(out) - used, "! %s", failure.text);
+            used += (size_t)snprintf(out + used, sizeof(out) - used, "! line %zu: %s", line,
+                                     failure.text);
             break;
         }
         if (n == 0)
