@@ -146,8 +146,9 @@ static enum crm_status join_names(const char *const *names, size_t n_names, stru
     return status == CRM_OK ? buf_append(out, "", 1) : status;
 }
 
-/* A new file, durable: a certificate, or (certificate NULL) a key. */
-static enum crm_status write_pem(const char *directory, const char *name, X509 *certificate, EVP_PKEY *key, struct failure *failure)
+/* A new file, durable: a certificate with the one that signed it (issuer, NULL: none), or (certificate NULL) a key. */
+static enum crm_status write_pem(const char *directory, const char *name, X509 *certificate, X509 *issuer, EVP_PKEY *key,
+                                 struct failure *failure)
 {
     char path[PATH_MAX];
     FILE *out;
@@ -165,6 +166,7 @@ static enum crm_status write_pem(const char *directory, const char *name, X509 *
         return CRM_IO;
     }
     ok = (certificate ? PEM_write_X509(out, certificate) : PEM_write_PKCS8PrivateKey(out, key, NULL, NULL, 0, NULL, NULL)) == 1;
+    ok = ok && (!issuer || PEM_write_X509(out, issuer) == 1);
     ok = ok && fflush(out) == 0 && fsync(fd) == 0;
     ok = (fclose(out) == 0) && ok;
     return ok ? CRM_OK : fail(failure, CRM_IO, NULL, "cannot write %s: %s", path, strerror(errno));
@@ -193,13 +195,13 @@ enum crm_status ca_create(const char *directory, const char *const *names, size_
         status = refuse(failure, "cannot make the certificates");
         goto out;
     }
-    status = write_pem(directory, "ca.key", NULL, authority_key, failure);
+    status = write_pem(directory, "ca.key", NULL, NULL, authority_key, failure);
     if (status == CRM_OK)
-        status = write_pem(directory, "ca.crt", authority, NULL, failure);
+        status = write_pem(directory, "ca.crt", authority, NULL, NULL, failure);
     if (status == CRM_OK)
-        status = write_pem(directory, "server.key", NULL, server_key, failure);
+        status = write_pem(directory, "server.key", NULL, NULL, server_key, failure);
     if (status == CRM_OK)
-        status = write_pem(directory, "server.crt", server, NULL, failure);
+        status = write_pem(directory, "server.crt", server, authority, NULL, failure); /* a client that has only the CA's hash is shown the CA */
 out:
     buf_fini(&alternatives);
     X509_free(server);
