@@ -305,7 +305,8 @@ static const struct command commands[] = {
       .max_args = -1,
       .description = "invite prints the line that logs a new user in; it is good once. The other "
                      "verbs are those of any record.",
-      EXAMPLES("crm admin user add login=anna name='Anna Snelling' team=Central role=rep",
+      EXAMPLES("crm admin user add login=anna name='Anna Snelling' team=Central "
+               "role=representative",
                "a new user", "crm admin invite anna", "her first login",
                "crm admin user disable anna", "her last") },
     { .name = "completion",

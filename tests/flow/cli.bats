@@ -267,6 +267,51 @@ setup() {
     CRM_HOME=$BATS_TEST_TMPDIR/second fails 5 eval "$line"
 }
 
+@test "fields that a company adds work like built-in ones" {
+    crm add field_definition kind=product name=grade type=choice choices=gold choices=silver label=Grade label_zh=等级 --quiet
+    crm add field_definition kind=product name=langs type=multi_choice choices=en choices=zh --quiet
+    crm add product code=X1 name=Custom grade=gold langs=en --quiet
+    [ "$(crm list products '等级 = gold' --csv --columns code,grade)" = $'code,grade\nX1,gold' ]
+    crm set product X1 grade= langs+=zh langs-=en
+    [ "$(crm show product X1 --json | jq -c '[.grade, .langs]')" = '[null,["zh"]]' ]
+    run crm history product X1
+    contains 'Grade: gold →'
+    fails 6 crm set product X1 grade=lead
+    contains grade
+    run crm describe products
+    contains 'gold | silver'
+}
+
+@test "a saved view is a filter by name" {
+    crm add product code=V1 name='In view' --quiet
+    crm add saved_view name=mine kind=product filter='code = V1' --quiet
+    [ "$(crm count products @mine)" = 1 ]
+    [ "$(crm count products '@mine and name = other')" = 0 ]
+    fails 3 crm list products @absent
+}
+
+@test "records made of parts: a pipeline with its stages" {
+    crm add pipeline name=Short stages='[{"name":"Open","outcome":"open"},{"name":"Done","outcome":"won"}]' --quiet
+    [ "$(crm show pipeline Short --json | jq -c '[.stages[].name]')" = '["Open","Done"]' ]
+    fails 6 crm add pipeline name=Bad stages='[{"name":'
+    fails 6 crm add pipeline name=Bad stages='[{"title":"x"}]'
+    deal=$(crm add deal name=Shortened pipeline=Short --quiet)
+    [ "$(crm show "$deal" --json | jq -r .stage)" = Open ]
+    crm set "$deal" owner=admin name=Handed --quiet
+    [ "$(crm show "$deal" --json | jq -r '.name, .owner.name' | tr '\n' ' ')" = 'Handed admin ' ]
+}
+
+@test "a server that another CA vouches for is not trusted" {
+    crmd init other --listen 127.0.0.1:1 --name localhost >/dev/null
+    CRM_HOME=$BATS_TEST_TMPDIR/home fails 7 crm login "localhost:$SERVER_PORT" --ca other/ca.crt --user admin
+    CRM_HOME=$BATS_TEST_TMPDIR/home fails 7 crm login "127.0.0.2:$SERVER_PORT" --ca "$SERVER_DIR/ca.crt" --user admin
+    CRM_HOME=$BATS_TEST_TMPDIR/home fails 2 crm login "localhost:$SERVER_PORT" --user admin
+    CRM_HOME=$BATS_TEST_TMPDIR/home fails 5 env CRM_PASSWORD=wrong crm login "localhost:$SERVER_PORT" --ca "$SERVER_DIR/ca.crt" --user admin
+    wrong=$output
+    CRM_HOME=$BATS_TEST_TMPDIR/home fails 5 crm login "localhost:$SERVER_PORT" --ca "$SERVER_DIR/ca.crt" --user nobody
+    [ "$output" = "$wrong" ]
+}
+
 @test "watch shows changes as they happen" {
     crm watch products --jsonl --limit 2 >seen 3>&- &
     watcher=$!
