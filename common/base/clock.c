@@ -30,7 +30,7 @@ static int64_t system_monotonic_us(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
-static void system_random(void *out, size_t size)
+static void kernel_random(void *out, size_t size)
 {
     uint8_t *at = out;
 
@@ -44,6 +44,25 @@ static void system_random(void *out, size_t size)
             abort(); /* going on with guessable ids and tokens would be worse */
         }
     }
+}
+
+/* Salts and ids are small and many: the kernel is asked for half a KiB at a time. What was handed out is wiped here. */
+static void system_random(void *out, size_t size)
+{
+    static _Thread_local uint8_t pool[512];
+    static _Thread_local size_t left;
+
+    if (size > sizeof pool / 4) {
+        kernel_random(out, size);
+        return;
+    }
+    if (left < size) {
+        kernel_random(pool, sizeof pool);
+        left = sizeof pool;
+    }
+    left -= size;
+    memcpy(out, pool + left, size);
+    explicit_bzero(pool + left, size);
 }
 
 static const struct clock_source system_source = {

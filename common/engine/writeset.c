@@ -215,12 +215,12 @@ bool writeset_seek(const struct writeset *set, enum store_db db, const struct st
     return true;
 }
 
-/* All copies are made before the first is linked, so that a fold is whole or has not been. */
-enum crm_status writeset_fold(struct writeset *into, const struct writeset *from)
+/* Copies of all entries in another arena, chained by their lowest link; made before the first is linked, so that a fold is whole or has not been. */
+static enum crm_status copy_entries(struct writeset *into, const struct writeset *from, struct node **out_copies)
 {
-    struct node *copies = NULL;
-    struct node **tail = &copies;
+    struct node **tail = out_copies;
 
+    *out_copies = NULL;
     for (const struct node *node = from->head[0]; node; node = node->next[0]) {
         struct node *copy = node_create(into, node->db, node->key, node->value);
 
@@ -230,12 +230,23 @@ enum crm_status writeset_fold(struct writeset *into, const struct writeset *from
         *tail = copy;
         tail = &copy->next[0];
     }
-    while (copies) {
-        struct node *copy = copies;
+    return CRM_OK;
+}
 
-        copies = copy->next[0];
-        node_link(into, copy);
+enum crm_status writeset_fold(struct writeset *into, struct writeset *take_from)
+{
+    struct node *moved = take_from->head[0];
+    enum crm_status status = into->arena == take_from->arena ? CRM_OK : copy_entries(into, take_from, &moved);
+
+    if (status != CRM_OK)
+        return status;
+    while (moved) {
+        struct node *node = moved;
+
+        moved = node->next[0];
+        node_link(into, node);
     }
+    writeset_clear(take_from);
     return CRM_OK;
 }
 

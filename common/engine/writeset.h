@@ -22,8 +22,9 @@ bool writeset_get(const struct writeset *set, enum store_db db, struct slice key
 /* The first entry of a range (the last with reverse), deletes included (data NULL). */
 bool writeset_seek(const struct writeset *set, enum store_db db, const struct store_range *range, struct slice *out_key, struct slice *out_value);
 
-/* Put all that from says on top of into (copied into into's arena). */
-enum crm_status writeset_fold(struct writeset *into, const struct writeset *from) MUST_CHECK;
+/* Put all that take_from says on top of into; take_from is empty afterwards. Of one arena the entries change hands, else they are copied; CRM_NO_MEMORY: nothing
+ * has happened. */
+enum crm_status writeset_fold(struct writeset *into, struct writeset *take_from) MUST_CHECK;
 /* Put and delete everything in the transaction, in key order. */
 enum crm_status writeset_apply(const struct writeset *set, struct store_txn *txn) MUST_CHECK;
 /* Forget everything (the memory stays with the arena). */

@@ -94,8 +94,15 @@ static enum crm_status derive_field(struct rule_ctx *ctx, const struct field_def
     return put_back(ctx, field, &value);
 }
 
+static const char *company_currency(struct rule_ctx *ctx)
+{
+    const Crm__Company *company = rule_company(ctx);
+
+    return company && company->currency ? company->currency : "";
+}
+
 /* An amount that was written again as it was keeps the rate that it had; a new one, or one whose record closes, gets the rate of its day. */
-static enum crm_status settle_field(struct rule_ctx *ctx, const struct field_def *field, bool closes, const char *company)
+static enum crm_status settle_field(struct rule_ctx *ctx, const struct field_def *field, bool closes)
 {
     struct value before = { 0 }, after = { 0 };
     bool had = ctx->before && reflect_get(field, ctx->before, &before);
@@ -103,14 +110,13 @@ static enum crm_status settle_field(struct rule_ctx *ctx, const struct field_def
     if (!reflect_get(field, ctx->after, &after))
         return CRM_OK;
     if (!had || closes || before.integer != after.integer || strcmp(before.currency, after.currency) != 0)
-        return derive_field(ctx, field, &after, company);
+        return derive_field(ctx, field, &after, company_currency(ctx));
     return after.has_company == before.has_company ? CRM_OK : put_back(ctx, field, &before);
 }
 
 enum crm_status money_derive(struct rule_ctx *ctx)
 {
     const struct field_def *field;
-    const char *company = NULL;
     bool closes = ctx->before && kind_field_by_name(ctx->kind, "closed") && rule_changes(ctx, "closed");
 
     for (size_t n = 0; (field = schema_field_at(ctx->view->schema, ctx->kind, n)); n++) {
@@ -119,12 +125,7 @@ enum crm_status money_derive(struct rule_ctx *ctx)
 
         if (field->type != FIELD_MONEY || !reflect_get(field, ctx->after, &value))
             continue;
-        if (!company) {
-            const Crm__Company *record = rule_company(ctx);
-
-            company = record && record->currency ? record->currency : "";
-        }
-        status = settle_field(ctx, field, closes, company);
+        status = settle_field(ctx, field, closes);
         if (status != CRM_OK)
             return status;
     }
