@@ -6,6 +6,7 @@
 #include "common/base/clock.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
@@ -47,11 +48,25 @@ static void kernel_random(void *out, size_t size)
 }
 
 /* Salts and ids are small and many: the kernel is asked for half a KiB at a time. What was handed out is wiped here. */
+static _Thread_local uint8_t pool[512];
+static _Thread_local size_t left;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+/* Parent and child must not draw the same. Only the thread that forked lives on in the child. */
+static void forget_pool(void)
+{
+    left = 0;
+}
+
+static void watch_forks(void)
+{
+    if (pthread_atfork(NULL, NULL, forget_pool) != 0)
+        abort();
+}
+
 static void system_random(void *out, size_t size)
 {
-    static _Thread_local uint8_t pool[512];
-    static _Thread_local size_t left;
-
+    pthread_once(&fork_once, watch_forks);
     if (size > sizeof pool / 4) {
         kernel_random(out, size);
         return;

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -163,9 +165,33 @@ static void test_system_clock(void **state)
     assert_true(clock_now_us() > INT64_C(1600000000000000));
 }
 
+static void a_forked_child_draws_other_bytes(void **state)
+{
+    uint8_t mine[16], theirs[16];
+    int pipe_fds[2];
+    pid_t child;
+
+    (void)state;
+    random_bytes(mine, sizeof mine); /* fills the pool that the child inherits */
+    assert_int_equal(pipe(pipe_fds), 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        random_bytes(theirs, sizeof theirs);
+        _exit(write(pipe_fds[1], theirs, sizeof theirs) != sizeof theirs);
+    }
+    assert_int_equal(read(pipe_fds[0], theirs, sizeof theirs), sizeof theirs);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    random_bytes(mine, sizeof mine);
+    assert_memory_not_equal(mine, theirs, sizeof mine);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_forked_child_draws_other_bytes),
         cmocka_unit_test_teardown(test_layout, system_clock),
         cmocka_unit_test_teardown(test_ids_ascend, system_clock),
         cmocka_unit_test(test_threads_never_share_an_id),
