@@ -106,6 +106,22 @@ static void put_exit_codes(FILE *out)
     fputs(".El\n", out);
 }
 
+/* What programs may rely on. */
+static void put_forms(FILE *out)
+{
+    fputs(".Sh OUTPUT\n", out);
+    put_text(out,
+             "Tables are for people: labels follow the locale, amounts have separators, control "
+             "characters of data are escaped. Colours appear on a terminal only.\n\n"
+             "JSON and CSV are for programs: keys are field names and never change with the "
+             "locale. kind, number, id and rev come first; a field that is itself called kind is "
+             "written as activity_kind. Money is an object with amount, a decimal string, and "
+             "currency; other decimals are strings too. Days are 2016-11-01, instants ISO 8601 "
+             "with offset. A reference is an object with kind, id, number and name. A field "
+             "without a value is null, an empty list []. In CSV the values of a list are divided "
+             "by ; and groups are JSON. What a list prints, add --from reads.");
+}
+
 static void put_overview(FILE *out)
 {
     const struct command *command;
@@ -131,6 +147,7 @@ static void put_overview(FILE *out)
           ".It Ev NO_COLOR\nNo colours.\n"
           ".It Ev VISUAL , Ev EDITOR\nUsed by\n.Xr crm\\-edit 1 .\n.El\n",
           out);
+    put_forms(out);
     put_exit_codes(out);
 }
 
