@@ -180,6 +180,23 @@ static enum crm_status put_row(struct change *change, const struct change_record
     return writeset_put(change->own, STORE_RECORD, row, value);
 }
 
+/*
+ * What happened to one record happened in the order of its changes: a report that a change lies before the last one is moved up to it. Totals of
+ * a past day would otherwise take away from a stage what only a later day has put there.
+ */
+static enum crm_status order_happened(struct change *change, struct change_record *record)
+{
+    struct log_entry last;
+    enum crm_status status;
+
+    if (!record->before || record->happened_us >= record->before->header.updated_us)
+        return CRM_OK; /* nothing happens after it is recorded */
+    status = log_read(&change->view, record->before->header.seq, change->group->arena, &last);
+    if (status == CRM_OK && record->happened_us < last.happened_us)
+        record->happened_us = last.happened_us;
+    return status == CRM_NOT_FOUND ? CRM_OK : status; /* below the floor of the log */
+}
+
 enum crm_status change_put(struct change *change, struct change_record *record)
 {
     struct change_group *group = change->group;
@@ -187,15 +204,16 @@ enum crm_status change_put(struct change *change, struct change_record *record)
     const struct record *gone = record->verb == LOG_RESTORE ? NULL : record->before; /* what index and rollup hold now */
     const struct record *kept = record->verb == LOG_DELETE ? NULL : record->after;
     struct slice value;
-    enum crm_status status;
+    enum crm_status status = order_happened(change, record);
 
     header->rev = record->before ? record->before->header.rev + 1 : 1;
     header->seq = change->head.seq + 1;
     header->updated_us = group->now_us;
     header->updated_by = change->actor->user;
     header->flags = record->verb == LOG_DELETE ? RECORD_DELETED : 0;
-    status = index_update(&change->view, change->own, record->kind, gone, kept, record->verb == LOG_PATCH ? record->changed : NULL,
-                          group->arena, &change->failure);
+    if (status == CRM_OK)
+        status = index_update(&change->view, change->own, record->kind, gone, kept, record->verb == LOG_PATCH ? record->changed : NULL,
+                              group->arena, &change->failure);
     if (status == CRM_OK)
         status = rollup_update(&change->view, change->own, gone, kept, record->happened_us, group->arena);
     if (status == CRM_OK)

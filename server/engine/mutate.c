@@ -13,7 +13,7 @@
 #include "common/rules/rule.h"
 #include "proto/codec.h"
 
-#define CLOCK_AHEAD_US INT64_C(1000000)
+#define EARLIEST_US (INT64_C(-719162) * US_PER_DAY) /* 0001-01-01, as for dates */
 
 static struct slice bytes_of(protobuf_c_boolean has, ProtobufCBinaryData data)
 {
@@ -45,9 +45,9 @@ static int64_t bounded_happened(const struct change *change, const Crm__Mutation
 {
     int64_t now = change->group->now_us;
 
-    if (!mutation || !mutation->has_happened_at || mutation->happened_at > now + CLOCK_AHEAD_US)
+    if (!mutation->has_happened_at || mutation->happened_at > now)
         return now;
-    return mutation->happened_at;
+    return mutation->happened_at < EARLIEST_US ? EARLIEST_US : mutation->happened_at;
 }
 
 static enum crm_status load_before(struct work *work, const struct uuid *id, bool also_deleted)
@@ -144,6 +144,18 @@ static enum crm_status set_owner_and_team(struct work *work)
     return status;
 }
 
+/* A patch hands over as the action assign does, and asks for the same right. */
+static enum crm_status hand_over(struct work *work)
+{
+    const struct record_header *before = &work->before.header, *after = &work->after.header;
+    enum crm_status status = set_owner_and_team(work);
+
+    if (status != CRM_OK || (uuid_equal(&before->owner, &after->owner) && uuid_equal(&before->team, &after->team)) ||
+        actor_has_right(work->change->actor, CRM__RIGHT__RIGHT_REASSIGN))
+        return status;
+    return fail(failure_of(work), CRM_NOT_ALLOWED, work->mutation->has_owner ? "owner" : "team", "your role does not allow this");
+}
+
 static enum crm_status is_free(struct work *work, const struct uuid *id)
 {
     struct record other;
@@ -195,10 +207,23 @@ static void set_root(struct work *work)
 
 struct reference_check {
     struct change *change;
-    const struct field_def *field;
-    const struct record *before;
+    const struct field_def *field; /* a reference, or a member of group that is one */
+    const struct field_def *group; /* or NULL */
+    const struct record *record;
     enum crm_status status;
 };
+
+/* Does the record, as it is stored, refer to this already? What outlived its target stays when something else changes. */
+static bool referred_before(const struct reference_check *check, const struct uuid *target)
+{
+    const struct record_header *header = &check->record->header;
+    struct key key = { 0 };
+    struct slice value;
+
+    child_prefix(&key, target, header->kind, check->group ? check->group->ref : check->field->ref);
+    key_bytes(&key, header->id.bytes, UUID_SIZE);
+    return view_get(&check->change->view, STORE_CHILD, key_slice(&key), &value) == CRM_OK;
+}
 
 static bool check_reference(void *arg, const struct value *value)
 {
@@ -206,7 +231,7 @@ static bool check_reference(void *arg, const struct value *value)
     struct record target;
 
     if (check->field->ref_kind == KIND_NONE ||
-        view_record(&check->change->view, check->field->ref_kind, &value->ref, &target) == CRM_OK)
+        view_record(&check->change->view, check->field->ref_kind, &value->ref, &target) == CRM_OK || referred_before(check, &value->ref))
         return true;
     check->status = fail(&check->change->failure, CRM_INVALID, check->field->name, "it refers to a %s that does not exist",
                          kind_def(check->field->ref_kind)->name);
@@ -216,15 +241,13 @@ static bool check_reference(void *arg, const struct value *value)
 static bool check_element(void *arg, struct slice element)
 {
     struct reference_check *check = arg;
-    const struct field_def *group = check->field;
     struct value value;
 
-    for (size_t i = 0; i < group->n_members && check->status == CRM_OK; i++) {
-        check->field = &group->members[i];
+    for (size_t i = 0; i < check->group->n_members && check->status == CRM_OK; i++) {
+        check->field = &check->group->members[i];
         if (check->field->type == FIELD_REFERENCE && reflect_member(check->field, element, &value))
             check_reference(check, &value);
     }
-    check->field = group;
     return check->status == CRM_OK;
 }
 
@@ -240,7 +263,7 @@ static bool same_field(const struct record *before, const struct record *after, 
 enum crm_status check_references(struct change *change, const struct kind_def *kind, const struct record *before,
                                  const struct record *after)
 {
-    struct reference_check check = { .change = change, .status = CRM_OK };
+    struct reference_check check = { .change = change, .record = after, .status = CRM_OK };
     const struct field_def *field;
 
     for (size_t n = 0; (field = schema_field_at(change->group->schema, kind, n)) && check.status == CRM_OK; n++) {
@@ -248,10 +271,11 @@ enum crm_status check_references(struct change *change, const struct kind_def *k
             same_field(before, after, field->ref, change->group->arena))
             continue;
         check.field = field;
-        if (field->type == FIELD_REFERENCE)
-            reflect_each(field, after, check_reference, &check);
-        else
+        check.group = field->type == FIELD_GROUP ? field : NULL;
+        if (check.group)
             reflect_each_element(field, after, check_element, &check);
+        else
+            reflect_each(field, after, check_reference, &check);
     }
     return check.status;
 }
@@ -410,7 +434,7 @@ static enum crm_status patch(struct work *work, const struct uuid *id, struct re
     if (status == CRM_OK)
         status = body_apply(work->kind, work->change->group->arena, work->before.body, &body_patch, &work->after.body, failure_of(work));
     if (status == CRM_OK && (work->mutation->has_owner || work->mutation->has_team))
-        status = set_owner_and_team(work);
+        status = hand_over(work);
     if (status == CRM_OK)
         status = ask_rules(work, NULL, NULL);
     return status == CRM_OK ? finish(work, out_header) : status;
