@@ -178,7 +178,9 @@ static enum crm_status prepare(struct link *link, struct request *request, const
     return ctx->reply ? CRM_OK : fail(&ctx->failure, CRM_NO_MEMORY, NULL, "out of memory");
 }
 
-/* What is answered within this turn: no stream entry, no heap. */
+static void run_stream(struct link *link, const struct op_def *op, const struct frame *frame);
+
+/* What is answered within this turn: no stream entry, no heap. Unless it turns out to take long. */
 static void run_at_once(struct link *link, const struct op_def *op, const struct frame *frame)
 {
     struct request *request = link->thread->fast;
@@ -186,6 +188,10 @@ static void run_at_once(struct link *link, const struct op_def *op, const struct
 
     request_reset(request);
     status = prepare(link, request, op, frame);
+    if (status == CRM_OK && request->flags != op->flags) {
+        run_stream(link, op, frame);
+        return;
+    }
     if (status == CRM_OK)
         status = thread_view(link->thread, request->schema, &request->ctx.view);
     if (status == CRM_OK)

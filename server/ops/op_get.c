@@ -18,7 +18,7 @@ struct get_state {
 static enum crm_status find(struct op_ctx *ctx, const Crm__GetRequest *request, struct uuid *out_id, enum kind *out_kind)
 {
     if (request->selector && !request->has_id)
-        return select_record(ctx, request->kind, request->selector, out_id, out_kind);
+        return select_record(ctx, request->kind, request->selector, true, out_id, out_kind);
     *out_kind = (enum kind)request->kind;
     if (!kind_def(request->kind))
         return op_fail_field(ctx, CRM_INVALID, "kind", "there is no kind number %u", request->kind);
@@ -120,6 +120,16 @@ static enum crm_status run_get(struct op_ctx *ctx)
     return CRM_OK;
 }
 
+/* What walks a history, the recycle bin or all ids does so on a worker. */
+static unsigned place(const void *message, unsigned flags)
+{
+    const Crm__GetRequest *request = message;
+    bool is_long = request->as_of || request->deleted || (request->selector && !request->has_id && select_takes_long(request->selector));
+
+    return is_long ? flags | OP_WORKS : flags;
+}
+
 const struct op_def op_get = {
     .code = OP_GET, .name = "record.get", .request = &crm__get_request__descriptor, .reply = &crm__get_reply__descriptor, .run = run_get,
+    .place = place,
 };

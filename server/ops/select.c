@@ -186,9 +186,18 @@ static void by_ending(struct selection *selection, const struct kind_def *only, 
         selection->n = 0;
 }
 
-enum crm_status select_record(struct op_ctx *ctx, unsigned kind_number, const char *selector, struct uuid *out_id, enum kind *out_kind)
+bool select_takes_long(const char *selector)
+{
+    size_t size = strlen(selector);
+
+    return size >= ENDING_MIN && size < 2 * UUID_SIZE && strspn(selector, "0123456789abcdefABCDEF") == size;
+}
+
+enum crm_status select_record(struct op_ctx *ctx, unsigned kind_number, const char *selector, bool with_endings, struct uuid *out_id,
+                              enum kind *out_kind)
 {
     static void (*const ways[])(struct selection *, const struct kind_def *, const char *) = { by_id, by_unique, by_title, by_ending };
+    size_t n_ways = ARRAY_LEN(ways) - !with_endings;
     const struct kind_def *kind = kind_def(kind_number), *lettered = kind;
     struct selection selection = { .ctx = ctx };
     uint64_t number;
@@ -204,7 +213,7 @@ enum crm_status select_record(struct op_ctx *ctx, unsigned kind_number, const ch
         *out_kind = lettered->kind;
         return CRM_OK;
     }
-    for (size_t i = 0; i < ARRAY_LEN(ways) && selection.n == 0; i++)
+    for (size_t i = 0; i < n_ways && selection.n == 0; i++)
         ways[i](&selection, kind, selector);
     if (selection.n == 0)
         return op_fail(ctx, CRM_NOT_FOUND, "there is no %s '%.80s'", kind ? kind->name : "record", selector);

@@ -221,7 +221,7 @@ static enum crm_status resolve(void *arg, enum kind kind, struct slice text, str
     enum kind found;
 
     (void)failure; /* select_record fills the request's own, which is the same one */
-    return selector ? select_record(ctx, kind, selector, out_id, &found) : CRM_NO_MEMORY;
+    return selector ? select_record(ctx, kind, selector, false, out_id, &found) : CRM_NO_MEMORY;
 }
 
 enum crm_status wire_filter(struct op_ctx *ctx, const struct kind_def *kind, size_t n, Crm__FilterNode *const *nodes, struct filter *out_filter)

@@ -41,7 +41,11 @@ enum crm_status wire_as_of(struct op_ctx *ctx, const Crm__AsOf *as_of, uint64_t 
 /* filter and sort of a request, checked and bound to the session. */
 enum crm_status wire_filter(struct op_ctx *ctx, const struct kind_def *kind, size_t n, Crm__FilterNode *const *nodes, struct filter *out_filter) MUST_CHECK;
 
-/* A record by what people type: number, id, an id's ending, a unique value, a title, "me". CRM_NOT_FOUND; CRM_AMBIGUOUS with candidates in ctx->error. */
-enum crm_status select_record(struct op_ctx *ctx, unsigned kind, const char *selector, struct uuid *out_id, enum kind *out_kind) MUST_CHECK;
+/* A record by what people type: number, id, a unique value, a title, "me" and, with_endings, the end of an id. CRM_NOT_FOUND; CRM_AMBIGUOUS with candidates in
+ * ctx->error. */
+enum crm_status select_record(struct op_ctx *ctx, unsigned kind, const char *selector, bool with_endings, struct uuid *out_id,
+                              enum kind *out_kind) MUST_CHECK;
+/* May a selector be an id's ending? Then records are looked through: on a worker. */
+bool select_takes_long(const char *selector);
 
 #endif
