@@ -78,9 +78,11 @@ static struct count_group *find_group(struct counting *counting, const struct va
     if (!group)
         goto no_memory;
     group->value = *value;
-    group->value.text.data = arena_memdup(arena, value->text.size ? (const void *)value->text.data : "", value->text.size + !value->text.size);
-    if (!group->value.text.data)
-        goto no_memory;
+    if (value->text.size) { /* the record's bytes are gone with its turn */
+        group->value.text.data = arena_memdup(arena, value->text.data, value->text.size);
+        if (!group->value.text.data)
+            goto no_memory;
+    }
     group->key = group_key(&group->value);
     counting->groups[counting->n_groups++] = group;
     return group;

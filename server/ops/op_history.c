@@ -185,6 +185,7 @@ static enum crm_status one_entry(struct op_ctx *ctx, struct history_state *state
     chunk->changes[chunk->n_changes++] = change;
     wire_records_refer(titles, KIND_USER, &entry.by);
     if (state->is_feed) {
+        wire_records_refer(titles, entry.kind, &entry.id);
         state->done = ++state->next > state->head;
     } else {
         before.body = entry.previous;
