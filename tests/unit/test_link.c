@@ -923,6 +923,30 @@ static void history_tells_before_and_after(void **state)
     take(f, FRAME_END, stream, NULL);
 }
 
+static void counts_are_grouped_by_choice(void **state)
+{
+    struct fixture *f = *state;
+    Crm__CountRequest count = CRM__COUNT_REQUEST__INIT;
+    const Crm__CountReply *reply;
+    Crm__Mutation *mutation = new_customer(f, "Grouped");
+    Crm__Customer customer = CRM__CUSTOMER__INIT;
+
+    login(f);
+    customer.name = (char *)"Grouped";
+    customer.has_status = true;
+    customer.status = CRM__CUSTOMER_STATUS__CUSTOMER_STATUS_ACTIVE;
+    mutation->set.len = crm__customer__pack(&customer, mutation->set.data);
+    take(f, FRAME_REPLY, ask_mutate(f, &mutation, 1, NULL, 0), NULL);
+    count.has_kind = count.has_group = true;
+    count.kind = KIND_CUSTOMER;
+    count.group = 8; /* status */
+    reply = take(f, FRAME_REPLY, ask(f, OP_COUNT, &count.base), &crm__count_reply__descriptor);
+    assert_int_equal(reply->n_groups, 1);
+    assert_int_equal(reply->groups[0]->count, 1);
+    assert_null(reply->groups[0]->value->text);
+    assert_int_equal(reply->groups[0]->value->integer, CRM__CUSTOMER_STATUS__CUSTOMER_STATUS_ACTIVE);
+}
+
 static void describe_is_empty_for_who_knows_already(void **state)
 {
     struct fixture *f = *state;
@@ -975,6 +999,7 @@ int main(void)
         TEST(a_starved_stream_meets_its_deadline),
         TEST(any_cut_gives_the_same_answers),
         TEST(history_tells_before_and_after),
+        TEST(counts_are_grouped_by_choice),
         TEST(describe_is_empty_for_who_knows_already),
     };
 
