@@ -77,7 +77,7 @@ struct change_record {
     const struct kind_def *kind;
     const struct record *before;     /* NULL on a create; a deleted record on a restore */
     struct record *after;            /* header.rev, seq and updated are set here; on a delete the same as before */
-    const struct field_set *changed; /* fields and header fields that differ; empty on create, delete, restore */
+    const struct field_set *changed; /* fields and header fields that differ; empty on create and delete */
     const char *action;              /* or NULL */
     int64_t happened_us;
     const struct uuid *deleted_with; /* on a taken-along delete: the record with which it went */

@@ -16,16 +16,24 @@ struct referrer {
     struct uuid id;
 };
 
-/* The first referrer at or behind a key; *cursor moves behind it. false: no more (status OK) or an error. */
+/* Behind all that refers to a target; what lies further on are the companions of an earlier deletion. */
+static void referrers_begin(struct key *cursor, const struct uuid *target)
+{
+    cursor->size = 0;
+    key_bytes(cursor, target->bytes, UUID_SIZE);
+    key_u8(cursor, 0xff);
+}
+
+/*
+ * The last referrer before a key; *cursor moves to it. false: no more (status OK) or an error. Backwards, so that of two kinds that go along the one
+ * that also refers to the other goes first, with that reference in it, and comes back last.
+ */
 static bool next_referrer(struct change *change, const struct uuid *target, struct key *cursor, struct referrer *out, enum crm_status *status)
 {
-    struct key prefix = { 0 }, end;
+    const struct store_range range = { .from = uuid_slice(target), .to = key_slice(cursor), .reverse = true };
     struct slice key, value;
 
-    key_bytes(&prefix, target->bytes, UUID_SIZE);
-    key_u8(&prefix, 0xff); /* what lies behind are the companions of an earlier deletion */
-    end = prefix;
-    *status = view_seek(&change->view, STORE_CHILD, &(struct store_range){ .from = key_slice(cursor), .to = key_slice(&end) }, &key, &value);
+    *status = view_seek(&change->view, STORE_CHILD, &range, &key, &value);
     if (*status != CRM_OK) {
         if (*status == CRM_NOT_FOUND)
             *status = CRM_OK;
@@ -40,7 +48,6 @@ static bool next_referrer(struct change *change, const struct uuid *target, stru
     memcpy(out->id.bytes, key.data + UUID_SIZE + 3, UUID_SIZE);
     cursor->size = 0;
     key_bytes(cursor, key.data, key.size);
-    key_u8(cursor, 0);
     return true;
 }
 
@@ -79,11 +86,11 @@ static enum crm_status check_header_references(struct change *change, const stru
 /* What forbids the deletion is asked before anything is taken along. */
 static enum crm_status check_refusals(struct change *change, const struct kind_def *kind, const struct uuid *id)
 {
-    struct key cursor = { 0 };
+    struct key cursor;
     struct referrer referrer;
     enum crm_status status;
 
-    key_bytes(&cursor, id->bytes, UUID_SIZE);
+    referrers_begin(&cursor, id);
     while (next_referrer(change, id, &cursor, &referrer, &status)) {
         if (!referrer.field || referrer.field->on_delete != ON_DELETE_REFUSE)
             continue;
@@ -125,11 +132,11 @@ static enum crm_status take_along(struct change *change, const struct referrer *
 
 static enum crm_status settle_referrers(struct change *change, const struct uuid *id, const struct uuid *with, int64_t happened_us)
 {
-    struct key cursor = { 0 };
+    struct key cursor;
     struct referrer referrer;
     enum crm_status status, settled = CRM_OK;
 
-    key_bytes(&cursor, id->bytes, UUID_SIZE);
+    referrers_begin(&cursor, id);
     while (settled == CRM_OK && next_referrer(change, id, &cursor, &referrer, &status)) {
         if (!referrer.field || referrer.field->on_delete == ON_DELETE_NOTHING)
             continue;
@@ -206,11 +213,12 @@ enum crm_status restore_record(struct change *change, const struct kind_def *kin
 {
     struct record after = *bin;
     struct uuid id = bin->header.id;
+    struct field_set changed = { 0 };
     struct change_record record = {
-        .verb = LOG_RESTORE, .kind = kind, .before = bin, .after = &after, .action = "restore", .happened_us = happened_us,
-        .deleted_with = deleted_with,
+        .verb = LOG_RESTORE, .kind = kind, .before = bin, .after = &after, .changed = &changed, .action = "restore",
+        .happened_us = happened_us, .deleted_with = deleted_with,
     };
-    enum crm_status status = check_references(change, kind, NULL, &after);
+    enum crm_status status = settle_references(change, kind, &after, &changed);
 
     if (status == CRM_OK)
         status = change_put(change, &record);
