@@ -34,8 +34,8 @@ build_preset()
     shift
     [ -f "$root/build/$preset/build.ninja" ] || (cd "$root" && quietly cmake --preset "$preset")
     if [ $# -gt 0 ]; then
-        (cd "$root" && quietly cmake --build --preset "$preset" --target "$@")
+        (cd "$root" && quietly cmake --build --preset "$preset" --target "$@" -- --quiet)
     else
-        (cd "$root" && quietly cmake --build --preset "$preset")
+        (cd "$root" && quietly cmake --build --preset "$preset" -- --quiet)
     fi
 }
