@@ -64,6 +64,7 @@ int main(int argc, char **argv)
     enum crm_status status;
 
     signal(SIGPIPE, SIG_IGN); /* before the first socket or pipe is written */
+    signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error of that write, not the end */
     setlocale(LC_CTYPE, "");
     if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {
         printf("crmd %s\n", CRM_VERSION);

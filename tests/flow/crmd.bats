@@ -14,6 +14,7 @@ setup() {
 teardown() {
     [ -z "$server" ] || kill "$server" 2>/dev/null || true
     [ -z "$server" ] || wait "$server" || true
+    ! mountpoint -q "$BATS_TEST_TMPDIR/full" || umount "$BATS_TEST_TMPDIR/full"
 }
 
 init() {
@@ -245,6 +246,37 @@ login() {
     truncate -s 8192 "$dir/data/data.mdb"
     fails 1 crmd run "$dir"
     contains "cut off"
+}
+
+@test "a database that is cut off in use ends the server with 70, and the next start is refused" {
+    init
+    serve
+    login
+    truncate -s 8192 "$dir/data/data.mdb"
+    crm list customers || true
+    run wait "$server"
+    [ "$status" -eq 70 ]
+    server=
+    grep -q "cut off while it was in use" "$BATS_TEST_TMPDIR/log"
+    fails 1 crmd run "$dir"
+    contains "cut off"
+}
+
+@test "a full disk stops a backup without a trace, and the source is unharmed" {
+    full=$BATS_TEST_TMPDIR/full
+    mkdir "$full"
+    mount -t tmpfs -o size=40k tmpfs "$full" 2>/dev/null || skip "no tmpfs can be mounted here"
+    init
+    run crmd backup "$dir" "$full/one.backup"
+    left=$(ls -A "$full")
+    run_status=$status run_output=$output
+    fails 1 crmd init "$full/data"
+    [ ! -e "$full/data" ]
+    umount "$full"
+    [ "$run_status" -eq 1 ]
+    [[ $run_output == *"$full"* ]]
+    [ -z "$left" ]
+    crmd check "$dir"
 }
 
 @test "run refuses a database of format 1 and names it; upgrade takes it along" {
