@@ -42,6 +42,18 @@ void check_label(const struct record_header *header, char text[CHECK_LABEL_SIZE]
     snprintf(text, CHECK_LABEL_SIZE, "%s %s (%s)", kind_def(header->kind)->name, label, id);
 }
 
+bool check_index_is_in_work(const struct check *check, struct slice index_key)
+{
+    struct key job = { 0 };
+    struct slice row;
+
+    if (index_key.size < INDEX_GLOBAL_PREFIX)
+        return false;
+    key_u8(&job, 'i');
+    key_bytes(&job, index_key.data, INDEX_GLOBAL_PREFIX - 1); /* kind ‖ ref: an index key and a job's key agree in them */
+    return store_get(check->view.txn, STORE_JOB, key_slice(&job), &row) == CRM_OK;
+}
+
 /* Rollups of another format have other keys: only this one's can be compared. */
 static enum crm_status look_at_format(struct check *check)
 {

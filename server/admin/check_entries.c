@@ -45,6 +45,19 @@ static bool entry_owner(enum store_db db, struct slice key, struct slice value, 
     return has_id && kind_def((unsigned)*out_kind);
 }
 
+/* A reference of a custom field whose definition is deleted: its entries stay until it comes back. */
+static bool is_of_deleted_field(const struct check *check, enum store_db db, struct slice key)
+{
+    const struct kind_def *kind;
+    uint32_t ref;
+
+    if (db != STORE_CHILD || key.size != CHILD_SIZE)
+        return false;
+    kind = kind_def(key.data[UUID_SIZE]);
+    ref = key_read_u16(key.data + UUID_SIZE + 1);
+    return kind && ref >= FIELD_REF_CUSTOM && !schema_field(check->view.schema, kind, ref);
+}
+
 struct search {
     enum store_db db;
     struct slice key;
@@ -78,7 +91,8 @@ static bool visit_entry(void *arg, struct slice key, struct slice value)
     enum kind kind;
     enum crm_status status;
 
-    if (is_bin_entry(walk->db, key))
+    if (is_bin_entry(walk->db, key) || is_of_deleted_field(check, walk->db, key) ||
+        (walk->db == STORE_INDEX && check_index_is_in_work(check, key)))
         return true;
     if (!entry_owner(walk->db, key, value, &kind, &id)) {
         check_fault(check, "%s: an entry of %zu bytes names no record", store_db_name(walk->db), key.size);

@@ -27,6 +27,9 @@ void check_fault(struct check *check, const char *format, ...) PRINTF_LIKE(2, 3)
 #define CHECK_LABEL_SIZE 128
 void check_label(const struct record_header *header, char text[CHECK_LABEL_SIZE]);
 
+/* Is the index of this entry's field being built or dropped, a turn at a time (index_job.h)? Then it may have too few or too many. */
+bool check_index_is_in_work(const struct check *check, struct slice index_key);
+
 /* check_record.c: every record, live and deleted, and all that it should have elsewhere. */
 enum crm_status check_records(struct check *check) MUST_CHECK;
 /* check_entries.c: entries that no record claims. */
