@@ -27,20 +27,23 @@ static bool default_pipeline(struct rule_ctx *ctx, struct uuid *out_id)
     return view_seek(ctx->view, STORE_RECORD, &range, &key, &value) == CRM_OK && record_key_parse(key, &kind, out_id);
 }
 
+static bool outcome_is_final(Crm__StageOutcome outcome)
+{
+    return outcome == CRM__STAGE_OUTCOME__STAGE_OUTCOME_WON || outcome == CRM__STAGE_OUTCOME__STAGE_OUTCOME_LOST;
+}
+
 /* Won and lost are final: such a deal is reopened (a right of its own), not moved. */
+static bool stage_is_final(const Crm__Stage *stage)
+{
+    return outcome_is_final(stage->outcome);
+}
+
 static bool stage_may_follow(const Crm__Stage *from, const Crm__Stage *to)
 {
-    if (from->outcome == CRM__STAGE_OUTCOME__STAGE_OUTCOME_WON || from->outcome == CRM__STAGE_OUTCOME__STAGE_OUTCOME_LOST)
-        return false;
     for (size_t i = 0; i < from->n_next; i++)
         if (strcmp(from->next[i], to->name) == 0)
             return true;
     return from->n_next == 0;
-}
-
-static bool stage_is_final(const Crm__Stage *stage)
-{
-    return stage->outcome == CRM__STAGE_OUTCOME__STAGE_OUTCOME_WON || stage->outcome == CRM__STAGE_OUTCOME__STAGE_OUTCOME_LOST;
 }
 
 /* What entering a stage sets: state, category, since when; and the closing day where it is final. */
@@ -49,7 +52,7 @@ static enum crm_status enter_stage(struct rule_ctx *ctx, const Crm__Stage *stage
     enum crm_status status = rule_set_integer(ctx, "state", stage->has_outcome ? (int)stage->outcome
                                                                                : CRM__STAGE_OUTCOME__STAGE_OUTCOME_OPEN);
 
-    if (status == CRM_OK && stage->has_category && (ctx->before || !deal->has_category))
+    if (status == CRM_OK && stage->has_category && !rule_changes(ctx, "category"))
         status = rule_set_integer(ctx, "category", stage->category);
     if (stage_is_final(stage)) {
         if (status == CRM_OK && !deal->has_closed)
@@ -62,6 +65,20 @@ static enum crm_status enter_stage(struct rule_ctx *ctx, const Crm__Stage *stage
     return status;
 }
 
+/* May a deal leave where it is? A won or lost one stays so in whatever pipeline; the order of stages counts within one. */
+static enum crm_status check_way(struct rule_ctx *ctx, const Crm__Deal *before, const Crm__Deal *deal, const Crm__Pipeline *pipeline,
+                                 const Crm__Stage *to)
+{
+    bool same_name = before->stage && strcmp(before->stage, deal->stage) == 0;
+    const Crm__Stage *from = rule_changes(ctx, "pipeline") ? NULL : pipeline_stage(pipeline, before->stage);
+
+    if (outcome_is_final(before->state) && !(same_name && to->outcome == before->state))
+        return rule_refuse_field(ctx, CRM_INVALID, "stage", "a deal in %s cannot go to %s: reopen it", before->stage, to->name);
+    if (from && from != to && !stage_may_follow(from, to))
+        return rule_refuse_field(ctx, CRM_INVALID, "stage", "a deal in %s cannot go to %s", from->name, to->name);
+    return CRM_OK;
+}
+
 /* The gate of a change of stage: asked on every path, whatever brought the change. */
 static enum crm_status check_stage(struct rule_ctx *ctx, const Crm__Deal *deal, const Crm__Pipeline *pipeline)
 {
@@ -70,17 +87,27 @@ static enum crm_status check_stage(struct rule_ctx *ctx, const Crm__Deal *deal, 
 
     if (!to)
         return rule_refuse_field(ctx, CRM_INVALID, "stage", "pipeline %s has no stage '%s'", pipeline->name, deal->stage);
-    if (before && before->stage && strcmp(before->stage, deal->stage) != 0) {
-        const Crm__Stage *from = pipeline_stage(pipeline, before->stage);
-
-        if (from && !ctx->is_override && !stage_may_follow(from, to))
-            return rule_refuse_field(ctx, CRM_INVALID, "stage", "a deal in %s cannot go to %s", from->name, to->name);
-    }
-    if (deal->has_closed && deal->closed > ctx->today && stage_is_final(to))
-        return rule_refuse_field(ctx, CRM_INVALID, "closed", "a deal cannot have been closed on a day to come");
+    if (before && !ctx->is_override && check_way(ctx, before, deal, pipeline, to) != CRM_OK)
+        return CRM_INVALID;
     if (rule_require_fields(ctx, to->required_fields, to->n_required_fields) != CRM_OK)
         return CRM_INVALID;
     return enter_stage(ctx, to, deal);
+}
+
+/* What is won or lost has a day on which it was closed, not one to come; what is open has none. */
+static enum crm_status check_closed(struct rule_ctx *ctx)
+{
+    const Crm__Deal *deal = rule_record(ctx);
+
+    if (!deal)
+        return fail(ctx->failure, CRM_NO_MEMORY, NULL, "out of memory");
+    if (deal->has_closed && deal->closed > ctx->today)
+        return rule_refuse_field(ctx, CRM_INVALID, "closed", "a deal cannot have been closed on a day to come");
+    if (!deal->has_closed && outcome_is_final(deal->state))
+        return rule_refuse_field(ctx, CRM_INVALID, "closed", "a deal that is won or lost was closed on some day");
+    if (deal->has_closed && !outcome_is_final(deal->state))
+        return rule_refuse_field(ctx, CRM_INVALID, "closed", "a deal is closed by moving it to a stage that wins or loses it");
+    return CRM_OK;
 }
 
 /* price * quantity * (1 - discount) * (1 + tax), rounded once, half to even; false when it does not fit. */
@@ -162,6 +189,8 @@ static enum crm_status deal_complete(struct rule_ctx *ctx)
     }
     if (rule_changes(ctx, "stage") || rule_changes(ctx, "pipeline"))
         status = check_stage(ctx, deal, pipeline);
+    if (status == CRM_OK && (rule_changes(ctx, "stage") || rule_changes(ctx, "pipeline") || rule_changes(ctx, "closed")))
+        status = check_closed(ctx);
     if (status == CRM_OK && deal->n_lines > 0 && (rule_changes(ctx, "lines") || rule_changes(ctx, "amount")))
         status = sum_lines(ctx, deal);
     return status;
