@@ -25,6 +25,7 @@
 #include "server/admin/ca.h"
 #include "server/admin/directory.h"
 #include "server/admin/housekeeping.h"
+#include "server/admin/sandbox.h"
 #include "server/dispatch/dispatch.h"
 #include "server/net/io_pool.h"
 
@@ -162,6 +163,30 @@ static enum crm_status open_core(struct server *server, struct failure *failure)
     return status == CRM_OK ? ca_fingerprint(ca, server->core.ca_sha256, failure) : status;
 }
 
+/* Only the data directory stays writable; beside it what a reload reads, and the place of a port file. */
+static enum crm_status enter_sandbox(const struct server *server, const char *port_file, struct failure *failure)
+{
+#ifndef CRM_NO_SANDBOX
+    char certificate[PATH_MAX], key[PATH_MAX], port_directory[PATH_MAX];
+    const char *writable[] = { server->directory, port_directory };
+    const char *readable[] = { certificate, key };
+    const char *slash = port_file ? strrchr(port_file, '/') : NULL;
+    enum crm_status status = directory_path(server->directory, server->settings.certificate, certificate, failure);
+
+    if (status == CRM_OK)
+        status = directory_path(server->directory, server->settings.key, key, failure);
+    if (status != CRM_OK)
+        return status;
+    snprintf(port_directory, sizeof port_directory, "%.*s", slash ? (int)(slash - port_file + 1) : 1, slash ? port_file : ".");
+    sandbox_enter(writable, port_file ? 2 : 1, readable, ARRAY_LEN(readable));
+#else
+    (void)server;
+    (void)port_file;
+    (void)failure;
+#endif
+    return CRM_OK;
+}
+
 static unsigned io_threads(const struct settings *settings)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -262,6 +287,8 @@ static enum crm_status start(struct server *server, const struct command_input *
     status = open_core(server, failure);
     if (status == CRM_OK)
         status = load_tls(server, &server->settings, &server->tls, failure);
+    if (status == CRM_OK)
+        status = enter_sandbox(server, input->options[OPTION_PORT_FILE], failure);
     if (status == CRM_OK)
         status = start_network(server, failure);
     if (status == CRM_OK && input->options[OPTION_PORT_FILE])

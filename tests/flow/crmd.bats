@@ -143,6 +143,14 @@ login() {
     contains "in use"
 }
 
+@test "the serving process can write in its data directory only" {
+    init
+    serve
+    ! grep -q sandbox.none "$BATS_TEST_TMPDIR/log" || skip "this kernel has no Landlock"
+    grep -q '^NoNewPrivs:[[:space:]]*1' "/proc/$server/status"
+    run ! grep -q sandbox.failed "$BATS_TEST_TMPDIR/log"
+}
+
 @test "a wrong setting stops the start and is named with its line" {
     init
     sed -i 's/^workers = .*/workers = many/' "$dir/crmd.conf"
