@@ -3,7 +3,68 @@
  */
 #include "common/rules/rule.h"
 
+#include "common/store/key.h"
+
 #define TEAM_DEPTH_MAX 32
+
+static bool manages_users(const Crm__Role *role)
+{
+    for (size_t i = 0; role && i < role->n_rights; i++)
+        if (role->rights[i] == CRM__RIGHT__RIGHT_MANAGE_USERS)
+            return true;
+    return false;
+}
+
+static bool is_active_in(const Crm__User *user, ProtobufCBinaryData *out_role)
+{
+    *out_role = user->role;
+    return user->has_role && (!user->has_active || user->active);
+}
+
+/* Is there an administrator beside a user, and beside all who have a role? Either may be NULL. Asked only when one is about to go. */
+static bool another_administrator(struct rule_ctx *ctx, const struct uuid *beside_user, const struct uuid *beside_role)
+{
+    static const uint8_t first = KIND_USER, behind = KIND_USER + 1;
+    struct store_range range = { .from = slice_of(&first, 1), .to = slice_of(&behind, 1) };
+    struct key from = { 0 };
+    struct slice key, value;
+
+    while (view_seek(ctx->view, STORE_RECORD, &range, &key, &value) == CRM_OK) {
+        const Crm__User *user;
+        ProtobufCBinaryData role;
+        struct record record;
+        struct uuid id;
+        enum kind kind;
+
+        from.size = 0;
+        key_bytes(&from, key.data, key.size);
+        key_u8(&from, 0);
+        range.from = key_slice(&from);
+        if (!record_key_parse(key, &kind, &id) || record_decode(kind, &id, value, &record) != CRM_OK ||
+            (beside_user && uuid_equal(&id, beside_user)))
+            continue;
+        user = crm__user__unpack(&ctx->arena->protobuf, record.body.size, record.body.data);
+        if (!user || !is_active_in(user, &role) || (beside_role && slice_equal(slice_of(role.data, role.len), uuid_slice(beside_role))))
+            continue;
+        if (manages_users(rule_load(ctx, KIND_ROLE, role)))
+            return true;
+    }
+    return false;
+}
+
+static bool is_administrator(struct rule_ctx *ctx, const Crm__User *user)
+{
+    ProtobufCBinaryData role;
+
+    return user && is_active_in(user, &role) && manages_users(rule_load(ctx, KIND_ROLE, role));
+}
+
+static enum crm_status user_guard(struct rule_ctx *ctx)
+{
+    if (ctx->verb != RULE_DELETE || !is_administrator(ctx, rule_before(ctx)) || another_administrator(ctx, &ctx->after->header.id, NULL))
+        return CRM_OK;
+    return rule_refuse_field(ctx, CRM_INVALID, NULL, "this is the last active user who may manage users");
+}
 
 static enum crm_status user_complete(struct rule_ctx *ctx)
 {
@@ -22,6 +83,10 @@ static enum crm_status user_complete(struct rule_ctx *ctx)
     if (status == CRM_OK && user->has_manager && user->manager.len == UUID_SIZE &&
         memcmp(user->manager.data, ctx->after->header.id.bytes, UUID_SIZE) == 0)
         return rule_refuse_field(ctx, CRM_INVALID, "manager", "nobody is their own manager");
+    if (status == CRM_OK && ctx->before && (rule_changes(ctx, "active") || rule_changes(ctx, "role")) && !is_administrator(ctx, user) &&
+        is_administrator(ctx, rule_before(ctx)) && !another_administrator(ctx, &ctx->after->header.id, NULL))
+        return rule_refuse_field(ctx, CRM_INVALID, rule_changes(ctx, "active") ? "active" : "role",
+                                 "this is the last active user who may manage users");
     return status;
 }
 
@@ -50,9 +115,14 @@ static enum crm_status role_complete(struct rule_ctx *ctx)
         if (!scope->kind || (strcmp(scope->kind, "*") != 0 && !kind_find(scope->kind)))
             return rule_refuse_field(ctx, CRM_INVALID, "scopes", "scope %zu names no kind (or * for all)", i + 1);
     }
+    if (!role)
+        return fail(ctx->failure, CRM_NO_MEMORY, NULL, "out of memory");
+    if (ctx->before && rule_changes(ctx, "rights") && !manages_users(role) && manages_users(rule_before(ctx)) &&
+        !another_administrator(ctx, NULL, &ctx->after->header.id))
+        return rule_refuse_field(ctx, CRM_INVALID, "rights", "no active user who may manage users would remain");
     return CRM_OK;
 }
 
-const struct rule_module rules_user = { .kind = KIND_USER, .complete = user_complete };
+const struct rule_module rules_user = { .kind = KIND_USER, .complete = user_complete, .guard = user_guard };
 const struct rule_module rules_team = { .kind = KIND_TEAM, .complete = team_complete };
 const struct rule_module rules_role = { .kind = KIND_ROLE, .complete = role_complete };

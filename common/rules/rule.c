@@ -50,6 +50,20 @@ enum crm_status rule_complete(struct rule_ctx *ctx)
     return money_derive(ctx);
 }
 
+enum crm_status rule_guard(struct rule_ctx *ctx)
+{
+    for (size_t i = 0; i < ARRAY_LEN(modules); i++) {
+        enum crm_status status;
+
+        if (modules[i]->kind != ctx->kind->kind || !modules[i]->guard)
+            continue;
+        status = modules[i]->guard(ctx);
+        if (status != CRM_OK)
+            return status;
+    }
+    return CRM_OK;
+}
+
 static const void *unpack(struct rule_ctx *ctx, const struct kind_def *kind, struct slice body)
 {
     return protobuf_c_message_unpack(kind->descriptor, &ctx->arena->protobuf, body.size, body.data);

@@ -18,6 +18,7 @@ struct rule_more {
     enum rule_verb verb;
     enum kind kind;
     struct uuid id;
+    struct uuid owner, team; /* of a create; nil: the actor and their team */
     struct slice set; /* canonical body: fields that get a value */
     const uint32_t *clear;
     size_t n_clear;
@@ -60,6 +61,8 @@ struct rule_module {
     size_t n_actions;
     /* Called for every create and patch, by whatever path, before validation: refuse, or set derived fields. NULL: nothing to ask. */
     enum crm_status (*complete)(struct rule_ctx *ctx);
+    /* Called before a deletion and before a restore (ctx->verb says which; before is the record, after the same): refuse, set nothing. NULL likewise. */
+    enum crm_status (*guard)(struct rule_ctx *ctx);
 };
 
 /* The row of an action for a kind, its own before the common ones; NULL if there is none. */
@@ -68,6 +71,8 @@ const struct action_def *rule_action(enum kind kind, const char *name);
 const struct action_def *rule_action_at(enum kind kind, size_t n);
 /* Run a kind's complete function, if it has one, then derive the company value of changed money fields. */
 enum crm_status rule_complete(struct rule_ctx *ctx) MUST_CHECK;
+/* Run a kind's guard, if it has one. */
+enum crm_status rule_guard(struct rule_ctx *ctx) MUST_CHECK;
 
 /* --- for rules */
 

@@ -5,6 +5,27 @@
 #include "common/store/key.h"
 #include "common/rules/rule.h"
 
+static bool has_stage(const Crm__Pipeline *pipeline, const char *name)
+{
+    for (size_t i = 0; i < pipeline->n_stages; i++)
+        if (pipeline->stages[i]->name && strcmp(pipeline->stages[i]->name, name) == 0)
+            return true;
+    return false;
+}
+
+static enum crm_status check_stage_lists(struct rule_ctx *ctx, const Crm__Pipeline *pipeline, const Crm__Stage *stage)
+{
+    for (size_t j = 0; j < stage->n_required_fields; j++)
+        if (!schema_field_by_name(ctx->view->schema, kind_def(KIND_DEAL), stage->required_fields[j]))
+            return rule_refuse_field(ctx, CRM_INVALID, "stages", "stage %s requires '%s', which no deal has", stage->name,
+                                     stage->required_fields[j]);
+    for (size_t j = 0; j < stage->n_next; j++)
+        if (!has_stage(pipeline, stage->next[j]))
+            return rule_refuse_field(ctx, CRM_INVALID, "stages", "stage %s is followed by '%s', which is no stage", stage->name,
+                                     stage->next[j]);
+    return CRM_OK;
+}
+
 static enum crm_status pipeline_complete(struct rule_ctx *ctx)
 {
     const Crm__Pipeline *pipeline = rule_record(ctx);
@@ -23,10 +44,8 @@ static enum crm_status pipeline_complete(struct rule_ctx *ctx)
         for (size_t j = 0; j < i; j++)
             if (strcmp(pipeline->stages[j]->name, stage->name) == 0)
                 return rule_refuse_field(ctx, CRM_INVALID, "stages", "stage %s stands there twice", stage->name);
-        for (size_t j = 0; j < stage->n_required_fields; j++)
-            if (!schema_field_by_name(ctx->view->schema, kind_def(KIND_DEAL), stage->required_fields[j]))
-                return rule_refuse_field(ctx, CRM_INVALID, "stages", "stage %s requires '%s', which no deal has", stage->name,
-                                         stage->required_fields[j]);
+        if (check_stage_lists(ctx, pipeline, stage) != CRM_OK)
+            return CRM_INVALID;
     }
     return CRM_OK;
 }

@@ -113,6 +113,8 @@ static enum crm_status repeat_task(struct rule_ctx *ctx, const Crm__Task *task)
     more->verb = RULE_CREATE;
     more->kind = KIND_TASK;
     more->id = uuid_create();
+    more->owner = ctx->after->header.owner; /* whoever has done it: the next one is for the same person */
+    more->team = ctx->after->header.team;
     while (*last)
         last = &(*last)->next;
     *last = more;

@@ -205,16 +205,31 @@ static void set_root(struct work *work)
         work->after.header.root = record.header.root;
 }
 
+static struct rule_ctx rules_for(struct change *change, const struct kind_def *kind, const struct record *before, struct record *after,
+                                 int64_t happened_us, enum rule_verb verb)
+{
+    const struct change_group *group = change->group;
+
+    return (struct rule_ctx){
+        .view = &change->view, .arena = group->arena, .failure = &change->failure, .kind = kind, .before = before, .after = after,
+        .actor = change->actor->user, .now_us = group->now_us, .happened_us = happened_us, .today = group->today, .verb = verb,
+    };
+}
+
+enum crm_status ask_guard(struct change *change, const struct record *before, bool is_restore)
+{
+    struct record after = *before;
+    struct rule_ctx ctx = rules_for(change, kind_def(before->header.kind), before, &after, change->group->now_us,
+                                    is_restore ? RULE_RESTORE : RULE_DELETE);
+
+    return rule_guard(&ctx);
+}
+
 /* The kind's rules see the record as it will be and may change it. */
 static enum crm_status ask_rules(struct work *work, const struct action_def *action, const void *argument)
 {
-    struct change_group *group = work->change->group;
-    struct rule_ctx ctx = {
-        .view = &work->change->view, .arena = group->arena, .failure = failure_of(work), .kind = work->kind,
-        .before = work->has_before ? &work->before : NULL, .after = &work->after, .actor = work->change->actor->user,
-        .now_us = group->now_us, .happened_us = work->happened_us, .today = group->today,
-        .verb = work->has_before ? RULE_PATCH : RULE_CREATE,
-    };
+    struct rule_ctx ctx = rules_for(work->change, work->kind, work->has_before ? &work->before : NULL, &work->after, work->happened_us,
+                                    work->has_before ? RULE_PATCH : RULE_CREATE);
     enum crm_status status = action ? action->run(&ctx, argument) : CRM_OK;
 
     if (status == CRM_OK && ctx.verb != RULE_RESTORE)
@@ -254,6 +269,22 @@ static enum crm_status differences(struct work *work, struct field_set *out_chan
 
 static enum crm_status run_more(struct change *change, struct rule_more *more, int64_t happened_us);
 
+/*
+ * What a rule or a deletion changes of another record is not refused for what that record lacked before: a field that is required since then is
+ * asked for when somebody edits the record.
+ */
+static enum crm_status validate_after(struct work *work)
+{
+    const struct schema *schema = work->change->group->schema;
+    struct failure before = { 0 }, after = { 0 };
+    enum crm_status status = validate_record(schema, work->kind, work->after.body, &after);
+
+    if (status == CRM_OK || (!work->mutation && work->has_before &&
+                             validate_record(schema, work->kind, work->before.body, &before) == status && strcmp(before.field, after.field) == 0))
+        return CRM_OK;
+    return fail(failure_of(work), status, after.field, "%s", after.text);
+}
+
 /* Validate and store what the rules have left. */
 static enum crm_status finish(struct work *work, struct record_header *out_header)
 {
@@ -263,7 +294,7 @@ static enum crm_status finish(struct work *work, struct record_header *out_heade
         .verb = work->has_before ? LOG_PATCH : LOG_CREATE, .kind = work->kind, .before = work->has_before ? &work->before : NULL,
         .after = &work->after, .changed = &changed, .action = work->action, .happened_us = work->happened_us,
     };
-    enum crm_status status = validate_record(change->group->schema, work->kind, work->after.body, failure_of(work));
+    enum crm_status status = validate_after(work);
 
     if (status == CRM_OK)
         status = check_references(change, work->kind, work->has_before ? &work->before : NULL, &work->after);
@@ -305,6 +336,10 @@ static enum crm_status run_more(struct change *change, struct rule_more *more, i
 
             status = start_record(&work, &more->id);
             work.after.body = more->set;
+            if (!uuid_is_nil(&more->owner)) {
+                work.after.header.owner = more->owner;
+                work.after.header.team = more->team;
+            }
             if (status == CRM_OK)
                 status = ask_rules(&work, NULL, NULL);
             if (status == CRM_OK)

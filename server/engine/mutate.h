@@ -35,6 +35,8 @@ enum crm_status check_references(struct change *change, const struct kind_def *k
  * team or something that it cannot be without is gone. */
 enum crm_status settle_references(struct change *change, const struct kind_def *kind, struct record *record,
                                   struct field_set *out_changed) MUST_CHECK;
+/* mutate.c: do the kind's rules let a record be deleted, or come back? */
+enum crm_status ask_guard(struct change *change, const struct record *before, bool is_restore) MUST_CHECK;
 /* mutate.c: a patch that a rule or a deletion asks for: may set derived fields. */
 enum crm_status mutate_patch(struct change *change, const struct kind_def *kind, const struct uuid *id, const struct body_patch *patch,
                              int64_t happened_us, struct record_header *out_header) MUST_CHECK;

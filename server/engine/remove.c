@@ -159,6 +159,8 @@ enum crm_status remove_record(struct change *change, const struct kind_def *kind
     };
     enum crm_status status = check_refusals(change, kind, &id);
 
+    if (status == CRM_OK)
+        status = ask_guard(change, before, false);
     if (status != CRM_OK)
         return status;
     if (change->depth == MUTATION_DEPTH_MAX)
@@ -218,8 +220,10 @@ enum crm_status restore_record(struct change *change, const struct kind_def *kin
         .verb = LOG_RESTORE, .kind = kind, .before = bin, .after = &after, .changed = &changed, .action = "restore",
         .happened_us = happened_us, .deleted_with = deleted_with,
     };
-    enum crm_status status = settle_references(change, kind, &after, &changed);
+    enum crm_status status = ask_guard(change, bin, true);
 
+    if (status == CRM_OK)
+        status = settle_references(change, kind, &after, &changed);
     if (status == CRM_OK)
         status = change_put(change, &record);
     if (status == CRM_OK && !deleted_with)
