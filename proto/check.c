@@ -307,9 +307,9 @@ static enum crm_status check_value(struct walk *walk, struct level *level, Proto
 static const ProtobufCFieldDescriptor *field_find(const ProtobufCMessageDescriptor *descriptor,
                                                   const ProtobufCFieldDescriptor *guess, uint32_t id)
 {
-    const ProtobufCFieldDescriptor *end = descriptor->fields + descriptor->n_fields;
-
-    if (guess < end && guess->id == id)
+    if (descriptor->n_fields == 0) /* fields is NULL then */
+        return NULL;
+    if (guess < descriptor->fields + descriptor->n_fields && guess->id == id)
         return guess;
     return protobuf_c_message_descriptor_get_field(descriptor, id);
 }

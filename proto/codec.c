@@ -184,9 +184,11 @@ enum crm_status codec_unpack(const struct frame *frame, const ProtobufCMessageDe
     return codec_unpack_body(body, descriptor, arena, out_message, failure);
 }
 
-enum crm_status codec_append(struct buf *out, const struct frame_header *header, const ProtobufCMessage *message, bool compress)
+/* message, or what was packed of one before (message NULL). */
+static enum crm_status append(struct buf *out, const struct frame_header *header, const ProtobufCMessage *message, struct slice packed,
+                              bool compress)
 {
-    size_t size = message ? protobuf_c_message_get_packed_size(message) : 0;
+    size_t size = message ? protobuf_c_message_get_packed_size(message) : packed.size;
     struct frame_header final = *header;
     enum crm_status status;
     uint8_t *room;
@@ -205,6 +207,8 @@ enum crm_status codec_append(struct buf *out, const struct frame_header *header,
 
     if (message)
         protobuf_c_message_pack(message, room + FRAME_HEADER_SIZE);
+    else if (size > 0)
+        memcpy(room + FRAME_HEADER_SIZE, packed.data, size);
     if (compress) {
         uint8_t *scratch = room + FRAME_HEADER_SIZE + size;
         size_t n = compress_body(room + FRAME_HEADER_SIZE, size, scratch);
@@ -219,6 +223,16 @@ enum crm_status codec_append(struct buf *out, const struct frame_header *header,
     frame_put_header(room, &final);
     buf_commit(out, FRAME_HEADER_SIZE + size);
     return CRM_OK;
+}
+
+enum crm_status codec_append(struct buf *out, const struct frame_header *header, const ProtobufCMessage *message, bool compress)
+{
+    return append(out, header, message, (struct slice){ 0 }, compress);
+}
+
+enum crm_status codec_append_packed(struct buf *out, const struct frame_header *header, struct slice body, bool compress)
+{
+    return append(out, header, NULL, body, compress);
 }
 
 enum crm_status codec_pack(const ProtobufCMessage *message, struct arena *arena, struct slice *out_bytes)

@@ -28,6 +28,9 @@ enum crm_status codec_unpack_body(struct slice body, const ProtobufCMessageDescr
  */
 enum crm_status codec_append(struct buf *out, const struct frame_header *header, const ProtobufCMessage *message, bool compress) MUST_CHECK;
 
+/* The same from a body that is packed already. */
+enum crm_status codec_append_packed(struct buf *out, const struct frame_header *header, struct slice body, bool compress) MUST_CHECK;
+
 /* Packed bytes in the arena. */
 enum crm_status codec_pack(const ProtobufCMessage *message, struct arena *arena, struct slice *out_bytes) MUST_CHECK;
 

@@ -1,5 +1,6 @@
 /*
- * main.c - crmd: finds the subcommand, runs it, prints what went wrong in one line and ends with the status's exit code
+ * main.c - crmd: finds the subcommand, runs it, prints what went wrong in one line and ends with
+ * the status's exit code
  */
 #include <locale.h>
 #include <signal.h>
@@ -10,14 +11,17 @@
 #include "server/server.h"
 
 static const struct command *const commands[] = {
-    &command_init, &command_run, &command_stats, &command_check, &command_backup, &command_restore, &command_upgrade,
+    &command_init,   &command_run,     &command_stats,   &command_check,
+    &command_backup, &command_restore, &command_upgrade,
 };
 
 static void print_usage(FILE *out)
 {
-    fprintf(out, "usage: crmd COMMAND DIR …\n\nThe server of crm, and what an administrator does with its data directory.\n\n");
+    fprintf(out, "usage: crmd COMMAND DIR …\n\nThe server of crm, and what an administrator does "
+                 "with its data directory.\n\n");
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        fprintf(out, "  %-9s %-9s %s\n", commands[i]->name, commands[i]->arguments, commands[i]->summary);
+        fprintf(out, "  %-9s %-9s %s\n", commands[i]->name, commands[i]->arguments,
+                commands[i]->summary);
     fprintf(out, "\n`crmd COMMAND --help` says more; so does `man crmd`.\n");
 }
 

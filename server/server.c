@@ -1,8 +1,8 @@
 /*
  * server.c - crmd run: opens a data directory, starts the threads, waits for signals, drains
  *
- * The main thread owns everything here and does nothing but wait: for signals (blocked in every thread, taken by sigtimedwait), the minute and the
- * service manager's watchdog.
+ * The main thread owns everything here and does nothing but wait: for signals (blocked in every
+ * thread, taken by sigtimedwait), the minute and the service manager's watchdog.
  */
 #include "server/server.h"
 
@@ -29,10 +29,10 @@
 #include "server/dispatch/dispatch.h"
 #include "server/net/io_pool.h"
 
-#define DRAIN_MS        10000
-#define MINUTE_US       INT64_C(60000000)
-#define EXIT_LOST_FILE  70 /* the database was cut off under a reader */
-#define SPARE_FILES     128
+#define DRAIN_MS       10000
+#define MINUTE_US      INT64_C(60000000)
+#define EXIT_LOST_FILE 70 /* the database was cut off under a reader */
+#define SPARE_FILES    128
 
 enum run_option { OPTION_PORT_FILE };
 
@@ -88,7 +88,8 @@ static int64_t manager_watchdog_us(void)
 /* A page of the database that is no longer in its file. Only async-signal-safe calls. */
 static void on_sigbus(int number)
 {
-    static const char line[] = "crmd: the database file was cut off while it was in use: restore a backup\n";
+    static const char line[] =
+        "crmd: the database file was cut off while it was in use: restore a backup\n";
     ssize_t written = write(STDERR_FILENO, line, sizeof line - 1);
 
     (void)number;
@@ -103,9 +104,11 @@ static void raise_limit_of_files(int64_t connections)
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
         return;
-    limit.rlim_cur = limit.rlim_max == RLIM_INFINITY || limit.rlim_max >= wanted ? wanted : limit.rlim_max;
+    limit.rlim_cur =
+        limit.rlim_max == RLIM_INFINITY || limit.rlim_max >= wanted ? wanted : limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
-        log_warn("limit.files", "wanted=%" PRIu64 " allowed=%" PRIu64, (uint64_t)wanted, (uint64_t)limit.rlim_cur);
+        log_warn("limit.files", "wanted=%" PRIu64 " allowed=%" PRIu64, (uint64_t)wanted,
+                 (uint64_t)limit.rlim_cur);
 }
 
 /* Before any thread exists, so that all inherit the mask. */
@@ -131,16 +134,18 @@ static enum crm_status set_log_level(const struct settings *settings, struct fai
     enum log_level level;
 
     if (!log_level_parse(settings->log_level, &level))
-        return fail(failure, CRM_INVALID, "log.level", "log.level is error, warn, info or debug, not '%s'", settings->log_level);
+        return fail(failure, CRM_INVALID, "log.level",
+                    "log.level is error, warn, info or debug, not '%s'", settings->log_level);
     log_set_level(level);
     return CRM_OK;
 }
 
-static enum crm_status load_tls(const struct server *server, const struct settings *settings, struct tls_context **out_tls,
-                                struct failure *failure)
+static enum crm_status load_tls(const struct server *server, const struct settings *settings,
+                                struct tls_context **out_tls, struct failure *failure)
 {
     char certificate[PATH_MAX], key[PATH_MAX];
-    enum crm_status status = directory_path(server->directory, settings->certificate, certificate, failure);
+    enum crm_status status =
+        directory_path(server->directory, settings->certificate, certificate, failure);
 
     if (status == CRM_OK)
         status = directory_path(server->directory, settings->key, key, failure);
@@ -150,7 +155,8 @@ static enum crm_status load_tls(const struct server *server, const struct settin
 static enum crm_status open_core(struct server *server, struct failure *failure)
 {
     char ca[PATH_MAX];
-    enum crm_status status = directory_open(server->directory, &server->settings, false, &server->store, failure);
+    enum crm_status status =
+        directory_open(server->directory, &server->settings, false, &server->store, failure);
 
     if (status == CRM_OK)
         status = directory_use_time_zone(server->store, failure);
@@ -163,21 +169,25 @@ static enum crm_status open_core(struct server *server, struct failure *failure)
     return status == CRM_OK ? ca_fingerprint(ca, server->core.ca_sha256, failure) : status;
 }
 
-/* Only the data directory stays writable; beside it what a reload reads, and the place of a port file. */
-static enum crm_status enter_sandbox(const struct server *server, const char *port_file, struct failure *failure)
+/* Only the data directory stays writable; beside it what a reload reads, and the place of a port
+ * file. */
+static enum crm_status enter_sandbox(const struct server *server, const char *port_file,
+                                     struct failure *failure)
 {
 #ifndef CRM_NO_SANDBOX
     char certificate[PATH_MAX], key[PATH_MAX], port_directory[PATH_MAX];
     const char *writable[] = { server->directory, port_directory };
     const char *readable[] = { certificate, key };
     const char *slash = port_file ? strrchr(port_file, '/') : NULL;
-    enum crm_status status = directory_path(server->directory, server->settings.certificate, certificate, failure);
+    enum crm_status status =
+        directory_path(server->directory, server->settings.certificate, certificate, failure);
 
     if (status == CRM_OK)
         status = directory_path(server->directory, server->settings.key, key, failure);
     if (status != CRM_OK)
         return status;
-    snprintf(port_directory, sizeof port_directory, "%.*s", slash ? (int)(slash - port_file + 1) : 1, slash ? port_file : ".");
+    snprintf(port_directory, sizeof port_directory, "%.*s",
+             slash ? (int)(slash - port_file + 1) : 1, slash ? port_file : ".");
     sandbox_enter(writable, port_file ? 2 : 1, readable, ARRAY_LEN(readable));
 #else
     (void)server;
@@ -197,14 +207,18 @@ static unsigned io_threads(const struct settings *settings)
 }
 
 /* Append "HOST:PORT" with the port that is really bound: invitations carry it. */
-static void note_bound(struct server *server, const struct address *address, unsigned port, char *list, size_t size)
+static void note_bound(struct server *server, const struct address *address, unsigned port,
+                       char *list, size_t size)
 {
     size_t used = strlen(list);
     bool is_ipv6 = strchr(address->host, ':') != NULL;
 
-    snprintf(list + used, size - used, "%s%s%s%s:%u", used ? "," : "", is_ipv6 ? "[" : "", address->host, is_ipv6 ? "]" : "", port);
-    printf("crmd: listening on %s%s%s:%u\n", is_ipv6 ? "[" : "", address->host[0] ? address->host : "*", is_ipv6 ? "]" : "", port);
-    log_info("server.listen", "host=%s port=%u directory=%s", address->host[0] ? address->host : "*", port, server->directory);
+    snprintf(list + used, size - used, "%s%s%s%s:%u", used ? "," : "", is_ipv6 ? "[" : "",
+             address->host, is_ipv6 ? "]" : "", port);
+    printf("crmd: listening on %s%s%s:%u\n", is_ipv6 ? "[" : "",
+           address->host[0] ? address->host : "*", is_ipv6 ? "]" : "", port);
+    log_info("server.listen", "host=%s port=%u directory=%s",
+             address->host[0] ? address->host : "*", port, server->directory);
 }
 
 static enum crm_status open_listeners(struct server *server, struct failure *failure)
@@ -217,24 +231,30 @@ static enum crm_status open_listeners(struct server *server, struct failure *fai
     unsigned n = 0;
 
     for (int i = 0; i < n_sockets && status == CRM_OK; i++, n++) {
-        status = io_pool_adopt(server->pool, 3 + i, failure); /* sd_listen_fds(3): from descriptor 3 on */
+        status = io_pool_adopt(server->pool, 3 + i,
+                               failure); /* sd_listen_fds(3): from descriptor 3 on */
         if (status == CRM_OK)
-            note_bound(server, &(struct address){ 0 }, io_pool_port(server->pool, n), bound, sizeof bound);
+            note_bound(server, &(struct address){ 0 }, io_pool_port(server->pool, n), bound,
+                       sizeof bound);
     }
-    while (n_sockets <= 0 && status == CRM_OK && (status = address_next(&position, &address, failure)) == CRM_OK) {
+    while (n_sockets <= 0 && status == CRM_OK &&
+           (status = address_next(&position, &address, failure)) == CRM_OK) {
         status = io_pool_listen(server->pool, address.text, failure);
         if (status == CRM_OK)
             note_bound(server, &address, io_pool_port(server->pool, n++), bound, sizeof bound);
     }
     if (status == CRM_NOT_FOUND)
-        status = n ? CRM_OK : fail(failure, CRM_INVALID, "server.listen", "server.listen names no address");
+        status = n ? CRM_OK
+                   : fail(failure, CRM_INVALID, "server.listen", "server.listen names no address");
     if (status == CRM_OK)
         memcpy(server->core.settings.listen, bound, sizeof bound);
     return status;
 }
 
-/* The first listener's port, for scripts that asked for any: the file is there whole or not at all. */
-static enum crm_status write_port_file(const struct server *server, const char *file, struct failure *failure)
+/* The first listener's port, for scripts that asked for any: the file is there whole or not at all.
+ */
+static enum crm_status write_port_file(const struct server *server, const char *file,
+                                       struct failure *failure)
 {
     char temporary[PATH_MAX], text[16];
     int size = snprintf(temporary, sizeof temporary, "%s.tmp", file), text_size;
@@ -270,12 +290,14 @@ static enum crm_status start_network(struct server *server, struct failure *fail
     return status == CRM_OK ? io_pool_start(server->pool, failure) : status;
 }
 
-static enum crm_status start(struct server *server, const struct command_input *input, struct failure *failure)
+static enum crm_status start(struct server *server, const struct command_input *input,
+                             struct failure *failure)
 {
     enum crm_status status;
 
     if (!realpath(input->arguments[0], server->directory))
-        return fail(failure, errno == ENOENT ? CRM_NOT_FOUND : CRM_IO, NULL, "%s: %s", input->arguments[0], strerror(errno));
+        return fail(failure, errno == ENOENT ? CRM_NOT_FOUND : CRM_IO, NULL, "%s: %s",
+                    input->arguments[0], strerror(errno));
     status = directory_settings(server->directory, &server->settings, failure);
     if (status == CRM_OK)
         status = set_log_level(&server->settings, failure);
@@ -312,7 +334,8 @@ static void reload(struct server *server)
         status = set_log_level(&settings, &failure);
     if (status != CRM_OK) {
         tls_context_unref(tls);
-        log_error("server.reload", "status=%s text=\"%s\"", crm_status_info((int)status)->name, failure.text);
+        log_error("server.reload", "status=%s text=\"%s\"", crm_status_info((int)status)->name,
+                  failure.text);
         return;
     }
     io_pool_set_tls(server->pool, tls);
@@ -336,7 +359,8 @@ static void serve(struct server *server)
             left_us = 0;
         if (watchdog_us > 0 && left_us > watchdog_us)
             left_us = watchdog_us;
-        wait = (struct timespec){ .tv_sec = left_us / 1000000, .tv_nsec = left_us % 1000000 * 1000 };
+        wait =
+            (struct timespec){ .tv_sec = left_us / 1000000, .tv_nsec = left_us % 1000000 * 1000 };
         number = sigtimedwait(&server->signals, NULL, &wait);
         if (number == SIGTERM || number == SIGINT)
             return;
@@ -352,7 +376,8 @@ static void serve(struct server *server)
     }
 }
 
-/* Everything back, in the order in which the parts depend on each other; takes a half-started server. */
+/* Everything back, in the order in which the parts depend on each other; takes a half-started
+ * server. */
 static void stop(struct server *server)
 {
     io_pool_destroy(server->pool);
@@ -394,7 +419,8 @@ static enum crm_status run_server(const struct command_input *input, struct fail
 }
 
 static const struct command_option run_options[] = {
-    [OPTION_PORT_FILE] = { "port-file", "FILE", "write the first port to a file once the server listens, for scripts" },
+    [OPTION_PORT_FILE] = { "port-file", "FILE",
+                           "write the first port to a file once the server listens, for scripts" },
 };
 
 const struct command command_run = {
@@ -402,10 +428,13 @@ const struct command command_run = {
     .arguments = "DIR",
     .n_arguments = 1,
     .summary = "serve a directory",
-    .help = "Serves until SIGTERM or SIGINT; then no new connection is taken, replies that are under way are\n"
-            "sent, and after at most 10 seconds it ends. SIGHUP reads the certificate and the log level again.\n"
-            "Logs go to standard error, or to the journal under systemd. A second process on the same\n"
-            "directory refuses to start.",
+    .help =
+        "Serves until SIGTERM or SIGINT; then no new connection is taken, replies that are under "
+        "way are\n"
+        "sent, and after at most 10 seconds it ends. SIGHUP reads the certificate and the log "
+        "level again.\n"
+        "Logs go to standard error, or to the journal under systemd. A second process on the same\n"
+        "directory refuses to start.",
     .examples = "crmd run /var/lib/crm\n"
                 "crmd run ~/crm --port-file /tmp/port &",
     .options = run_options,

@@ -9,7 +9,9 @@
 
 static enum crm_status refuse(struct failure *failure, const char *text)
 {
-    return fail(failure, CRM_INVALID, "listen", "'%s' is no address to listen on: HOST:PORT, such as 127.0.0.1:7420 or [::1]:7420", text);
+    return fail(failure, CRM_INVALID, "listen",
+                "'%s' is no address to listen on: HOST:PORT, such as 127.0.0.1:7420 or [::1]:7420",
+                text);
 }
 
 /* "[::1]" → "::1" */
@@ -28,7 +30,8 @@ static bool copy_host(const char *text, size_t size, char out[ADDRESS_SIZE])
     return true;
 }
 
-enum crm_status address_next(const char **position, struct address *out_address, struct failure *failure)
+enum crm_status address_next(const char **position, struct address *out_address,
+                             struct failure *failure)
 {
     const char *text = *position + strspn(*position, " ,");
     size_t size = strcspn(text, ",");
@@ -49,7 +52,8 @@ enum crm_status address_next(const char **position, struct address *out_address,
     if (!colon || colon[1] < '0' || colon[1] > '9')
         return refuse(failure, out_address->text);
     port = strtoul(colon + 1, &end, 10);
-    if (*end || port > PORT_MAX || !copy_host(out_address->text, (size_t)(colon - out_address->text), out_address->host))
+    if (*end || port > PORT_MAX ||
+        !copy_host(out_address->text, (size_t)(colon - out_address->text), out_address->host))
         return refuse(failure, out_address->text);
     out_address->port = (unsigned)port;
     return CRM_OK;
@@ -57,10 +61,12 @@ enum crm_status address_next(const char **position, struct address *out_address,
 
 bool address_is_loopback(const struct address *address)
 {
-    return strcmp(address->host, "localhost") == 0 || strncmp(address->host, "127.", 4) == 0 || strcmp(address->host, "::1") == 0;
+    return strcmp(address->host, "localhost") == 0 || strncmp(address->host, "127.", 4) == 0 ||
+           strcmp(address->host, "::1") == 0;
 }
 
 bool address_is_any(const struct address *address)
 {
-    return !address->host[0] || strcmp(address->host, "0.0.0.0") == 0 || strcmp(address->host, "::") == 0;
+    return !address->host[0] || strcmp(address->host, "0.0.0.0") == 0 ||
+           strcmp(address->host, "::") == 0;
 }

@@ -25,16 +25,19 @@ static const char magic[MAGIC_SIZE + 1] = "crmback1";
 
 bool archive_name_is_valid(const char *name)
 {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
     if (strcmp(name, ARCHIVE_DATA) == 0)
         return true;
-    return name[0] && name[0] != '.' && strspn(name, letters) == strlen(name) && strlen(name) < ARCHIVE_NAME_SIZE;
+    return name[0] && name[0] != '.' && strspn(name, letters) == strlen(name) &&
+           strlen(name) < ARCHIVE_NAME_SIZE;
 }
 
 static enum crm_status failed(struct failure *failure, const char *what, const char *path)
 {
-    return fail(failure, errno == ENOSPC || errno == EDQUOT ? CRM_FULL : CRM_IO, NULL, "cannot %s %s: %s", what, path, strerror(errno));
+    return fail(failure, errno == ENOSPC || errno == EDQUOT ? CRM_FULL : CRM_IO, NULL,
+                "cannot %s %s: %s", what, path, strerror(errno));
 }
 
 static enum crm_status map_file(const char *path, struct slice *out, struct failure *failure)
@@ -45,7 +48,8 @@ static enum crm_status map_file(const char *path, struct slice *out, struct fail
     void *map;
 
     if (fd < 0)
-        return fail(failure, errno == ENOENT ? CRM_NOT_FOUND : CRM_IO, NULL, "cannot read %s: %s", path, strerror(errno));
+        return fail(failure, errno == ENOENT ? CRM_NOT_FOUND : CRM_IO, NULL, "cannot read %s: %s",
+                    path, strerror(errno));
     *out = (struct slice){ 0 };
     if (fstat(fd, &st) != 0) {
         status = failed(failure, "read", path);
@@ -84,7 +88,8 @@ static bool write_all(int fd, struct slice bytes)
 }
 
 /* A new file with these parts, durable; removed again if that fails. */
-static enum crm_status write_file(const char *path, const struct slice *parts, size_t n_parts, struct failure *failure)
+static enum crm_status write_file(const char *path, const struct slice *parts, size_t n_parts,
+                                  struct failure *failure)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     enum crm_status status = CRM_OK;
@@ -103,11 +108,13 @@ static enum crm_status write_file(const char *path, const struct slice *parts, s
     return status;
 }
 
-static enum crm_status write_manifest(struct buf *manifest, const struct archive_facts *facts, const struct archive_source *sources,
+static enum crm_status write_manifest(struct buf *manifest, const struct archive_facts *facts,
+                                      const struct archive_source *sources,
                                       const struct slice *files, size_t n)
 {
-    enum crm_status status = buf_printf(manifest, "format %" PRIu32 "\nepoch %" PRIu32 "\nseq %" PRIu64 "\n", facts->format, facts->epoch,
-                                        facts->seq);
+    enum crm_status status =
+        buf_printf(manifest, "format %" PRIu32 "\nepoch %" PRIu32 "\nseq %" PRIu64 "\n",
+                   facts->format, facts->epoch, facts->seq);
 
     for (size_t i = 0; i < n && status == CRM_OK; i++) {
         uint8_t hash[SHA256_SIZE];
@@ -120,7 +127,8 @@ static enum crm_status write_manifest(struct buf *manifest, const struct archive
     return status;
 }
 
-enum crm_status archive_write(const char *file, const struct archive_facts *facts, const struct archive_source *sources, size_t n_sources,
+enum crm_status archive_write(const char *file, const struct archive_facts *facts,
+                              const struct archive_source *sources, size_t n_sources,
                               struct failure *failure)
 {
     struct slice parts[2 + ARCHIVE_FILES_MAX] = { 0 };
@@ -137,7 +145,8 @@ enum crm_status archive_write(const char *file, const struct archive_facts *fact
         goto out;
     status = write_manifest(&manifest, facts, sources, files, n_sources);
     if (status != CRM_OK) {
-        fail(failure, status, NULL, "cannot write %s: %s", file, crm_status_info((int)status)->sentence);
+        fail(failure, status, NULL, "cannot write %s: %s", file,
+             crm_status_info((int)status)->sentence);
         goto out;
     }
     parts[1] = buf_slice(&manifest);
@@ -162,7 +171,8 @@ static const char *take_file(struct archive *archive, const char *line, size_t *
     char hex[HEX_SIZE];
     uint64_t size;
 
-    if (archive->n_files == ARCHIVE_FILES_MAX || sscanf(line, "file %" SCNu64 " %64s %63s", &size, hex, file->name) != 3 ||
+    if (archive->n_files == ARCHIVE_FILES_MAX ||
+        sscanf(line, "file %" SCNu64 " %64s %63s", &size, hex, file->name) != 3 ||
         !hex_parse(hex, expected, sizeof expected) || !archive_name_is_valid(file->name))
         return "its manifest is not valid";
     if (size > archive->map.size - *offset)
@@ -187,7 +197,8 @@ static const char *take_manifest(struct archive *archive, char *text, size_t off
     for (; line && !fault; line = strtok_r(NULL, "\n", &rest)) {
         if (strncmp(line, "file ", 5) == 0)
             fault = take_file(archive, line, &offset);
-        else if (sscanf(line, "format %" SCNu32, &facts->format) != 1 && sscanf(line, "epoch %" SCNu32, &facts->epoch) != 1 &&
+        else if (sscanf(line, "format %" SCNu32, &facts->format) != 1 &&
+                 sscanf(line, "epoch %" SCNu32, &facts->epoch) != 1 &&
                  sscanf(line, "seq %" SCNu64, &facts->seq) != 1)
             fault = "its manifest is not valid";
     }
@@ -217,7 +228,8 @@ enum crm_status archive_open(const char *file, struct archive *out_archive, stru
     }
     if (archive.map.size >= HEADER_SIZE)
         memcpy(&size, archive.map.data + MAGIC_SIZE, sizeof size);
-    if (archive.map.size < HEADER_SIZE || size > archive.map.size - HEADER_SIZE || size > MANIFEST_MAX) {
+    if (archive.map.size < HEADER_SIZE || size > archive.map.size - HEADER_SIZE ||
+        size > MANIFEST_MAX) {
         fault = "it is cut off";
     } else {
         const struct slice bytes = slice_of(archive.map.data + HEADER_SIZE, size);
@@ -243,7 +255,8 @@ void archive_close(struct archive *archive)
     *archive = (struct archive){ 0 };
 }
 
-enum crm_status archive_extract(const struct archive_file *file, const char *path, struct failure *failure)
+enum crm_status archive_extract(const struct archive_file *file, const char *path,
+                                struct failure *failure)
 {
     return write_file(path, &file->bytes, 1, failure);
 }

@@ -4,8 +4,8 @@
  *      0  u8[8]  "crmback1"
  *      8  u32    size of the manifest, little-endian
  *     12  u8[32] SHA-256 of the manifest
- *     44  …      the manifest, lines of text: "format N", "epoch N", "seq N", then "file SIZE SHA256 NAME" for each file
- *         …      the files' bytes in that order, nothing behind them
+ *     44  …      the manifest, lines of text: "format N", "epoch N", "seq N", then "file SIZE
+ * SHA256 NAME" for each file …      the files' bytes in that order, nothing behind them
  *
  * A file has the name that it has in a data directory. All of them get mode 0600 or 0700 there.
  */
@@ -45,17 +45,22 @@ struct archive {
     size_t n_files;
 };
 
-/* May a file in an archive have this name? A plain one, or ARCHIVE_DATA: never one that leads elsewhere. */
+/* May a file in an archive have this name? A plain one, or ARCHIVE_DATA: never one that leads
+ * elsewhere. */
 bool archive_name_is_valid(const char *name);
 
 /* A new file (mode 0600), durable. CRM_FULL, CRM_IO name it; what was begun is removed. */
-enum crm_status archive_write(const char *file, const struct archive_facts *facts, const struct archive_source *sources, size_t n_sources,
+enum crm_status archive_write(const char *file, const struct archive_facts *facts,
+                              const struct archive_source *sources, size_t n_sources,
                               struct failure *failure) MUST_CHECK;
-/* Verifies manifest, sizes and every checksum. CRM_CORRUPT: altered or cut off; CRM_INVALID: no backup at all. */
-enum crm_status archive_open(const char *file, struct archive *out_archive, struct failure *failure) MUST_CHECK;
+/* Verifies manifest, sizes and every checksum. CRM_CORRUPT: altered or cut off; CRM_INVALID: no
+ * backup at all. */
+enum crm_status archive_open(const char *file, struct archive *out_archive,
+                             struct failure *failure) MUST_CHECK;
 /* Accepts an all-zero archive. */
 void archive_close(struct archive *archive);
 /* Write one of its files as path, which must not exist; durable. */
-enum crm_status archive_extract(const struct archive_file *file, const char *path, struct failure *failure) MUST_CHECK;
+enum crm_status archive_extract(const struct archive_file *file, const char *path,
+                                struct failure *failure) MUST_CHECK;
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * backup.c - crmd backup: copy, check, pack, rename
  *
- * Works beside a running server as one long reader. FILE.tmp and FILE.tmp.d stand beside FILE while it works; a run that was killed leaves them
- * behind and the next one takes them away.
+ * Works beside a running server as one long reader. FILE.tmp and FILE.tmp.d stand beside FILE while
+ * it works; a run that was killed leaves them behind and the next one takes them away.
  */
 #include "server/admin/backup.h"
 
@@ -27,7 +27,8 @@ struct job {
     size_t n_sources;
 };
 
-static enum crm_status add_source(struct job *job, const char *name, const char *directory, const char *file, struct failure *failure)
+static enum crm_status add_source(struct job *job, const char *name, const char *directory,
+                                  const char *file, struct failure *failure)
 {
     size_t n = job->n_sources;
     enum crm_status status;
@@ -44,11 +45,15 @@ static enum crm_status add_source(struct job *job, const char *name, const char 
     return CRM_OK;
 }
 
-/* Settings last: without them a restored directory is none that runs. A certificate that lives elsewhere is somebody else's to keep. */
-static enum crm_status list_sources(struct job *job, const char *directory, const struct settings *settings, struct failure *failure)
+/* Settings last: without them a restored directory is none that runs. A certificate that lives
+ * elsewhere is somebody else's to keep. */
+static enum crm_status list_sources(struct job *job, const char *directory,
+                                    const struct settings *settings, struct failure *failure)
 {
-    const char *const names[] = { "ca.crt", "ca.key", settings->certificate, settings->key, DIRECTORY_CONFIG };
-    enum crm_status status = add_source(job, ARCHIVE_DATA, job->copy_directory, "data.mdb", failure);
+    const char *const names[] = { "ca.crt", "ca.key", settings->certificate, settings->key,
+                                  DIRECTORY_CONFIG };
+    enum crm_status status =
+        add_source(job, ARCHIVE_DATA, job->copy_directory, "data.mdb", failure);
 
     for (size_t i = 0; i < ARRAY_LEN(names) && status == CRM_OK; i++)
         if (archive_name_is_valid(names[i]))
@@ -81,7 +86,8 @@ static enum crm_status prepare(struct job *job, const char *file, struct failure
     unlink(job->temporary);
     clear_copy(job);
     if (mkdir(job->copy_directory, 0700) != 0)
-        return fail(failure, errno == ENOSPC ? CRM_FULL : CRM_IO, NULL, "cannot make the directory %s: %s", job->copy_directory, strerror(errno));
+        return fail(failure, errno == ENOSPC ? CRM_FULL : CRM_IO, NULL,
+                    "cannot make the directory %s: %s", job->copy_directory, strerror(errno));
     return CRM_OK;
 }
 
@@ -101,7 +107,8 @@ static enum crm_status read_facts(struct store_txn *txn, void *arg)
 }
 
 /* A backup of something broken is none. */
-static enum crm_status check_copy(const struct job *job, struct archive_facts *out_facts, struct failure *failure)
+static enum crm_status check_copy(const struct job *job, struct archive_facts *out_facts,
+                                  struct failure *failure)
 {
     const struct store_lmdb_options options = { .path = job->copy_directory, .read_only = true };
     struct check_result result;
@@ -127,17 +134,21 @@ static enum crm_status give_name(const struct job *job, struct failure *failure)
     int fd;
     bool ok;
 
-    snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - job->file + 1) : 1, slash ? job->file : ".");
+    snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - job->file + 1) : 1,
+             slash ? job->file : ".");
     if (rename(job->temporary, job->file) != 0)
         return fail(failure, CRM_IO, NULL, "cannot write %s: %s", job->file, strerror(errno));
     fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     ok = fd >= 0 && fsync(fd) == 0;
     if (fd >= 0)
         close(fd);
-    return ok ? CRM_OK : fail(failure, CRM_IO, NULL, "cannot sync the directory of %s: %s", job->file, strerror(errno));
+    return ok ? CRM_OK
+              : fail(failure, CRM_IO, NULL, "cannot sync the directory of %s: %s", job->file,
+                     strerror(errno));
 }
 
-enum crm_status backup_write(struct store *store, const char *directory, const struct settings *settings, const char *file,
+enum crm_status backup_write(struct store *store, const char *directory,
+                             const struct settings *settings, const char *file,
                              struct archive_facts *out_facts, struct failure *failure)
 {
     struct archive written = { 0 };
@@ -189,9 +200,12 @@ const struct command command_backup = {
     .arguments = "DIR FILE",
     .n_arguments = 2,
     .summary = "a checked backup in one file, while people work",
-    .help = "Copies the database as it is at one moment, runs `crmd check` on the copy, and packs it with\n"
-            "settings, certificates and keys into one file, which appears under its name only when it is\n"
-            "complete and durable. An existing file is refused. Keep it as safe as the server itself: it holds\n"
+    .help = "Copies the database as it is at one moment, runs `crmd check` on the copy, and packs "
+            "it with\n"
+            "settings, certificates and keys into one file, which appears under its name only when "
+            "it is\n"
+            "complete and durable. An existing file is refused. Keep it as safe as the server "
+            "itself: it holds\n"
             "everything.",
     .examples = "crmd backup /var/lib/crm /backup/crm-$(date +%F).backup",
     .run = run_backup,

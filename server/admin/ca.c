@@ -1,8 +1,8 @@
 /*
  * ca.c - X.509 by OpenSSL: the authority's certificate and the server's, ECDSA on P-256
  *
- * Main thread only. One of the few files that see OpenSSL. Serial numbers are random (RFC 5280 4.1.2.2); notBefore lies an hour back for
- * clients whose clock is behind.
+ * Main thread only. One of the few files that see OpenSSL. Serial numbers are random (RFC
+ * 5280 4.1.2.2); notBefore lies an hour back for clients whose clock is behind.
  */
 #include "server/admin/ca.h"
 
@@ -23,10 +23,10 @@
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 
-#define SERIAL_SIZE  16
-#define BACKDATE_S   3600
-#define SECONDS_DAY  86400L
-#define NAMES_SIZE   4096
+#define SERIAL_SIZE 16
+#define BACKDATE_S  3600
+#define SECONDS_DAY 86400L
+#define NAMES_SIZE  4096
 
 static bool is_address(const char *name)
 {
@@ -52,7 +52,8 @@ bool ca_name_is_valid(const char *name)
 static enum crm_status refuse(struct failure *failure, const char *what)
 {
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-    enum crm_status status = fail(failure, CRM_TLS, NULL, "%s: %s", what, reason ? reason : "OpenSSL does not say why");
+    enum crm_status status =
+        fail(failure, CRM_TLS, NULL, "%s: %s", what, reason ? reason : "OpenSSL does not say why");
 
     ERR_clear_error();
     return status;
@@ -96,8 +97,10 @@ static X509 *begin_certificate(EVP_PKEY *key, const char *common_name, long days
     subject = X509_get_subject_name(certificate);
     if (X509_set_version(certificate, X509_VERSION_3) != 1 || !set_serial(certificate) ||
         !X509_gmtime_adj(X509_getm_notBefore(certificate), -BACKDATE_S) ||
-        !X509_gmtime_adj(X509_getm_notAfter(certificate), days * SECONDS_DAY - BACKDATE_S) || X509_set_pubkey(certificate, key) != 1 ||
-        X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)common_name, -1, -1, 0) != 1) {
+        !X509_gmtime_adj(X509_getm_notAfter(certificate), days * SECONDS_DAY - BACKDATE_S) ||
+        X509_set_pubkey(certificate, key) != 1 ||
+        X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)common_name,
+                                   -1, -1, 0) != 1) {
         X509_free(certificate);
         return NULL;
     }
@@ -109,7 +112,8 @@ static X509 *make_authority(EVP_PKEY *key, const char *common_name)
     X509 *certificate = begin_certificate(key, common_name, CA_DAYS);
 
     if (certificate && X509_set_issuer_name(certificate, X509_get_subject_name(certificate)) == 1 &&
-        add_extension(certificate, certificate, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
+        add_extension(certificate, certificate, NID_basic_constraints,
+                      "critical,CA:TRUE,pathlen:0") &&
         add_extension(certificate, certificate, NID_key_usage, "critical,keyCertSign,cRLSign") &&
         add_extension(certificate, certificate, NID_subject_key_identifier, "hash") &&
         add_extension(certificate, certificate, NID_authority_key_identifier, "keyid:always") &&
@@ -119,7 +123,8 @@ static X509 *make_authority(EVP_PKEY *key, const char *common_name)
     return NULL;
 }
 
-static X509 *make_server(EVP_PKEY *key, const char *alternatives, const char *common_name, X509 *authority, EVP_PKEY *authority_key)
+static X509 *make_server(EVP_PKEY *key, const char *alternatives, const char *common_name,
+                         X509 *authority, EVP_PKEY *authority_key)
 {
     X509 *certificate = begin_certificate(key, common_name, SERVER_DAYS);
 
@@ -142,13 +147,15 @@ static enum crm_status join_names(const char *const *names, size_t n_names, stru
     enum crm_status status = CRM_OK;
 
     for (size_t i = 0; i < n_names && status == CRM_OK; i++)
-        status = buf_printf(out, "%s%s:%s", i ? "," : "", is_address(names[i]) ? "IP" : "DNS", names[i]);
+        status =
+            buf_printf(out, "%s%s:%s", i ? "," : "", is_address(names[i]) ? "IP" : "DNS", names[i]);
     return status == CRM_OK ? buf_append(out, "", 1) : status;
 }
 
-/* A new file, durable: a certificate with the one that signed it (issuer, NULL: none), or (certificate NULL) a key. */
-static enum crm_status write_pem(const char *directory, const char *name, X509 *certificate, X509 *issuer, EVP_PKEY *key,
-                                 struct failure *failure)
+/* A new file, durable: a certificate with the one that signed it (issuer, NULL: none), or
+ * (certificate NULL) a key. */
+static enum crm_status write_pem(const char *directory, const char *name, X509 *certificate,
+                                 X509 *issuer, EVP_PKEY *key, struct failure *failure)
 {
     char path[PATH_MAX];
     FILE *out;
@@ -165,18 +172,21 @@ static enum crm_status write_pem(const char *directory, const char *name, X509 *
             close(fd);
         return CRM_IO;
     }
-    ok = (certificate ? PEM_write_X509(out, certificate) : PEM_write_PKCS8PrivateKey(out, key, NULL, NULL, 0, NULL, NULL)) == 1;
+    ok = (certificate ? PEM_write_X509(out, certificate)
+                      : PEM_write_PKCS8PrivateKey(out, key, NULL, NULL, 0, NULL, NULL)) == 1;
     ok = ok && (!issuer || PEM_write_X509(out, issuer) == 1);
     ok = ok && fflush(out) == 0 && fsync(fd) == 0;
     ok = (fclose(out) == 0) && ok;
     return ok ? CRM_OK : fail(failure, CRM_IO, NULL, "cannot write %s: %s", path, strerror(errno));
 }
 
-enum crm_status ca_create(const char *directory, const char *const *names, size_t n_names, struct failure *failure)
+enum crm_status ca_create(const char *directory, const char *const *names, size_t n_names,
+                          struct failure *failure)
 {
     EVP_PKEY *authority_key = EVP_EC_gen("P-256"), *server_key = EVP_EC_gen("P-256");
     X509 *authority = NULL, *server = NULL;
-    char common_name[64]; /* the most that X.520 allows; the names that count are the alternatives */
+    char
+        common_name[64]; /* the most that X.520 allows; the names that count are the alternatives */
     struct buf alternatives;
     enum crm_status status;
 
@@ -190,7 +200,8 @@ enum crm_status ca_create(const char *directory, const char *const *names, size_
     authority = authority_key ? make_authority(authority_key, common_name) : NULL;
     snprintf(common_name, sizeof common_name, "%.63s", names[0]);
     if (authority && server_key)
-        server = make_server(server_key, (const char *)buf_slice(&alternatives).data, common_name, authority, authority_key);
+        server = make_server(server_key, (const char *)buf_slice(&alternatives).data, common_name,
+                             authority, authority_key);
     if (!server) {
         status = refuse(failure, "cannot make the certificates");
         goto out;
@@ -201,7 +212,8 @@ enum crm_status ca_create(const char *directory, const char *const *names, size_
     if (status == CRM_OK)
         status = write_pem(directory, "server.key", NULL, NULL, server_key, failure);
     if (status == CRM_OK)
-        status = write_pem(directory, "server.crt", server, authority, NULL, failure); /* a client that has only the CA's hash is shown the CA */
+        status = write_pem(directory, "server.crt", server, authority, NULL,
+                           failure); /* a client that has only the CA's hash is shown the CA */
 out:
     buf_fini(&alternatives);
     X509_free(server);
@@ -219,7 +231,8 @@ enum crm_status ca_fingerprint(const char *file, uint8_t out[SHA256_SIZE], struc
     bool ok;
 
     if (!in)
-        return fail(failure, errno == ENOENT ? CRM_NOT_FOUND : CRM_IO, NULL, "cannot read %s: %s", file, strerror(errno));
+        return fail(failure, errno == ENOENT ? CRM_NOT_FOUND : CRM_IO, NULL, "cannot read %s: %s",
+                    file, strerror(errno));
     certificate = PEM_read_X509(in, NULL, NULL, NULL);
     fclose(in);
     ok = certificate && X509_digest(certificate, EVP_sha256(), out, &size) == 1;

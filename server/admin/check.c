@@ -50,7 +50,8 @@ bool check_index_is_in_work(const struct check *check, struct slice index_key)
     if (index_key.size < INDEX_GLOBAL_PREFIX)
         return false;
     key_u8(&job, 'i');
-    key_bytes(&job, index_key.data, INDEX_GLOBAL_PREFIX - 1); /* kind ‖ ref: an index key and a job's key agree in them */
+    key_bytes(&job, index_key.data,
+              INDEX_GLOBAL_PREFIX - 1); /* kind ‖ ref: an index key and a job's key agree in them */
     return store_get(check->view.txn, STORE_JOB, key_slice(&job), &row) == CRM_OK;
 }
 
@@ -61,7 +62,8 @@ static enum crm_status look_at_format(struct check *check)
     enum crm_status status = meta_get(&check->view, "format", &format, sizeof format);
 
     if (status != CRM_OK) {
-        check_fault(check, "meta: the row that names the format is %s", status == CRM_NOT_FOUND ? "missing" : "damaged");
+        check_fault(check, "meta: the row that names the format is %s",
+                    status == CRM_NOT_FOUND ? "missing" : "damaged");
         return status == CRM_NOT_FOUND || status == CRM_CORRUPT ? CRM_OK : status;
     }
     return format == FORMAT_VERSION ? store_open_map(&check->cells) : CRM_OK;
@@ -95,7 +97,8 @@ static enum crm_status load_schema(struct store *store, struct core *core, struc
     return core_reload_schema(core, failure);
 }
 
-enum crm_status check_store(struct store *store, FILE *out, struct check_result *out_result, struct failure *failure)
+enum crm_status check_store(struct store *store, FILE *out, struct check_result *out_result,
+                            struct failure *failure)
 {
     struct check check = { .out = out, .chains_are_whole = true };
     struct core core;
@@ -109,7 +112,8 @@ enum crm_status check_store(struct store *store, FILE *out, struct check_result 
         if (status == CRM_CORRUPT)
             check_fault(&check, "a page of the database is damaged: the check could not go on");
         else if (status != CRM_OK)
-            fail(failure, status, NULL, "the check could not go on: %s", crm_status_info((int)status)->sentence);
+            fail(failure, status, NULL, "the check could not go on: %s",
+                 crm_status_info((int)status)->sentence);
         store_close(check.cells);
         arena_fini(&check.entry_arena);
         arena_fini(&check.arena);
@@ -119,7 +123,8 @@ enum crm_status check_store(struct store *store, FILE *out, struct check_result 
     if (status == CRM_OK && check.result.faults > 0)
         status = CRM_CORRUPT;
     if (status == CRM_CORRUPT)
-        fail(failure, status, NULL, "the database is damaged: %" PRIu64 " fault%s", check.result.faults, check.result.faults == 1 ? "" : "s");
+        fail(failure, status, NULL, "the database is damaged: %" PRIu64 " fault%s",
+             check.result.faults, check.result.faults == 1 ? "" : "s");
     return status;
 }
 
@@ -143,13 +148,17 @@ static enum crm_status run_check(const struct command_input *input, struct failu
     status = directory_use_time_zone(store, NULL);
     if (status == CRM_CORRUPT)
         status = CRM_OK; /* the check itself names the record */
-    if (status == CRM_OK && store_read_run(store, read_format, &format) == CRM_OK && format != FORMAT_VERSION)
-        status = fail(failure, CRM_FORMAT, NULL, "%s has format %" PRIu32 ", this crmd works with format %d: run `crmd upgrade %s`", directory,
-                      format, FORMAT_VERSION, directory);
+    if (status == CRM_OK && store_read_run(store, read_format, &format) == CRM_OK &&
+        format != FORMAT_VERSION)
+        status =
+            fail(failure, CRM_FORMAT, NULL,
+                 "%s has format %" PRIu32 ", this crmd works with format %d: run `crmd upgrade %s`",
+                 directory, format, FORMAT_VERSION, directory);
     if (status == CRM_OK)
         status = check_store(store, stdout, &result, failure);
     if (status == CRM_OK)
-        printf("crmd: %s is whole: %" PRIu64 " records, %" PRIu64 " deleted ones, %" PRIu64 " changes, %" PRIu64 " index entries\n",
+        printf("crmd: %s is whole: %" PRIu64 " records, %" PRIu64 " deleted ones, %" PRIu64
+               " changes, %" PRIu64 " index entries\n",
                directory, result.records, result.deleted, result.changes, result.index_entries);
     store_close(store);
     return status;
@@ -160,10 +169,14 @@ const struct command command_check = {
     .arguments = "DIR",
     .n_arguments = 1,
     .summary = "is the database whole?",
-    .help = "Walks everything: records and their index, unique, child and search entries in both directions,\n"
-            "checksums, the log with its chain and without gaps, each record's own history, running totals\n"
-            "recomputed from the log, number counters, and the small rows of sessions and passwords. Names\n"
-            "each fault in a line and ends with exit code 1 if there is any. Changes nothing; works beside a\n"
+    .help = "Walks everything: records and their index, unique, child and search entries in both "
+            "directions,\n"
+            "checksums, the log with its chain and without gaps, each record's own history, "
+            "running totals\n"
+            "recomputed from the log, number counters, and the small rows of sessions and "
+            "passwords. Names\n"
+            "each fault in a line and ends with exit code 1 if there is any. Changes nothing; "
+            "works beside a\n"
             "running server, as one long reader.",
     .examples = "crmd check /var/lib/crm",
     .run = run_check,

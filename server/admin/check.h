@@ -1,7 +1,9 @@
 /*
- * check.h - is a database whole? Record ↔ index ↔ unique ↔ child ↔ term ↔ log ↔ rollup, checksums, the chain, numbers
+ * check.h - is a database whole? Record ↔ index ↔ unique ↔ child ↔ term ↔ log ↔ rollup, checksums,
+ * the chain, numbers
  *
- * Read-only and in one snapshot, so that it can run beside a server; memory is bounded by one record, and by the number of rollup cells.
+ * Read-only and in one snapshot, so that it can run beside a server; memory is bounded by one
+ * record, and by the number of rollup cells.
  */
 #ifndef CRM_SERVER_ADMIN_CHECK_H
 #define CRM_SERVER_ADMIN_CHECK_H
@@ -18,9 +20,11 @@ struct check_result {
 };
 
 /*
- * Each fault is a line in out (of very many the first ones). CRM_CORRUPT when there is any. The company's time zone must be set
- * (directory_use_time_zone). A database of an older format is checked but for what that format derives otherwise: rollups.
+ * Each fault is a line in out (of very many the first ones). CRM_CORRUPT when there is any. The
+ * company's time zone must be set (directory_use_time_zone). A database of an older format is
+ * checked but for what that format derives otherwise: rollups.
  */
-enum crm_status check_store(struct store *store, FILE *out, struct check_result *out_result, struct failure *failure) MUST_CHECK;
+enum crm_status check_store(struct store *store, FILE *out, struct check_result *out_result,
+                            struct failure *failure) MUST_CHECK;
 
 #endif

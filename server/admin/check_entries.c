@@ -1,18 +1,19 @@
 /*
  * check_entries.c - entries of index, unique, child and term that no record claims
  *
- * check_record.c has seen that every entry that a live record should have is there. So where a database holds just as many, there are no
- * others; only where it holds more is each of its entries asked for its record, which takes long.
+ * check_record.c has seen that every entry that a live record should have is there. So where a
+ * database holds just as many, there are no others; only where it holds more is each of its entries
+ * asked for its record, which takes long.
  */
 #include <inttypes.h>
 
 #include "server/admin/check_inside.h"
 
-#define BIN_MARK      0xff                /* child: target ‖ 0xff ‖ kind u16 ‖ id (index.h) */
-#define BIN_KEY_SIZE  (UUID_SIZE + 3 + UUID_SIZE)
-#define CHILD_SIZE    (UUID_SIZE + 3 + UUID_SIZE)
-#define INDEX_MIN     (INDEX_GLOBAL_PREFIX + 1 + UUID_SIZE)
-#define TERM_TAIL     (2 + UUID_SIZE)     /* 0 ‖ kind ‖ id */
+#define BIN_MARK     0xff /* child: target ‖ 0xff ‖ kind u16 ‖ id (index.h) */
+#define BIN_KEY_SIZE (UUID_SIZE + 3 + UUID_SIZE)
+#define CHILD_SIZE   (UUID_SIZE + 3 + UUID_SIZE)
+#define INDEX_MIN    (INDEX_GLOBAL_PREFIX + 1 + UUID_SIZE)
+#define TERM_TAIL    (2 + UUID_SIZE) /* 0 ‖ kind ‖ id */
 
 static bool is_bin_entry(enum store_db db, struct slice key)
 {
@@ -20,7 +21,8 @@ static bool is_bin_entry(enum store_db db, struct slice key)
 }
 
 /* Whose entry it is. */
-static bool entry_owner(enum store_db db, struct slice key, struct slice value, enum kind *out_kind, struct uuid *out_id)
+static bool entry_owner(enum store_db db, struct slice key, struct slice value, enum kind *out_kind,
+                        struct uuid *out_id)
 {
     bool has_id;
 
@@ -45,7 +47,8 @@ static bool entry_owner(enum store_db db, struct slice key, struct slice value, 
     return has_id && kind_def((unsigned)*out_kind);
 }
 
-/* A reference of a custom field whose definition is deleted: its entries stay until it comes back. */
+/* A reference of a custom field whose definition is deleted: its entries stay until it comes back.
+ */
 static bool is_of_deleted_field(const struct check *check, enum store_db db, struct slice key)
 {
     const struct kind_def *kind;
@@ -95,21 +98,25 @@ static bool visit_entry(void *arg, struct slice key, struct slice value)
         (walk->db == STORE_INDEX && check_index_is_in_work(check, key)))
         return true;
     if (!entry_owner(walk->db, key, value, &kind, &id)) {
-        check_fault(check, "%s: an entry of %zu bytes names no record", store_db_name(walk->db), key.size);
+        check_fault(check, "%s: an entry of %zu bytes names no record", store_db_name(walk->db),
+                    key.size);
         return true;
     }
     arena_reset(&check->arena);
     status = view_record(&check->view, kind, &id, &record);
     if (status == CRM_NOT_FOUND) {
         uuid_format(&id, id_text);
-        check_fault(check, "%s: an entry for %s %s, which does not exist", store_db_name(walk->db), kind_def((unsigned)kind)->name, id_text);
+        check_fault(check, "%s: an entry for %s %s, which does not exist", store_db_name(walk->db),
+                    kind_def((unsigned)kind)->name, id_text);
         return true;
     }
     if (status == CRM_OK)
-        status = index_each(check->view.schema, kind_def((unsigned)kind), &record, &check->arena, look_for, &search);
+        status = index_each(check->view.schema, kind_def((unsigned)kind), &record, &check->arena,
+                            look_for, &search);
     if (status == CRM_OK && !search.is_found) {
         check_label(&record.header, label);
-        check_fault(check, "%s: an entry for %s that the record does not call for", store_db_name(walk->db), label);
+        check_fault(check, "%s: an entry for %s that the record does not call for",
+                    store_db_name(walk->db), label);
     }
     walk->status = status == CRM_CORRUPT ? CRM_OK : status; /* a damaged record has been named */
     return walk->status == CRM_OK;
@@ -139,7 +146,8 @@ enum crm_status check_entries(struct check *check)
 {
     static const enum store_db places[] = { STORE_INDEX, STORE_UNIQUE, STORE_CHILD, STORE_TERM };
     struct walk walk = { .check = check, .status = CRM_OK };
-    enum crm_status status = store_scan(check->view.txn, STORE_CHILD, &(struct store_range){ 0 }, visit_child, &walk);
+    enum crm_status status =
+        store_scan(check->view.txn, STORE_CHILD, &(struct store_range){ 0 }, visit_child, &walk);
 
     for (size_t i = 0; i < ARRAY_LEN(places) && status == CRM_OK && walk.status == CRM_OK; i++) {
         struct store_db_stats stats;
@@ -149,8 +157,10 @@ enum crm_status check_entries(struct check *check)
             break;
         check->result.index_entries += stats.entries;
         walk.db = places[i];
-        if (stats.entries != check->claimed[places[i]] + (places[i] == STORE_CHILD ? walk.bin_entries : 0))
-            status = store_scan(check->view.txn, places[i], &(struct store_range){ 0 }, visit_entry, &walk);
+        if (stats.entries !=
+            check->claimed[places[i]] + (places[i] == STORE_CHILD ? walk.bin_entries : 0))
+            status = store_scan(check->view.txn, places[i], &(struct store_range){ 0 }, visit_entry,
+                                &walk);
     }
     return status == CRM_OK ? walk.status : status;
 }

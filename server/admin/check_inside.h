@@ -12,13 +12,13 @@ struct check {
     struct view view;
     FILE *out;
     struct check_result result;
-    struct arena arena;                 /* one record's */
-    struct arena entry_arena;           /* one log entry's */
-    struct store *cells;                /* recomputed rollups; NULL: not looked at */
-    uint64_t highest[KIND_MAX + 1];     /* human number of each kind */
-    uint64_t claimed[STORE_DB_COUNT];   /* entries that live records should have, by database */
-    uint64_t walked;                    /* log entries that lie on some record's chain */
-    bool chains_are_whole;              /* every chain could be walked to its create */
+    struct arena arena;               /* one record's */
+    struct arena entry_arena;         /* one log entry's */
+    struct store *cells;              /* recomputed rollups; NULL: not looked at */
+    uint64_t highest[KIND_MAX + 1];   /* human number of each kind */
+    uint64_t claimed[STORE_DB_COUNT]; /* entries that live records should have, by database */
+    uint64_t walked;                  /* log entries that lie on some record's chain */
+    bool chains_are_whole;            /* every chain could be walked to its create */
 };
 
 /* One line, counted. */
@@ -27,7 +27,8 @@ void check_fault(struct check *check, const char *format, ...) PRINTF_LIKE(2, 3)
 #define CHECK_LABEL_SIZE 128
 void check_label(const struct record_header *header, char text[CHECK_LABEL_SIZE]);
 
-/* Is the index of this entry's field being built or dropped, a turn at a time (index_job.h)? Then it may have too few or too many. */
+/* Is the index of this entry's field being built or dropped, a turn at a time (index_job.h)? Then
+ * it may have too few or too many. */
 bool check_index_is_in_work(const struct check *check, struct slice index_key);
 
 /* check_record.c: every record, live and deleted, and all that it should have elsewhere. */

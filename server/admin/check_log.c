@@ -1,15 +1,18 @@
 /*
- * check_log.c - the log: no gaps, one chain, every entry in its record's history; rollups equal what it adds up to
+ * check_log.c - the log: no gaps, one chain, every entry in its record's history; rollups equal
+ * what it adds up to
  */
 #include <inttypes.h>
 
+#include "common/base/calendar.h"
 #include "server/admin/check_inside.h"
 #include "server/admin/rebuild.h"
 #include "server/engine/rollup.h"
-#include "common/base/calendar.h"
 
-/* What an entry must be, given what follows it in the record's history. NULL, or what is wrong with it. */
-static const char *entry_fault(const struct record *record, const struct log_entry *entry, uint64_t rev)
+/* What an entry must be, given what follows it in the record's history. NULL, or what is wrong with
+ * it. */
+static const char *entry_fault(const struct record *record, const struct log_entry *entry,
+                               uint64_t rev)
 {
     if (entry->kind != record->header.kind || !uuid_equal(&entry->id, &record->header.id))
         return "is another record's";
@@ -19,7 +22,8 @@ static const char *entry_fault(const struct record *record, const struct log_ent
         return "does not fit the beginning of the history";
     if (entry->before >= entry->seq)
         return "points ahead";
-    if (entry->seq == record->header.seq && (entry->verb == LOG_DELETE) != ((record->header.flags & RECORD_DELETED) != 0))
+    if (entry->seq == record->header.seq &&
+        (entry->verb == LOG_DELETE) != ((record->header.flags & RECORD_DELETED) != 0))
         return "does not say what became of the record";
     return NULL;
 }
@@ -37,7 +41,9 @@ void check_chain(struct check *check, const struct record *record)
 
         arena_reset(&check->entry_arena);
         status = log_read(&check->view, seq, &check->entry_arena, &entry);
-        fault = status == CRM_NOT_FOUND ? "is missing from the log" : status != CRM_OK ? "is damaged" : entry_fault(record, &entry, rev);
+        fault = status == CRM_NOT_FOUND ? "is missing from the log"
+                : status != CRM_OK      ? "is damaged"
+                                        : entry_fault(record, &entry, rev);
         if (fault) {
             check_fault(check, "%s: its change %" PRIu64 " %s", label, seq, fault);
             check->chains_are_whole = false;
@@ -52,9 +58,9 @@ void check_chain(struct check *check, const struct record *record)
 
 struct walk {
     struct check *check;
-    uint64_t last;                /* seq seen last */
-    uint8_t hash[SHA256_SIZE];    /* of it */
-    bool hash_is_unknown;         /* it was damaged: the next one cannot be compared */
+    uint64_t last;             /* seq seen last */
+    uint8_t hash[SHA256_SIZE]; /* of it */
+    bool hash_is_unknown;      /* it was damaged: the next one cannot be compared */
     enum crm_status status;
 };
 
@@ -71,7 +77,8 @@ static enum crm_status check_subject(struct check *check, const struct log_entry
         status = store_get(check->view.txn, STORE_DELETED, slice_of(key, sizeof key), &value);
     if (status != CRM_NOT_FOUND)
         return status;
-    check_fault(check, "log: change %" PRIu64 " is of a record that is neither live nor deleted", entry->seq);
+    check_fault(check, "log: change %" PRIu64 " is of a record that is neither live nor deleted",
+                entry->seq);
     check->chains_are_whole = false;
     return CRM_OK;
 }
@@ -91,7 +98,8 @@ static bool visit_entry(void *arg, struct slice key, struct slice value)
     seq = key_read_u64(key.data);
     check->result.changes++;
     if (seq != walk->last + 1)
-        check_fault(check, "log: changes %" PRIu64 " to %" PRIu64 " are missing", walk->last + 1, seq - 1);
+        check_fault(check, "log: changes %" PRIu64 " to %" PRIu64 " are missing", walk->last + 1,
+                    seq - 1);
     walk->last = seq;
     arena_reset(&check->entry_arena);
     if (log_decode(seq, value, &check->entry_arena, &entry) != CRM_OK) {
@@ -101,7 +109,10 @@ static bool visit_entry(void *arg, struct slice key, struct slice value)
         return true;
     }
     if (!walk->hash_is_unknown && !log_verify(walk->hash, value, computed))
-        check_fault(check, "log: change %" PRIu64 " does not follow from the one before: the chain is broken", seq);
+        check_fault(check,
+                    "log: change %" PRIu64
+                    " does not follow from the one before: the chain is broken",
+                    seq);
     memcpy(walk->hash, entry.hash, sizeof walk->hash);
     walk->hash_is_unknown = false;
     walk->status = check_subject(check, &entry);
@@ -111,11 +122,13 @@ static bool visit_entry(void *arg, struct slice key, struct slice value)
 enum crm_status check_log(struct check *check)
 {
     struct walk walk = { .check = check, .status = CRM_OK };
-    enum crm_status status = store_scan(check->view.txn, STORE_LOG, &(struct store_range){ 0 }, visit_entry, &walk);
+    enum crm_status status =
+        store_scan(check->view.txn, STORE_LOG, &(struct store_range){ 0 }, visit_entry, &walk);
 
     /* Every change lies on exactly one record's history. */
     if (check->chains_are_whole && check->walked != check->result.changes)
-        check_fault(check, "log: %" PRIu64 " changes, but the records' histories have %" PRIu64, check->result.changes, check->walked);
+        check_fault(check, "log: %" PRIu64 " changes, but the records' histories have %" PRIu64,
+                    check->result.changes, check->walked);
     return status == CRM_OK ? walk.status : status;
 }
 
@@ -134,9 +147,12 @@ static bool report_cell(void *arg, struct slice key, struct slice stored, struct
     if (right.data && rollup_decode(key, right, &should) != CRM_OK)
         return true;
     day_format(stored.data ? is.day : should.day, day);
-    check_fault(check, "rollup: the cell of %s, stage %.*s, has count %" PRId64 " and sum %" PRId64 "; the log adds up to %" PRId64 " and %" PRId64,
+    check_fault(check,
+                "rollup: the cell of %s, stage %.*s, has count %" PRId64 " and sum %" PRId64
+                "; the log adds up to %" PRId64 " and %" PRId64,
                 day, (int)(stored.data ? is.stage.size : should.stage.size),
-                (const char *)(stored.data ? is.stage.data : should.stage.data), is.count, is.sum, should.count, should.sum);
+                (const char *)(stored.data ? is.stage.data : should.stage.data), is.count, is.sum,
+                should.count, should.sum);
     return true;
 }
 

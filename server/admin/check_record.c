@@ -1,5 +1,6 @@
 /*
- * check_record.c - every record: its bytes, its number, its history, and the entries that it should have elsewhere
+ * check_record.c - every record: its bytes, its number, its history, and the entries that it should
+ * have elsewhere
  */
 #include <inttypes.h>
 
@@ -12,7 +13,8 @@ struct claim {
     const char *label;
 };
 
-static enum crm_status check_claim(void *arg, enum store_db db, struct slice key, struct slice value)
+static enum crm_status check_claim(void *arg, enum store_db db, struct slice key,
+                                   struct slice value)
 {
     struct claim *claim = arg;
     struct slice stored;
@@ -22,9 +24,11 @@ static enum crm_status check_claim(void *arg, enum store_db db, struct slice key
         return CRM_OK;
     claim->check->claimed[db]++;
     if (status == CRM_NOT_FOUND)
-        check_fault(claim->check, "%s: an entry is missing from %s", claim->label, store_db_name(db));
+        check_fault(claim->check, "%s: an entry is missing from %s", claim->label,
+                    store_db_name(db));
     else if (status == CRM_OK && !slice_equal(stored, value))
-        check_fault(claim->check, "%s: its entry in %s holds something else", claim->label, store_db_name(db));
+        check_fault(claim->check, "%s: its entry in %s holds something else", claim->label,
+                    store_db_name(db));
     return status == CRM_NOT_FOUND ? CRM_OK : status;
 }
 
@@ -53,8 +57,10 @@ static bool count_holder(void *arg, struct slice key, struct slice value)
     return true;
 }
 
-/* A live record holds its number alone; one in the recycle bin shares it with nobody who is live. */
-static enum crm_status check_number(struct check *check, const struct record *record, const char *label, bool is_live)
+/* A live record holds its number alone; one in the recycle bin shares it with nobody who is live.
+ */
+static enum crm_status check_number(struct check *check, const struct record *record,
+                                    const char *label, bool is_live)
 {
     const struct record_header *header = &record->header;
     const struct value number = { .type = FIELD_INTEGER, .integer = (int64_t)header->number };
@@ -67,12 +73,14 @@ static enum crm_status check_number(struct check *check, const struct record *re
     if (header->number > check->highest[header->kind])
         check->highest[header->kind] = header->number;
     index_prefix(&from, header->kind, HEADER_NUMBER, INDEX_GLOBAL, NULL);
-    if (!index_value(&from, kind_field(kind_def(header->kind), HEADER_NUMBER), &number, &check->arena))
+    if (!index_value(&from, kind_field(kind_def(header->kind), HEADER_NUMBER), &number,
+                     &check->arena))
         return CRM_NO_MEMORY;
     if (!key_after_prefix(&from, &to))
         return CRM_OK;
-    status = store_scan(check->view.txn, STORE_INDEX, &(struct store_range){ .from = key_slice(&from), .to = key_slice(&to) }, count_holder,
-                        &holder);
+    status = store_scan(check->view.txn, STORE_INDEX,
+                        &(struct store_range){ .from = key_slice(&from), .to = key_slice(&to) },
+                        count_holder, &holder);
     if (holder.n > 1 || (holder.n == 1 && !is_live))
         check_fault(check, "%s: its number is another record's too", label);
     return status;
@@ -128,12 +136,14 @@ static bool visit_record(void *arg, struct slice key, struct slice value)
     else
         check->result.deleted++;
     if (!record_key_parse(key, &kind, &id) || !kind_def((unsigned)kind)) {
-        check_fault(check, "%s: a key of %zu bytes names no record", store_db_name(walk->db), key.size);
+        check_fault(check, "%s: a key of %zu bytes names no record", store_db_name(walk->db),
+                    key.size);
         return true;
     }
     if (record_decode(kind, &id, value, &record) != CRM_OK) {
         uuid_format(&id, id_text);
-        check_fault(check, "%s %s: damaged: version, size or checksum are wrong", kind_def((unsigned)kind)->name, id_text);
+        check_fault(check, "%s %s: damaged: version, size or checksum are wrong",
+                    kind_def((unsigned)kind)->name, id_text);
         check->chains_are_whole = false;
         return true;
     }
@@ -150,7 +160,8 @@ static bool visit_deleted(void *arg, struct slice key, struct slice value)
     struct uuid id;
     enum kind kind;
 
-    if (store_get(walk->check->view.txn, STORE_RECORD, key, &live) == CRM_OK && record_key_parse(key, &kind, &id)) {
+    if (store_get(walk->check->view.txn, STORE_RECORD, key, &live) == CRM_OK &&
+        record_key_parse(key, &kind, &id)) {
         uuid_format(&id, id_text);
         check_fault(walk->check, "%s is live and in the recycle bin", id_text);
         return true;
@@ -161,11 +172,13 @@ static bool visit_deleted(void *arg, struct slice key, struct slice value)
 enum crm_status check_records(struct check *check)
 {
     struct walk walk = { .check = check, .db = STORE_RECORD, .status = CRM_OK };
-    enum crm_status status = store_scan(check->view.txn, STORE_RECORD, &(struct store_range){ 0 }, visit_record, &walk);
+    enum crm_status status =
+        store_scan(check->view.txn, STORE_RECORD, &(struct store_range){ 0 }, visit_record, &walk);
 
     if (status == CRM_OK && walk.status == CRM_OK) {
         walk.db = STORE_DELETED;
-        status = store_scan(check->view.txn, STORE_DELETED, &(struct store_range){ 0 }, visit_deleted, &walk);
+        status = store_scan(check->view.txn, STORE_DELETED, &(struct store_range){ 0 },
+                            visit_deleted, &walk);
     }
     return status == CRM_OK ? walk.status : status;
 }

@@ -30,8 +30,9 @@ static void check_counter(struct check *check, struct slice key, struct slice co
     }
     memcpy(&last, content.data, sizeof last);
     if (last < check->highest[kind->kind])
-        check_fault(check, "meta: the counter of %s stands at %" PRIu64 ", but %s%" PRIu64 " exists", kind->plural, last, kind->letter,
-                    check->highest[kind->kind]);
+        check_fault(check,
+                    "meta: the counter of %s stands at %" PRIu64 ", but %s%" PRIu64 " exists",
+                    kind->plural, last, kind->letter, check->highest[kind->kind]);
     check->highest[kind->kind] = 0; /* looked at */
 }
 
@@ -41,7 +42,8 @@ static bool visit_row(void *arg, struct slice key, struct slice value)
     struct slice content;
 
     if (sealed_open(value, 0, &content) != CRM_OK)
-        check_fault(walk->check, "%s: a row is damaged: version or checksum are wrong", store_db_name(walk->db));
+        check_fault(walk->check, "%s: a row is damaged: version or checksum are wrong",
+                    store_db_name(walk->db));
     else if (walk->db == STORE_META)
         check_counter(walk->check, key, content);
     else if (walk->db == STORE_CLIENT && key.size != CLIENT_SIZE && key.size != CLIENT_SIZE + 8)
@@ -52,14 +54,16 @@ static bool visit_row(void *arg, struct slice key, struct slice value)
 enum crm_status check_rows(struct check *check)
 {
     static const enum store_db places[] = {
-        STORE_CLIENT, STORE_SESSION, STORE_CREDENTIAL, STORE_JOB, STORE_META, STORE_AUDIT, STORE_GRANT, STORE_DUE, STORE_ALIAS, STORE_CONFLICT,
+        STORE_CLIENT, STORE_SESSION, STORE_CREDENTIAL, STORE_JOB,   STORE_META,
+        STORE_AUDIT,  STORE_GRANT,   STORE_DUE,        STORE_ALIAS, STORE_CONFLICT,
     };
     struct walk walk = { .check = check };
     enum crm_status status = CRM_OK;
 
     for (size_t i = 0; i < ARRAY_LEN(places) && status == CRM_OK; i++) {
         walk.db = places[i];
-        status = store_scan(check->view.txn, places[i], &(struct store_range){ 0 }, visit_row, &walk);
+        status =
+            store_scan(check->view.txn, places[i], &(struct store_range){ 0 }, visit_row, &walk);
     }
     for (unsigned kind = 1; kind <= KIND_MAX && status == CRM_OK; kind++)
         if (check->highest[kind] > 0)

@@ -1,5 +1,6 @@
 /*
- * command.h - crmd's subcommands as rows: arguments, options and help come from the same table as the manual page
+ * command.h - crmd's subcommands as rows: arguments, options and help come from the same table as
+ * the manual page
  *
  * Each subcommand is one file with its row at the end; main.c lists the rows.
  */
@@ -36,16 +37,20 @@ struct command {
     const char *examples;  /* lines */
     const struct command_option *options;
     size_t n_options;
-    /* CRM_OK, or a status whose exit code the program ends with after it has printed the failure's sentence. */
+    /* CRM_OK, or a status whose exit code the program ends with after it has printed the failure's
+     * sentence. */
     enum crm_status (*run)(const struct command_input *input, struct failure *failure);
 };
 
-/* Sort argv (behind the command's name) into arguments and options. CRM_USAGE says what is wrong. *out_help: --help was among them. */
-enum crm_status command_parse(const struct command *command, int argc, char **argv, struct command_input *out_input, bool *out_help,
+/* Sort argv (behind the command's name) into arguments and options. CRM_USAGE says what is wrong.
+ * *out_help: --help was among them. */
+enum crm_status command_parse(const struct command *command, int argc, char **argv,
+                              struct command_input *out_input, bool *out_help,
                               struct failure *failure) MUST_CHECK;
 void command_print_help(FILE *out, const struct command *command);
 
 /* The commands of this folder. */
-extern const struct command command_init, command_backup, command_restore, command_check, command_stats, command_upgrade;
+extern const struct command command_init, command_backup, command_restore, command_check,
+    command_stats, command_upgrade;
 
 #endif

@@ -16,9 +16,11 @@
 #include "common/engine/view.h"
 #include "common/model/reflect.h"
 
-enum crm_status directory_path(const char *directory, const char *name, char out_path[PATH_MAX], struct failure *failure)
+enum crm_status directory_path(const char *directory, const char *name, char out_path[PATH_MAX],
+                               struct failure *failure)
 {
-    int size = name[0] == '/' ? snprintf(out_path, PATH_MAX, "%s", name) : snprintf(out_path, PATH_MAX, "%s/%s", directory, name);
+    int size = name[0] == '/' ? snprintf(out_path, PATH_MAX, "%s", name)
+                              : snprintf(out_path, PATH_MAX, "%s/%s", directory, name);
 
     if (size < 0 || size >= PATH_MAX)
         return fail(failure, CRM_INVALID, NULL, "the path of %s is too long", name);
@@ -32,7 +34,8 @@ static enum crm_status check_empty(const char *directory, struct failure *failur
     bool is_empty = true;
 
     if (!stream)
-        return fail(failure, errno == ENOTDIR ? CRM_EXISTS : CRM_IO, NULL, "%s: %s", directory, strerror(errno));
+        return fail(failure, errno == ENOTDIR ? CRM_EXISTS : CRM_IO, NULL, "%s: %s", directory,
+                    strerror(errno));
     while (is_empty && (entry = readdir(stream)))
         is_empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
     closedir(stream);
@@ -47,17 +50,20 @@ enum crm_status directory_make(const char *directory, bool *out_made, struct fai
     if (*out_made)
         return CRM_OK;
     if (errno != EEXIST)
-        return fail(failure, CRM_IO, NULL, "cannot make the directory %s: %s", directory, strerror(errno));
+        return fail(failure, CRM_IO, NULL, "cannot make the directory %s: %s", directory,
+                    strerror(errno));
     status = check_empty(directory, failure);
     if (status == CRM_OK && chmod(directory, 0700) != 0)
-        return fail(failure, CRM_IO, NULL, "cannot close %s to others: %s", directory, strerror(errno));
+        return fail(failure, CRM_IO, NULL, "cannot close %s to others: %s", directory,
+                    strerror(errno));
     return status;
 }
 
 void directory_clear(const char *directory, bool was_made)
 {
     static const char *const files[] = {
-        "data/data.mdb", "data/lock.mdb", DIRECTORY_CONFIG, "ca.crt", "ca.key", "server.crt", "server.key", DIRECTORY_LOCK,
+        "data/data.mdb", "data/lock.mdb", DIRECTORY_CONFIG, "ca.crt",
+        "ca.key",        "server.crt",    "server.key",     DIRECTORY_LOCK,
     };
     char path[PATH_MAX];
 
@@ -80,12 +86,14 @@ enum crm_status directory_lock(const char *directory, int *out_fd, struct failur
         return status;
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return fail(failure, errno == ENOENT ? CRM_NOT_FOUND : CRM_IO, NULL, "cannot open %s: %s", path, strerror(errno));
+        return fail(failure, errno == ENOENT ? CRM_NOT_FOUND : CRM_IO, NULL, "cannot open %s: %s",
+                    path, strerror(errno));
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         bool is_taken = errno == EWOULDBLOCK;
 
-        status = is_taken ? fail(failure, CRM_BUSY, NULL, "another crmd works on %s", directory)
-                          : fail(failure, CRM_IO, NULL, "cannot lock %s: %s", path, strerror(errno));
+        status = is_taken
+                     ? fail(failure, CRM_BUSY, NULL, "another crmd works on %s", directory)
+                     : fail(failure, CRM_IO, NULL, "cannot lock %s: %s", path, strerror(errno));
         close(fd);
         return status;
     }
@@ -93,7 +101,8 @@ enum crm_status directory_lock(const char *directory, int *out_fd, struct failur
     return CRM_OK;
 }
 
-enum crm_status directory_settings(const char *directory, struct settings *out_settings, struct failure *failure)
+enum crm_status directory_settings(const char *directory, struct settings *out_settings,
+                                   struct failure *failure)
 {
     char path[PATH_MAX];
     enum crm_status status = directory_path(directory, DIRECTORY_CONFIG, path, failure);
@@ -101,12 +110,13 @@ enum crm_status directory_settings(const char *directory, struct settings *out_s
     if (status != CRM_OK)
         return status;
     config_defaults(settings_table, settings_count, out_settings);
-    status = config_load(path, settings_table, settings_count, out_settings, sizeof *out_settings, failure);
+    status = config_load(path, settings_table, settings_count, out_settings, sizeof *out_settings,
+                         failure);
     return status;
 }
 
-enum crm_status directory_open(const char *directory, const struct settings *settings, bool read_only, struct store **out_store,
-                               struct failure *failure)
+enum crm_status directory_open(const char *directory, const struct settings *settings,
+                               bool read_only, struct store **out_store, struct failure *failure)
 {
     char path[PATH_MAX];
     struct store_lmdb_options options = {
@@ -143,7 +153,8 @@ static enum crm_status load_zone(struct store_txn *txn, void *arg)
         status = CRM_CORRUPT;
     if (status == CRM_OK)
         status = record_decode(kind, &id, stored, &record);
-    if (status == CRM_OK && reflect_get(kind_field_by_name(kind_def(kind), "time_zone"), &record, &value) &&
+    if (status == CRM_OK &&
+        reflect_get(kind_field_by_name(kind_def(kind), "time_zone"), &record, &value) &&
         value.text.size < sizeof load->zone)
         memcpy(load->zone, value.text.data, value.text.size);
     return status;

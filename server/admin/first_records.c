@@ -1,5 +1,6 @@
 /*
- * first_records.c - the records that a company begins with, made by the same mutations as all others
+ * first_records.c - the records that a company begins with, made by the same mutations as all
+ * others
  *
  * Called by init on the main thread, before any other thread exists.
  */
@@ -10,12 +11,12 @@
 #include "server/engine/mutate.h"
 #include "server/session/session.h"
 
-#define ARENA_SIZE   (16u << 20)
-#define SCOPES_MAX   8
-#define RIGHTS_MAX   16
-#define STAGES_MAX   8
-#define RIGHT(name)  CRM__RIGHT__RIGHT_##name
-#define SCOPE(name)  CRM__SCOPE__SCOPE_##name
+#define ARENA_SIZE  (16u << 20)
+#define SCOPES_MAX  8
+#define RIGHTS_MAX  16
+#define STAGES_MAX  8
+#define RIGHT(name) CRM__RIGHT__RIGHT_##name
+#define SCOPE(name) CRM__SCOPE__SCOPE_##name
 
 /* What a role may see and change of a kind; "*" stands for every kind that is not named. */
 struct scope_row {
@@ -30,26 +31,34 @@ struct role_row {
 };
 
 /* What everybody needs to see and hardly anybody changes. */
-#define SHARED_KINDS                                                                                                   \
-    { "product", SCOPE(ALL), SCOPE(NONE) }, { "pipeline", SCOPE(ALL), SCOPE(NONE) }, { "user", SCOPE(ALL), SCOPE(NONE) },  \
-        { "team", SCOPE(ALL), SCOPE(NONE) }, { "exchange_rate", SCOPE(ALL), SCOPE(NONE) }
+#define SHARED_KINDS                                                                               \
+    { "product", SCOPE(ALL), SCOPE(NONE) }, { "pipeline", SCOPE(ALL), SCOPE(NONE) },               \
+        { "user", SCOPE(ALL), SCOPE(NONE) }, { "team", SCOPE(ALL), SCOPE(NONE) },                  \
+    {                                                                                              \
+        "exchange_rate", SCOPE(ALL), SCOPE(NONE)                                                   \
+    }
 
 static const struct role_row roles[] = {
     { "administrator",
       { { "*", SCOPE(ALL), SCOPE(ALL) } },
-      { RIGHT(EXPORT), RIGHT(BULK_CHANGE), RIGHT(DELETE), RIGHT(RESTORE), RIGHT(MERGE), RIGHT(SHARE), RIGHT(REASSIGN), RIGHT(REPORT),
-        RIGHT(MANAGE_USERS), RIGHT(MANAGE_SCHEMA), RIGHT(AUDIT), RIGHT(REOPEN) } },
+      { RIGHT(EXPORT), RIGHT(BULK_CHANGE), RIGHT(DELETE), RIGHT(RESTORE), RIGHT(MERGE),
+        RIGHT(SHARE), RIGHT(REASSIGN), RIGHT(REPORT), RIGHT(MANAGE_USERS), RIGHT(MANAGE_SCHEMA),
+        RIGHT(AUDIT), RIGHT(REOPEN) } },
     { "manager",
       { { "*", SCOPE(BRANCH), SCOPE(BRANCH) }, SHARED_KINDS },
-      { RIGHT(EXPORT), RIGHT(BULK_CHANGE), RIGHT(DELETE), RIGHT(RESTORE), RIGHT(MERGE), RIGHT(SHARE), RIGHT(REASSIGN), RIGHT(REPORT),
-        RIGHT(REOPEN) } },
+      { RIGHT(EXPORT), RIGHT(BULK_CHANGE), RIGHT(DELETE), RIGHT(RESTORE), RIGHT(MERGE),
+        RIGHT(SHARE), RIGHT(REASSIGN), RIGHT(REPORT), RIGHT(REOPEN) } },
     { "representative",
       { { "*", SCOPE(OWN), SCOPE(OWN) }, SHARED_KINDS },
       { RIGHT(DELETE), RIGHT(RESTORE), RIGHT(SHARE), RIGHT(REPORT) } },
     { "assistant", { { "*", SCOPE(TEAM), SCOPE(TEAM) }, SHARED_KINDS }, { RIGHT(REPORT) } },
-    { "auditor", { { "*", SCOPE(ALL), SCOPE(NONE) } }, { RIGHT(EXPORT), RIGHT(REPORT), RIGHT(AUDIT) } },
+    { "auditor",
+      { { "*", SCOPE(ALL), SCOPE(NONE) } },
+      { RIGHT(EXPORT), RIGHT(REPORT), RIGHT(AUDIT) } },
     { "service",
-      { { "*", SCOPE(ALL), SCOPE(ALL) }, { "user", SCOPE(ALL), SCOPE(NONE) }, { "role", SCOPE(NONE), SCOPE(NONE) } },
+      { { "*", SCOPE(ALL), SCOPE(ALL) },
+        { "user", SCOPE(ALL), SCOPE(NONE) },
+        { "role", SCOPE(NONE), SCOPE(NONE) } },
       { RIGHT(EXPORT), RIGHT(BULK_CHANGE), RIGHT(RESTORE), RIGHT(REASSIGN), RIGHT(REPORT) } },
 };
 
@@ -59,13 +68,20 @@ static const struct {
     Crm__ForecastCategory category;
     Crm__StageOutcome outcome;
 } stages[] = {
-    { "Prospecting", 10, CRM__FORECAST_CATEGORY__FORECAST_CATEGORY_PIPELINE, CRM__STAGE_OUTCOME__STAGE_OUTCOME_OPEN },
-    { "Engaging", 25, CRM__FORECAST_CATEGORY__FORECAST_CATEGORY_PIPELINE, CRM__STAGE_OUTCOME__STAGE_OUTCOME_OPEN },
-    { "Qualified", 40, CRM__FORECAST_CATEGORY__FORECAST_CATEGORY_PIPELINE, CRM__STAGE_OUTCOME__STAGE_OUTCOME_OPEN },
-    { "Proposal", 60, CRM__FORECAST_CATEGORY__FORECAST_CATEGORY_BEST_CASE, CRM__STAGE_OUTCOME__STAGE_OUTCOME_OPEN },
-    { "Negotiation", 80, CRM__FORECAST_CATEGORY__FORECAST_CATEGORY_MOST_LIKELY, CRM__STAGE_OUTCOME__STAGE_OUTCOME_OPEN },
-    { "Won", 100, CRM__FORECAST_CATEGORY__FORECAST_CATEGORY_COMMIT, CRM__STAGE_OUTCOME__STAGE_OUTCOME_WON },
-    { "Lost", 0, CRM__FORECAST_CATEGORY__FORECAST_CATEGORY_OMITTED, CRM__STAGE_OUTCOME__STAGE_OUTCOME_LOST },
+    { "Prospecting", 10, CRM__FORECAST_CATEGORY__FORECAST_CATEGORY_PIPELINE,
+      CRM__STAGE_OUTCOME__STAGE_OUTCOME_OPEN },
+    { "Engaging", 25, CRM__FORECAST_CATEGORY__FORECAST_CATEGORY_PIPELINE,
+      CRM__STAGE_OUTCOME__STAGE_OUTCOME_OPEN },
+    { "Qualified", 40, CRM__FORECAST_CATEGORY__FORECAST_CATEGORY_PIPELINE,
+      CRM__STAGE_OUTCOME__STAGE_OUTCOME_OPEN },
+    { "Proposal", 60, CRM__FORECAST_CATEGORY__FORECAST_CATEGORY_BEST_CASE,
+      CRM__STAGE_OUTCOME__STAGE_OUTCOME_OPEN },
+    { "Negotiation", 80, CRM__FORECAST_CATEGORY__FORECAST_CATEGORY_MOST_LIKELY,
+      CRM__STAGE_OUTCOME__STAGE_OUTCOME_OPEN },
+    { "Won", 100, CRM__FORECAST_CATEGORY__FORECAST_CATEGORY_COMMIT,
+      CRM__STAGE_OUTCOME__STAGE_OUTCOME_WON },
+    { "Lost", 0, CRM__FORECAST_CATEGORY__FORECAST_CATEGORY_OMITTED,
+      CRM__STAGE_OUTCOME__STAGE_OUTCOME_LOST },
 };
 
 _Static_assert(ARRAY_LEN(stages) <= STAGES_MAX, "stages");
@@ -85,7 +101,8 @@ static ProtobufCBinaryData binary(const struct uuid *id)
 }
 
 /* One create, with the record's message. */
-static enum crm_status create(struct work *work, enum kind kind, const struct uuid *id, const ProtobufCMessage *message)
+static enum crm_status create(struct work *work, enum kind kind, const struct uuid *id,
+                              const ProtobufCMessage *message)
 {
     Crm__Mutation mutation = CRM__MUTATION__INIT;
     size_t size = protobuf_c_message_get_packed_size(message);
@@ -116,7 +133,8 @@ static enum crm_status create_company(struct work *work)
     return create(work, KIND_COMPANY, &id, &company.base);
 }
 
-static enum crm_status create_role(struct work *work, const struct role_row *row, const struct uuid *id)
+static enum crm_status create_role(struct work *work, const struct role_row *row,
+                                   const struct uuid *id)
 {
     Crm__Role role = CRM__ROLE__INIT;
     Crm__KindScope scopes[SCOPES_MAX], *list[SCOPES_MAX];
@@ -187,7 +205,8 @@ static enum crm_status create_pipeline(struct work *work)
     for (size_t i = 0; i < ARRAY_LEN(stages); i++) {
         crm__stage__init(&messages[i]);
         ids[i] = uuid_create();
-        messages[i].has_id = messages[i].has_probability = messages[i].has_category = messages[i].has_outcome = true;
+        messages[i].has_id = messages[i].has_probability = messages[i].has_category =
+            messages[i].has_outcome = true;
         messages[i].id = binary(&ids[i]);
         messages[i].name = (char *)stages[i].name;
         messages[i].probability = stages[i].probability;
@@ -202,7 +221,9 @@ static enum crm_status create_pipeline(struct work *work)
 static enum crm_status write_all(struct store_txn *txn, void *arg)
 {
     struct work *work = arg;
-    const struct change_actor actor = { .user = work->user, .team = work->team, .from = "crmd init", .is_system = true };
+    const struct change_actor actor = {
+        .user = work->user, .team = work->team, .from = "crmd init", .is_system = true
+    };
     struct change_group group;
     enum crm_status status;
 
@@ -228,12 +249,18 @@ static enum crm_status write_all(struct store_txn *txn, void *arg)
     return status == CRM_OK ? writeset_apply(group.set, txn) : status;
 }
 
-enum crm_status first_records_write(struct store *store, const struct first_records *input, struct failure *failure)
+enum crm_status first_records_write(struct store *store, const struct first_records *input,
+                                    struct failure *failure)
 {
     struct arena arena;
     struct schema *schema;
     struct work work = {
-        .input = input, .arena = &arena, .failure = failure, .team = uuid_create(), .user = uuid_create(), .role = uuid_create(),
+        .input = input,
+        .arena = &arena,
+        .failure = failure,
+        .team = uuid_create(),
+        .user = uuid_create(),
+        .role = uuid_create(),
     };
     enum crm_status status = schema_create(&schema);
 
@@ -245,7 +272,8 @@ enum crm_status first_records_write(struct store *store, const struct first_reco
     if (status != CRM_OK && work.change.failure.text[0])
         fail(failure, status, work.change.failure.field, "%s", work.change.failure.text);
     else if (status != CRM_OK)
-        fail(failure, status, NULL, "the first records cannot be written: %s", crm_status_info((int)status)->sentence);
+        fail(failure, status, NULL, "the first records cannot be written: %s",
+             crm_status_info((int)status)->sentence);
     arena_fini(&arena);
     schema_unref(schema);
     return status;

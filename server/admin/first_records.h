@@ -1,5 +1,6 @@
 /*
- * first_records.h - what a new database holds: the company, its roles, a team, the administrator, a pipeline
+ * first_records.h - what a new database holds: the company, its roles, a team, the administrator, a
+ * pipeline
  */
 #ifndef CRM_SERVER_ADMIN_FIRST_RECORDS_H
 #define CRM_SERVER_ADMIN_FIRST_RECORDS_H
@@ -15,6 +16,7 @@ struct first_records {
 };
 
 /* Format an empty store and fill it, in one transaction. */
-enum crm_status first_records_write(struct store *store, const struct first_records *input, struct failure *failure) MUST_CHECK;
+enum crm_status first_records_write(struct store *store, const struct first_records *input,
+                                    struct failure *failure) MUST_CHECK;
 
 #endif

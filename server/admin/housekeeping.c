@@ -1,7 +1,8 @@
 /*
  * housekeeping.c - bounded turns of the sweeps, on the writer thread
  *
- * A sweep goes through one range of one database and remembers where it stopped, so that no turn is long however much there is.
+ * A sweep goes through one range of one database and remembers where it stopped, so that no turn is
+ * long however much there is.
  */
 #include "server/admin/housekeeping.h"
 
@@ -11,11 +12,12 @@
 #include "server/engine/outcome.h"
 #include "server/engine/sealed.h"
 
-#define ROWS_PER_TURN     500
-#define CLIENTS_PER_TURN  100
-#define CLIENTS_EVERY_US  (INT64_C(3600) * 1000000)
-#define UPLOAD_KEPT_US    (INT64_C(24) * 3600 * 1000000)
-#define UPLOAD_KEY_SIZE   (1 + UUID_SIZE) /* of an upload's first row; those of its chunks are longer */
+#define ROWS_PER_TURN    500
+#define CLIENTS_PER_TURN 100
+#define CLIENTS_EVERY_US (INT64_C(3600) * 1000000)
+#define UPLOAD_KEPT_US   (INT64_C(24) * 3600 * 1000000)
+#define UPLOAD_KEY_SIZE                                                                            \
+    (1 + UUID_SIZE) /* of an upload's first row; those of its chunks are longer */
 
 /* One range to be swept. */
 struct sweep {
@@ -26,9 +28,9 @@ struct sweep {
 };
 
 static const struct sweep sweeps[HOUSEKEEPING_SWEEPS] = {
-    { STORE_SESSION, "", 24, 0 },              /* session.h: expires */
-    { STORE_CREDENTIAL, "i", 16, 0 },          /* session.h: an invitation's end */
-    { STORE_JOB, "u", 16, UPLOAD_KEPT_US },    /* upload.h: started */
+    { STORE_SESSION, "", 24, 0 },           /* session.h: expires */
+    { STORE_CREDENTIAL, "i", 16, 0 },       /* session.h: an invitation's end */
+    { STORE_JOB, "u", 16, UPLOAD_KEPT_US }, /* upload.h: started */
 };
 
 struct turn {
@@ -56,7 +58,8 @@ static bool chunk_is_over(const struct turn *turn, struct slice key)
 {
     struct view view = { .txn = turn->group->txn, .group = turn->group->set };
     struct slice row;
-    enum crm_status status = view_get(&view, turn->sweep->db, slice_of(key.data, UPLOAD_KEY_SIZE), &row);
+    enum crm_status status =
+        view_get(&view, turn->sweep->db, slice_of(key.data, UPLOAD_KEY_SIZE), &row);
 
     return status == CRM_NOT_FOUND || (status == CRM_OK && is_over(turn, row));
 }
@@ -76,9 +79,12 @@ static bool sweep_row(void *arg, struct slice key, struct slice value)
     return turn->status == CRM_OK;
 }
 
-static enum crm_status run_sweep(const struct sweep *sweep, struct change_group *group, const struct key *from, struct key *next)
+static enum crm_status run_sweep(const struct sweep *sweep, struct change_group *group,
+                                 const struct key *from, struct key *next)
 {
-    struct turn turn = { .sweep = sweep, .group = group, .next = next, .left = ROWS_PER_TURN, .status = CRM_OK };
+    struct turn turn = {
+        .sweep = sweep, .group = group, .next = next, .left = ROWS_PER_TURN, .status = CRM_OK
+    };
     struct key first = { 0 }, end = { 0 };
     struct store_range range = { 0 };
     enum crm_status status;

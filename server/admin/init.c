@@ -26,7 +26,15 @@
 #define ZONE_SIZE          64
 #define ZONES              "/usr/share/zoneinfo/"
 
-enum init_option { OPTION_LISTEN, OPTION_NAME, OPTION_ADMIN, OPTION_COMPANY, OPTION_CURRENCY, OPTION_TIME_ZONE, OPTION_PASSWORD_FILE };
+enum init_option {
+    OPTION_LISTEN,
+    OPTION_NAME,
+    OPTION_ADMIN,
+    OPTION_COMPANY,
+    OPTION_CURRENCY,
+    OPTION_TIME_ZONE,
+    OPTION_PASSWORD_FILE
+};
 
 /* All that was chosen or found, before anything is made. */
 struct plan {
@@ -45,7 +53,8 @@ struct plan {
 
 /* --- what was chosen */
 
-static enum crm_status choose_addresses(struct plan *plan, const char *listen, struct failure *failure)
+static enum crm_status choose_addresses(struct plan *plan, const char *listen,
+                                        struct failure *failure)
 {
     const char *position = plan->settings.listen;
     enum crm_status status;
@@ -61,7 +70,9 @@ static enum crm_status choose_addresses(struct plan *plan, const char *listen, s
         plan->n_addresses += status == CRM_OK;
     } while (status == CRM_OK);
     if (status == CRM_NOT_FOUND)
-        status = plan->n_addresses ? CRM_OK : fail(failure, CRM_INVALID, "listen", "an address to listen on is missing");
+        status = plan->n_addresses
+                     ? CRM_OK
+                     : fail(failure, CRM_INVALID, "listen", "an address to listen on is missing");
     return status;
 }
 
@@ -74,7 +85,8 @@ static void add_name(struct plan *plan, const char *name)
         plan->names[plan->n_names++] = name;
 }
 
-/* By which names clients reach the server: the chosen one first, then addresses, and for a server of this machine its loopback names. */
+/* By which names clients reach the server: the chosen one first, then addresses, and for a server
+ * of this machine its loopback names. */
 static enum crm_status choose_names(struct plan *plan, const char *name, struct failure *failure)
 {
     char *chosen = plan->settings.name;
@@ -87,9 +99,11 @@ static enum crm_status choose_names(struct plan *plan, const char *name, struct 
     if (name)
         strcpy(chosen, name);
     else if (!is_local && gethostname(chosen, sizeof plan->settings.name - 1) != 0)
-        return fail(failure, CRM_IO, "name", "the machine's name cannot be found out: give it with --name");
+        return fail(failure, CRM_IO, "name",
+                    "the machine's name cannot be found out: give it with --name");
     if (!ca_name_is_valid(chosen))
-        return fail(failure, CRM_INVALID, "name", "the machine's name '%s' is no host name: give one with --name", chosen);
+        return fail(failure, CRM_INVALID, "name",
+                    "the machine's name '%s' is no host name: give one with --name", chosen);
     add_name(plan, chosen);
     for (size_t i = 0; is_local && i < 3; i++)
         add_name(plan, (const char *const[]){ "localhost", "127.0.0.1", "::1" }[i]);
@@ -111,14 +125,17 @@ static bool zone_exists(const char *zone)
 }
 
 /* --time-zone, else TZ, else what /etc/localtime points at, else UTC. */
-static enum crm_status choose_time_zone(struct plan *plan, const char *chosen, struct failure *failure)
+static enum crm_status choose_time_zone(struct plan *plan, const char *chosen,
+                                        struct failure *failure)
 {
     char target[PATH_MAX];
     const char *zone = chosen ? chosen : getenv("TZ"), *inside;
     ssize_t size;
 
     if (chosen && !zone_exists(chosen))
-        return fail(failure, CRM_INVALID, "time-zone", "there is no time zone '%s': a name such as Europe/Berlin or Asia/Shanghai", chosen);
+        return fail(failure, CRM_INVALID, "time-zone",
+                    "there is no time zone '%s': a name such as Europe/Berlin or Asia/Shanghai",
+                    chosen);
     if (zone && zone[0] == ':')
         zone++;
     if (!zone || !zone[0] || !zone_exists(zone)) {
@@ -131,7 +148,8 @@ static enum crm_status choose_time_zone(struct plan *plan, const char *chosen, s
                 zone = inside + strlen("zoneinfo/");
         }
     }
-    snprintf(plan->time_zone, sizeof plan->time_zone, "%s", strncmp(zone, "Etc/UTC", 8) == 0 ? "UTC" : zone);
+    snprintf(plan->time_zone, sizeof plan->time_zone, "%s",
+             strncmp(zone, "Etc/UTC", 8) == 0 ? "UTC" : zone);
     return CRM_OK;
 }
 
@@ -148,14 +166,16 @@ static enum crm_status read_password(struct plan *plan, const char *file, struct
     if (!is_stdin)
         fclose(in);
     if (!has_line)
-        return fail(failure, CRM_INVALID, "password-file", "%s has no first line to take the password from", file);
+        return fail(failure, CRM_INVALID, "password-file",
+                    "%s has no first line to take the password from", file);
     plan->password[strcspn(plan->password, "\r\n")] = '\0';
     return CRM_OK;
 }
 
 static void generate_password(char *out)
 {
-    static const char letters[] = "abcdefghijkmnpqrstuvwxyz23456789"; /* 32, none that is mistaken for another */
+    static const char letters[] =
+        "abcdefghijkmnpqrstuvwxyz23456789"; /* 32, none that is mistaken for another */
     uint8_t bytes[GENERATED_PASSWORD];
 
     random_bytes(bytes, sizeof bytes);
@@ -174,7 +194,8 @@ static enum crm_status choose_password(struct plan *plan, const char *file, stru
         status = read_password(plan, file, failure);
     } else if (given) {
         if (strlen(given) >= sizeof plan->password)
-            return fail(failure, CRM_INVALID, "password", "the password in CRM_PASSWORD is too long");
+            return fail(failure, CRM_INVALID, "password",
+                        "the password in CRM_PASSWORD is too long");
         strcpy(plan->password, given);
     } else {
         generate_password(plan->password);
@@ -183,7 +204,8 @@ static enum crm_status choose_password(struct plan *plan, const char *file, stru
     return status == CRM_OK ? password_check_rules(plan->password, failure) : status;
 }
 
-static enum crm_status choose(struct plan *plan, const struct command_input *input, struct failure *failure)
+static enum crm_status choose(struct plan *plan, const struct command_input *input,
+                              struct failure *failure)
 {
     const char *const *options = input->options;
     enum crm_status status;
@@ -196,13 +218,15 @@ static enum crm_status choose(struct plan *plan, const struct command_input *inp
     if (!text_is_valid(slice_text(plan->admin)) || !text_is_valid(slice_text(plan->company)))
         return fail(failure, CRM_INVALID, NULL, "names are UTF-8");
     if (!currency_is_known(plan->currency))
-        return fail(failure, CRM_INVALID, "currency", "'%s' is no ISO 4217 code such as USD, EUR or CNY", plan->currency);
+        return fail(failure, CRM_INVALID, "currency",
+                    "'%s' is no ISO 4217 code such as USD, EUR or CNY", plan->currency);
     status = choose_addresses(plan, options[OPTION_LISTEN], failure);
     if (status == CRM_OK)
         status = choose_names(plan, options[OPTION_NAME], failure);
     if (status == CRM_OK)
         status = choose_time_zone(plan, options[OPTION_TIME_ZONE], failure);
-    return status == CRM_OK ? choose_password(plan, options[OPTION_PASSWORD_FILE], failure) : status;
+    return status == CRM_OK ? choose_password(plan, options[OPTION_PASSWORD_FILE], failure)
+                            : status;
 }
 
 /* --- what is made */
@@ -231,9 +255,13 @@ static enum crm_status write_config(const struct plan *plan, struct failure *fai
 static enum crm_status make_database(const struct plan *plan, struct failure *failure)
 {
     char path[PATH_MAX], encoded[PASSWORD_ENCODED_SIZE];
-    struct store_lmdb_options options = { .path = path, .map_bytes = (size_t)plan->settings.map_gib << 30 };
+    struct store_lmdb_options options = { .path = path,
+                                          .map_bytes = (size_t)plan->settings.map_gib << 30 };
     struct first_records records = {
-        .company = plan->company, .currency = plan->currency, .time_zone = plan->time_zone, .login = plan->admin,
+        .company = plan->company,
+        .currency = plan->currency,
+        .time_zone = plan->time_zone,
+        .login = plan->admin,
         .password_encoded = encoded,
     };
     struct store *store = NULL;
@@ -242,7 +270,8 @@ static enum crm_status make_database(const struct plan *plan, struct failure *fa
     if (status != CRM_OK)
         return status;
     if (mkdir(path, 0700) != 0)
-        return fail(failure, CRM_IO, NULL, "cannot make the directory %s: %s", path, strerror(errno));
+        return fail(failure, CRM_IO, NULL, "cannot make the directory %s: %s", path,
+                    strerror(errno));
     status = password_hash(plan->password, encoded);
     if (status != CRM_OK)
         return fail(failure, status, NULL, "no memory to hash the password");
@@ -278,7 +307,8 @@ static void print_welcome(const struct plan *plan)
     if (plan->is_generated)
         printf("  password        %s   (shown only now)\n", plan->password);
     printf("\nstart it:  crmd run %s\n", plan->directory);
-    printf("log in:    crm login %s%s --ca %s/ca.crt --user %s\n", plan->settings.name, port, plan->directory, plan->admin);
+    printf("log in:    crm login %s%s --ca %s/ca.crt --user %s\n", plan->settings.name, port,
+           plan->directory, plan->admin);
 }
 
 static enum crm_status run_init(const struct command_input *input, struct failure *failure)
@@ -307,13 +337,18 @@ out:
 }
 
 static const struct command_option init_options[] = {
-    [OPTION_LISTEN] = { "listen", "ADDR:PORT", "where to listen, several separated by commas; 127.0.0.1:7420 by default" },
-    [OPTION_NAME] = { "name", "HOST", "the host name that clients use; the certificate is made for it" },
+    [OPTION_LISTEN] = { "listen", "ADDR:PORT",
+                        "where to listen, several separated by commas; 127.0.0.1:7420 by default" },
+    [OPTION_NAME] = { "name", "HOST",
+                      "the host name that clients use; the certificate is made for it" },
     [OPTION_ADMIN] = { "admin", "LOGIN", "login of the administrator; admin by default" },
     [OPTION_COMPANY] = { "company", "NAME", "name of the company" },
     [OPTION_CURRENCY] = { "currency", "CODE", "the company's currency, ISO 4217; USD by default" },
-    [OPTION_TIME_ZONE] = { "time-zone", "ZONE", "the company's time zone; this machine's by default" },
-    [OPTION_PASSWORD_FILE] = { "password-file", "FILE", "take the administrator's password from the first line of a file, - for standard input" },
+    [OPTION_TIME_ZONE] = { "time-zone", "ZONE",
+                           "the company's time zone; this machine's by default" },
+    [OPTION_PASSWORD_FILE] = { "password-file", "FILE",
+                               "take the administrator's password from the first line of a file, - "
+                               "for standard input" },
 };
 
 const struct command command_init = {
@@ -321,14 +356,18 @@ const struct command command_init = {
     .arguments = "DIR",
     .n_arguments = 1,
     .summary = "make a new server in a directory",
-    .help = "Makes the directory (mode 0700) with a certificate authority, the server's certificate, the\n"
-            "configuration crmd.conf, the database and an administrator. A directory that is not empty is\n"
+    .help = "Makes the directory (mode 0700) with a certificate authority, the server's "
+            "certificate, the\n"
+            "configuration crmd.conf, the database and an administrator. A directory that is not "
+            "empty is\n"
             "refused.\n\n"
-            "The administrator's password is taken from --password-file or CRM_PASSWORD; otherwise one is\n"
+            "The administrator's password is taken from --password-file or CRM_PASSWORD; otherwise "
+            "one is\n"
             "generated and printed once.",
-    .examples = "crmd init /var/lib/crm\n"
-                "crmd init /var/lib/crm --listen 0.0.0.0:7420 --name crm.example.com --admin alice\n"
-                "crmd init ~/crm --company '华东贸易' --currency CNY --time-zone Asia/Shanghai",
+    .examples =
+        "crmd init /var/lib/crm\n"
+        "crmd init /var/lib/crm --listen 0.0.0.0:7420 --name crm.example.com --admin alice\n"
+        "crmd init ~/crm --company '华东贸易' --currency CNY --time-zone Asia/Shanghai",
     .options = init_options,
     .n_options = ARRAY_LEN(init_options),
     .run = run_init,

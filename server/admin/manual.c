@@ -7,7 +7,8 @@
 
 #include "server/engine/settings.h"
 
-/* Text with roff's own characters taken from it: a backslash, a hyphen that is typed, a line that would be a request. */
+/* Text with roff's own characters taken from it: a backslash, a hyphen that is typed, a line that
+ * would be a request. */
 static void print_text(FILE *out, const char *text, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
@@ -49,7 +50,8 @@ static void print_paragraphs(FILE *out, const char *text)
 
 static void print_command(FILE *out, const struct command *command)
 {
-    fprintf(out, ".SS \"crmd %s %s%s\"\n", command->name, command->arguments, command->n_options ? " [options]" : "");
+    fprintf(out, ".SS \"crmd %s %s%s\"\n", command->name, command->arguments,
+            command->n_options ? " [options]" : "");
     print_paragraphs(out, command->help);
     for (size_t i = 0; i < command->n_options; i++) {
         const struct command_option *option = &command->options[i];
@@ -97,22 +99,26 @@ void manual_print_commands(FILE *out, const struct command *const *commands, siz
           ".SH NAME\ncrmd \\- the server of crm\n"
           ".SH SYNOPSIS\n.B crmd\n.I COMMAND DIR\n[options]\n"
           ".SH DESCRIPTION\n"
-          "One directory holds everything: settings, certificates, the database. These commands make it, serve it and look after it.\n"
+          "One directory holds everything: settings, certificates, the database. These commands "
+          "make it, serve it and look after it.\n"
           ".SH COMMANDS\n",
           out);
     for (size_t i = 0; i < n; i++)
         print_command(out, commands[i]);
-    fputs(".SH SIGNALS\n.TP\nSIGTERM, SIGINT\nrun: replies that are under way are sent, then it ends, after at most 10 seconds.\n"
-          ".TP\nSIGHUP\nrun: certificate, key and log level are read again; what cannot be read leaves the old ones and is logged.\n",
+    fputs(".SH SIGNALS\n.TP\nSIGTERM, SIGINT\nrun: replies that are under way are sent, then it "
+          "ends, after at most 10 seconds.\n"
+          ".TP\nSIGHUP\nrun: certificate, key and log level are read again; what cannot be read "
+          "leaves the old ones and is logged.\n",
           out);
     print_exit_codes(out);
-    fputs(".SH ENVIRONMENT\n.TP\nCRM_PASSWORD\ninit: the administrator's password.\n"
-          ".SH FILES\n.TP\n\\fIDIR\\fR/crmd.conf\nsettings, see \\fBcrmd.conf\\fR(5)\n"
-          ".TP\n\\fIDIR\\fR/ca.crt, ca.key\nthe certificate authority; clients need ca.crt\n"
-          ".TP\n\\fIDIR\\fR/server.crt, server.key\nwhat the server shows to clients\n"
-          ".TP\n\\fIDIR\\fR/data\nthe database\n.TP\n\\fIDIR\\fR/lock\nheld by the crmd that writes\n"
-          ".SH SEE ALSO\n\\fBcrm\\fR(1), \\fBcrmd.conf\\fR(5)\n",
-          out);
+    fputs(
+        ".SH ENVIRONMENT\n.TP\nCRM_PASSWORD\ninit: the administrator's password.\n"
+        ".SH FILES\n.TP\n\\fIDIR\\fR/crmd.conf\nsettings, see \\fBcrmd.conf\\fR(5)\n"
+        ".TP\n\\fIDIR\\fR/ca.crt, ca.key\nthe certificate authority; clients need ca.crt\n"
+        ".TP\n\\fIDIR\\fR/server.crt, server.key\nwhat the server shows to clients\n"
+        ".TP\n\\fIDIR\\fR/data\nthe database\n.TP\n\\fIDIR\\fR/lock\nheld by the crmd that writes\n"
+        ".SH SEE ALSO\n\\fBcrm\\fR(1), \\fBcrmd.conf\\fR(5)\n",
+        out);
 }
 
 void manual_print_settings(FILE *out)
@@ -122,8 +128,10 @@ void manual_print_settings(FILE *out)
     fputs(".TH CRMD.CONF 5 \"\" \"crm " CRM_VERSION "\" \"File formats\"\n"
           ".SH NAME\ncrmd.conf \\- settings of crmd\n"
           ".SH DESCRIPTION\n"
-          "\\fIDIR\\fR/crmd.conf, written by \\fBcrmd init\\fR, is read when the server starts. Lines are \\fIname\\fR = \\fIvalue\\fR below a\n"
-          "[section]; # and ; begin a comment. A name that is not listed here, or a value out of range, stops the start and is named.\n",
+          "\\fIDIR\\fR/crmd.conf, written by \\fBcrmd init\\fR, is read when the server starts. "
+          "Lines are \\fIname\\fR = \\fIvalue\\fR below a\n"
+          "[section]; # and ; begin a comment. A name that is not listed here, or a value out of "
+          "range, stops the start and is named.\n",
           out);
     for (size_t i = 0; i < settings_count; i++) {
         const struct setting *setting = &settings_table[i];
@@ -137,8 +145,8 @@ void manual_print_settings(FILE *out)
         fputc('\n', out);
         print_words(out, setting->help);
         if (setting->type == SETTING_INTEGER)
-            fprintf(out, "\n%" PRId64 " to %" PRId64 "%s%s.", setting->minimum, setting->maximum, setting->unit ? " " : "",
-                    setting->unit ? setting->unit : "");
+            fprintf(out, "\n%" PRId64 " to %" PRId64 "%s%s.", setting->minimum, setting->maximum,
+                    setting->unit ? " " : "", setting->unit ? setting->unit : "");
         fputc('\n', out);
     }
     fputs(".SH SEE ALSO\n\\fBcrmd\\fR(8)\n", out);

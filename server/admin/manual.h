@@ -1,5 +1,6 @@
 /*
- * manual.h - crmd(8) and crmd.conf(5) from the tables that the program itself works by; run once, when it is built
+ * manual.h - crmd(8) and crmd.conf(5) from the tables that the program itself works by; run once,
+ * when it is built
  */
 #ifndef CRM_SERVER_ADMIN_MANUAL_H
 #define CRM_SERVER_ADMIN_MANUAL_H

@@ -35,7 +35,8 @@ static enum crm_status add_step(struct store_txn *txn, void *arg)
     return status == CRM_OK ? writeset_apply(set, txn) : status;
 }
 
-enum crm_status rebuild_record_rollups(const struct view *view, struct store *into, const struct record *record)
+enum crm_status rebuild_record_rollups(const struct view *view, struct store *into,
+                                       const struct record *record)
 {
     struct record after = *record, before;
     struct arena arenas[2]; /* the older side of one step is the newer side of the next */
@@ -102,7 +103,8 @@ enum crm_status rebuild_rollups(const struct view *view, struct store *into)
     enum crm_status status = CRM_OK;
 
     for (size_t i = 0; i < ARRAY_LEN(places) && status == CRM_OK && rebuild.status == CRM_OK; i++)
-        status = store_scan(view->txn, places[i], &(struct store_range){ 0 }, visit_record, &rebuild);
+        status =
+            store_scan(view->txn, places[i], &(struct store_range){ 0 }, visit_record, &rebuild);
     return status == CRM_OK ? rebuild.status : status;
 }
 
@@ -124,8 +126,9 @@ static bool compare_cell(void *arg, struct slice key, struct slice value)
     if (status == CRM_NOT_FOUND) {
         const struct slice none = { 0 };
 
-        comparison->goes_on = comparison->is_second ? comparison->visit(comparison->arg, key, none, value)
-                                                    : comparison->visit(comparison->arg, key, value, none);
+        comparison->goes_on = comparison->is_second
+                                  ? comparison->visit(comparison->arg, key, none, value)
+                                  : comparison->visit(comparison->arg, key, value, none);
     } else if (status != CRM_OK) {
         comparison->status = status;
     } else if (!comparison->is_second && !slice_equal(value, other)) {
@@ -134,15 +137,20 @@ static bool compare_cell(void *arg, struct slice key, struct slice value)
     return comparison->goes_on && comparison->status == CRM_OK;
 }
 
-enum crm_status rebuild_compare(struct store_txn *stored, struct store_txn *right, rebuild_difference *visit, void *arg)
+enum crm_status rebuild_compare(struct store_txn *stored, struct store_txn *right,
+                                rebuild_difference *visit, void *arg)
 {
-    struct comparison comparison = { .other = right, .visit = visit, .arg = arg, .goes_on = true, .status = CRM_OK };
-    enum crm_status status = store_scan(stored, STORE_ROLLUP, &(struct store_range){ 0 }, compare_cell, &comparison);
+    struct comparison comparison = {
+        .other = right, .visit = visit, .arg = arg, .goes_on = true, .status = CRM_OK
+    };
+    enum crm_status status =
+        store_scan(stored, STORE_ROLLUP, &(struct store_range){ 0 }, compare_cell, &comparison);
 
     if (status == CRM_OK && comparison.status == CRM_OK && comparison.goes_on) {
         comparison.other = stored;
         comparison.is_second = true;
-        status = store_scan(right, STORE_ROLLUP, &(struct store_range){ 0 }, compare_cell, &comparison);
+        status =
+            store_scan(right, STORE_ROLLUP, &(struct store_range){ 0 }, compare_cell, &comparison);
     }
     return status == CRM_OK ? comparison.status : status;
 }

@@ -1,7 +1,8 @@
 /*
  * restore.c - crmd restore: a backup becomes a data directory of a new epoch
  *
- * The whole file is verified before the directory is made. The epoch tells clients that what they have seen since the backup may be gone.
+ * The whole file is verified before the directory is made. The epoch tells clients that what they
+ * have seen since the backup may be gone.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,16 +25,20 @@ static enum crm_status sync_directory(const char *path, struct failure *failure)
 
     if (fd >= 0)
         close(fd);
-    return ok ? CRM_OK : fail(failure, CRM_IO, NULL, "cannot sync the directory %s: %s", path, strerror(errno));
+    return ok ? CRM_OK
+              : fail(failure, CRM_IO, NULL, "cannot sync the directory %s: %s", path,
+                     strerror(errno));
 }
 
-static enum crm_status unpack(const struct archive *archive, const char *directory, struct failure *failure)
+static enum crm_status unpack(const struct archive *archive, const char *directory,
+                              struct failure *failure)
 {
     char path[PATH_MAX];
     enum crm_status status = directory_path(directory, DIRECTORY_DATA, path, failure);
 
     if (status == CRM_OK && mkdir(path, 0700) != 0)
-        status = fail(failure, CRM_IO, NULL, "cannot make the directory %s: %s", path, strerror(errno));
+        status =
+            fail(failure, CRM_IO, NULL, "cannot make the directory %s: %s", path, strerror(errno));
     for (size_t i = 0; i < archive->n_files && status == CRM_OK; i++) {
         status = directory_path(directory, archive->files[i].name, path, failure);
         if (status == CRM_OK)
@@ -77,7 +82,8 @@ static enum crm_status raise_epoch(struct store_txn *txn, void *arg)
     return status;
 }
 
-static enum crm_status begin_epoch(const char *directory, uint32_t *out_epoch, struct failure *failure)
+static enum crm_status begin_epoch(const char *directory, uint32_t *out_epoch,
+                                   struct failure *failure)
 {
     struct settings settings;
     struct store *store = NULL;
@@ -88,7 +94,8 @@ static enum crm_status begin_epoch(const char *directory, uint32_t *out_epoch, s
     if (status == CRM_OK) {
         status = store_write_run(store, raise_epoch, out_epoch);
         if (status != CRM_OK)
-            fail(failure, status, NULL, "the new epoch cannot be written: %s", crm_status_info((int)status)->sentence);
+            fail(failure, status, NULL, "the new epoch cannot be written: %s",
+                 crm_status_info((int)status)->sentence);
     }
     store_close(store);
     return status;
@@ -104,8 +111,9 @@ static enum crm_status run_restore(const struct command_input *input, struct fai
     enum crm_status status = archive_open(file, &archive, failure);
 
     if (status == CRM_OK && archive.facts.format > FORMAT_VERSION)
-        status = fail(failure, CRM_FORMAT, NULL, "%s has format %" PRIu32 ", this crmd works with format %d", file, archive.facts.format,
-                      FORMAT_VERSION);
+        status = fail(failure, CRM_FORMAT, NULL,
+                      "%s has format %" PRIu32 ", this crmd works with format %d", file,
+                      archive.facts.format, FORMAT_VERSION);
     if (status == CRM_OK)
         status = directory_make(directory, &was_made, failure);
     if (status != CRM_OK)
@@ -117,13 +125,15 @@ static enum crm_status run_restore(const struct command_input *input, struct fai
     if (status == CRM_OK)
         status = begin_epoch(directory, &epoch, failure);
     if (status == CRM_OK)
-        printf("crmd: %s is restored up to change %" PRIu64 ", epoch %" PRIu32 "\n", directory, archive.facts.seq, epoch);
+        printf("crmd: %s is restored up to change %" PRIu64 ", epoch %" PRIu32 "\n", directory,
+               archive.facts.seq, epoch);
     else
         remove_unpacked(&archive, directory, was_made);
     if (lock_fd >= 0)
         close(lock_fd);
     if (status == CRM_OK && archive.facts.format != FORMAT_VERSION)
-        printf("crmd: it has format %" PRIu32 ": run `crmd upgrade %s` next\n", archive.facts.format, directory);
+        printf("crmd: it has format %" PRIu32 ": run `crmd upgrade %s` next\n",
+               archive.facts.format, directory);
 out:
     archive_close(&archive);
     return status;
@@ -134,9 +144,12 @@ const struct command command_restore = {
     .arguments = "FILE DIR",
     .n_arguments = 2,
     .summary = "make a data directory from a backup",
-    .help = "Verifies the whole backup first: one that was altered or cut off is refused and nothing is\n"
-            "touched; so is a directory that is not empty. Settings, certificates and keys come back with the\n"
-            "data. The restored database begins a new epoch, by which clients know that changes made after\n"
+    .help = "Verifies the whole backup first: one that was altered or cut off is refused and "
+            "nothing is\n"
+            "touched; so is a directory that is not empty. Settings, certificates and keys come "
+            "back with the\n"
+            "data. The restored database begins a new epoch, by which clients know that changes "
+            "made after\n"
             "the backup are gone.",
     .examples = "crmd restore /backup/crm-2026-05-01.backup /var/lib/crm",
     .run = run_restore,

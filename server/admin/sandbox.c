@@ -1,8 +1,9 @@
 /*
- * sandbox.c - Landlock by its system calls (glibc has none): the file access rights of its first version, which every kernel with it knows
+ * sandbox.c - Landlock by its system calls (glibc has none): the file access rights of its first
+ * version, which every kernel with it knows
  *
- * A second wall: what an attacker gets who takes the process over is the customers' data, but no foothold on the machine. System calls and
- * the rest are the unit file's matter.
+ * A second wall: what an attacker gets who takes the process over is the customers' data, but no
+ * foothold on the machine. System calls and the rest are the unit file's matter.
  */
 #include "server/admin/sandbox.h"
 
@@ -20,12 +21,12 @@
 #include "common/base/slice.h"
 
 #define READING (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
-#define WRITING                                                                                                        \
-    (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |                  \
-     LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR)
+#define WRITING                                                                                    \
+    (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE |                              \
+     LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR)
 /* Nobody has these: no file is executed, no device, socket or link made. */
-#define NEVER                                                                                                          \
-    (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK |                       \
+#define NEVER                                                                                      \
+    (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK |   \
      LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM)
 /* What makes sense for a file that is no directory. */
 #define OF_FILES (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE)
@@ -35,7 +36,8 @@ static const char *const system_paths[] = { "/usr", "/lib", "/lib64", "/etc", "/
 /* What is not there needs no rule. */
 static bool allow(int ruleset, const char *path, uint64_t access)
 {
-    struct landlock_path_beneath_attr rule = { .allowed_access = access, .parent_fd = open(path, O_PATH | O_CLOEXEC) };
+    struct landlock_path_beneath_attr rule = { .allowed_access = access,
+                                               .parent_fd = open(path, O_PATH | O_CLOEXEC) };
     struct stat st;
     bool ok;
 
@@ -57,9 +59,11 @@ static bool allow_each(int ruleset, const char *const *paths, size_t n, uint64_t
     return true;
 }
 
-bool sandbox_enter(const char *const *writable, size_t n_writable, const char *const *readable, size_t n_readable)
+bool sandbox_enter(const char *const *writable, size_t n_writable, const char *const *readable,
+                   size_t n_readable)
 {
-    const struct landlock_ruleset_attr attributes = { .handled_access_fs = READING | WRITING | NEVER };
+    const struct landlock_ruleset_attr attributes = { .handled_access_fs =
+                                                          READING | WRITING | NEVER };
     int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);
     bool ok;
 
@@ -67,9 +71,12 @@ bool sandbox_enter(const char *const *writable, size_t n_writable, const char *c
         log_info("sandbox.none", "errno=%d", errno); /* not built in, or not turned on */
         return false;
     }
-    ok = allow_each(ruleset, system_paths, ARRAY_LEN(system_paths), READING) && allow(ruleset, "/dev/null", OF_FILES) &&
-         allow_each(ruleset, writable, n_writable, READING | WRITING) && allow_each(ruleset, readable, n_readable, READING) &&
-         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
+    ok = allow_each(ruleset, system_paths, ARRAY_LEN(system_paths), READING) &&
+         allow(ruleset, "/dev/null", OF_FILES) &&
+         allow_each(ruleset, writable, n_writable, READING | WRITING) &&
+         allow_each(ruleset, readable, n_readable, READING) &&
+         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
     if (!ok)
         log_warn("sandbox.failed", "errno=%d", errno);
     close(ruleset);

@@ -32,7 +32,8 @@ static void print_stats(const struct stats *stats, const struct store_usage *usa
 {
     printf("%-12s %12s %14s\n", "database", "entries", "bytes");
     for (int db = 0; db < STORE_DB_COUNT; db++)
-        printf("%-12s %12" PRIu64 " %14" PRIu64 "\n", store_db_name((enum store_db)db), stats->dbs[db].entries, stats->dbs[db].bytes);
+        printf("%-12s %12" PRIu64 " %14" PRIu64 "\n", store_db_name((enum store_db)db),
+               stats->dbs[db].entries, stats->dbs[db].bytes);
     printf("\n%-12s %12" PRIu32 "\n", "format", stats->format);
     printf("%-12s %12" PRIu32 "\n", "epoch", stats->epoch);
     printf("%-12s %12" PRIu64 "\n", "seq", stats->head.seq);
@@ -57,7 +58,8 @@ static enum crm_status run_stats(const struct command_input *input, struct failu
     if (status == CRM_OK)
         print_stats(&stats, &usage);
     else
-        fail(failure, status, NULL, "the database in %s cannot be read: %s", directory, crm_status_info((int)status)->sentence);
+        fail(failure, status, NULL, "the database in %s cannot be read: %s", directory,
+             crm_status_info((int)status)->sentence);
     store_close(store);
     return status;
 }
@@ -67,7 +69,8 @@ const struct command command_stats = {
     .arguments = "DIR",
     .n_arguments = 1,
     .summary = "how large and how full a database is",
-    .help = "Prints entries and bytes of each database, the format, the epoch, the number of the last change\n"
+    .help = "Prints entries and bytes of each database, the format, the epoch, the number of the "
+            "last change\n"
             "and how much of the map and of the disk is left. Works beside a running server.",
     .examples = "crmd stats /var/lib/crm",
     .run = run_stats,

@@ -1,8 +1,9 @@
 /*
  * upgrade.c - crmd upgrade: from an older format to this one, a step at a time, with a way back
  *
- * A row for each released format says what its step does. Every step can be run again from its beginning, and only its last commit stamps the new
- * format: a run that was killed is simply repeated. The backup made before is DIR/before-upgrade-N.backup.
+ * A row for each released format says what its step does. Every step can be run again from its
+ * beginning, and only its last commit stamps the new format: a run that was killed is simply
+ * repeated. The backup made before is DIR/before-upgrade-N.backup.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,11 +20,11 @@
 
 /* One write run of a rebuild: some of the cells that differ, and the format once none is left. */
 struct rollup_run {
-    struct store *cells;  /* as they should be */
+    struct store *cells; /* as they should be */
     struct store_txn *txn;
     struct arena arena;
     struct writeset *set;
-    uint32_t format;      /* to be stamped */
+    uint32_t format; /* to be stamped */
     unsigned left;
     bool is_complete;
     enum crm_status status;
@@ -39,7 +40,8 @@ static bool mend_cell(void *arg, struct slice key, struct slice stored, struct s
         return false;
     }
     run->left--;
-    run->status = right.data ? writeset_put(run->set, STORE_ROLLUP, key, right) : writeset_delete(run->set, STORE_ROLLUP, key);
+    run->status = right.data ? writeset_put(run->set, STORE_ROLLUP, key, right)
+                             : writeset_delete(run->set, STORE_ROLLUP, key);
     return run->status == CRM_OK;
 }
 
@@ -91,7 +93,8 @@ static enum crm_status rebuild_step(struct store *store, uint32_t to, struct fai
     while (status == CRM_OK && !run.is_complete)
         status = store_write_run(store, mend_some, &run);
     if (status != CRM_OK)
-        fail(failure, status, NULL, "the running totals cannot be rebuilt: %s", crm_status_info((int)status)->sentence);
+        fail(failure, status, NULL, "the running totals cannot be rebuilt: %s",
+             crm_status_info((int)status)->sentence);
     arena_fini(&run.arena);
     store_close(run.cells);
     return status;
@@ -112,8 +115,10 @@ static enum crm_status read_format(struct store_txn *txn, void *arg)
     return meta_get(&view, "format", arg, sizeof(uint32_t));
 }
 
-/* The way back. One of an earlier, unfinished run is kept if it is whole: the data may be half changed by now. */
-static enum crm_status keep_way_back(struct store *store, const char *directory, const struct settings *settings, uint32_t format,
+/* The way back. One of an earlier, unfinished run is kept if it is whole: the data may be half
+ * changed by now. */
+static enum crm_status keep_way_back(struct store *store, const char *directory,
+                                     const struct settings *settings, uint32_t format,
                                      struct failure *failure)
 {
     char name[64], path[PATH_MAX];
@@ -144,27 +149,32 @@ static enum crm_status run_steps(struct store *store, uint32_t format, struct fa
     for (size_t i = 0; i < ARRAY_LEN(steps) && status == CRM_OK; i++) {
         if (steps[i].from != format)
             continue;
-        printf("crmd: format %" PRIu32 " to %" PRIu32 ": %s\n", steps[i].from, steps[i].to, steps[i].what);
+        printf("crmd: format %" PRIu32 " to %" PRIu32 ": %s\n", steps[i].from, steps[i].to,
+               steps[i].what);
         status = steps[i].run(store, steps[i].to, failure);
         format = steps[i].to;
     }
     return status;
 }
 
-static enum crm_status upgrade_store(struct store *store, const char *directory, const struct settings *settings, struct failure *failure)
+static enum crm_status upgrade_store(struct store *store, const char *directory,
+                                     const struct settings *settings, struct failure *failure)
 {
     uint32_t format = 0;
     enum crm_status status = store_read_run(store, read_format, &format);
 
     if (status != CRM_OK)
-        return fail(failure, status == CRM_NOT_FOUND ? CRM_FORMAT : status, NULL, "%s holds no database of crmd's", directory);
+        return fail(failure, status == CRM_NOT_FOUND ? CRM_FORMAT : status, NULL,
+                    "%s holds no database of crmd's", directory);
     if (format == FORMAT_VERSION) {
         printf("crmd: %s has format %" PRIu32 " already\n", directory, format);
         return CRM_OK;
     }
     if (format > FORMAT_VERSION || format < steps[0].from)
-        return fail(failure, CRM_FORMAT, NULL, "%s has format %" PRIu32 ", which this crmd does not know: it works with format %d", directory,
-                    format, FORMAT_VERSION);
+        return fail(failure, CRM_FORMAT, NULL,
+                    "%s has format %" PRIu32
+                    ", which this crmd does not know: it works with format %d",
+                    directory, format, FORMAT_VERSION);
     status = directory_use_time_zone(store, failure);
     if (status == CRM_OK)
         status = keep_way_back(store, directory, settings, format, failure);
@@ -200,8 +210,10 @@ const struct command command_upgrade = {
     .arguments = "DIR",
     .n_arguments = 1,
     .summary = "bring an older database to this format",
-    .help = "Stop the server first. A checked backup is written to DIR/before-upgrade-N.backup, then what the\n"
-            "new format derives otherwise is rebuilt. A run that was interrupted is repeated. To go back,\n"
+    .help = "Stop the server first. A checked backup is written to DIR/before-upgrade-N.backup, "
+            "then what the\n"
+            "new format derives otherwise is rebuilt. A run that was interrupted is repeated. To "
+            "go back,\n"
             "restore that backup with the older crmd.",
     .examples = "crmd upgrade /var/lib/crm",
     .run = run_upgrade,

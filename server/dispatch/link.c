@@ -79,21 +79,16 @@ enum crm_status link_send(struct link *link, enum frame_type type, uint32_t code
     return status;
 }
 
-static enum crm_status send_packed(struct link *link, uint32_t stream, struct slice body)
+static enum crm_status send_packed(struct link *link, enum frame_type type, uint32_t stream, struct slice body, bool compress)
 {
-    const struct frame_header header = { .type = FRAME_REPLY, .stream = stream, .length = (uint32_t)body.size };
-    uint8_t *room = buf_reserve(link->carrier.out, FRAME_HEADER_SIZE + body.size);
+    const struct frame_header header = { .type = (uint8_t)type, .stream = stream };
+    enum crm_status status = codec_append_packed(link->carrier.out, &header, body, compress && (link->features & FEATURE_ZSTD));
 
-    if (!room) {
+    if (status == CRM_OK)
+        link->carrier.want_flush(link->carrier.conn);
+    else
         link_close(link, "output refused");
-        return CRM_TOO_LARGE;
-    }
-    frame_put_header(room, &header);
-    if (body.size)
-        memcpy(room + FRAME_HEADER_SIZE, body.data, body.size);
-    buf_commit(link->carrier.out, FRAME_HEADER_SIZE + body.size);
-    link->carrier.want_flush(link->carrier.conn);
-    return CRM_OK;
+    return status;
 }
 
 void link_close(struct link *link, const char *why)
@@ -193,7 +188,10 @@ void link_close_stream(struct link *link, struct stream *stream)
 {
     if (stream->is_watching)
         push_unsubscribe(link->thread, link->id, stream->id);
-    request_destroy(stream->request);
+    if (stream->is_away) /* an upload's frame has failed while its beginning is with the writer */
+        atomic_store(&stream->request->cancelled, true); /* it comes back to nobody and is freed there */
+    else
+        request_destroy(stream->request);
     *stream = link->streams[--link->n_streams];
 }
 
@@ -227,8 +225,8 @@ void link_reply(struct link *link, struct request *request)
 
     log_request(link, request, CRM_OK);
     finish_login(link, request);
-    if (request->packed.data || request->packed.size)
-        (void)send_packed(link, request->stream, request->packed);
+    if (!(request->flags & OP_STREAMS) && request->ctx.packed.data)
+        (void)send_packed(link, FRAME_REPLY, request->stream, request->ctx.packed, compress);
     else
         (void)link_send(link, request->flags & OP_STREAMS ? FRAME_END : FRAME_REPLY, 0, request->stream, request->ctx.reply, compress);
 }
@@ -290,6 +288,7 @@ static bool step_stream(struct link *link, struct stream *stream)
     arena_reset(&request->scratch);
     ctx->scratch = &request->scratch;
     ctx->chunk_budget = FRAME_CHUNK_MAX;
+    ctx->packed = (struct slice){ 0 };
     ctx->chunk = message_create(request->op->chunk, &request->scratch);
     if (status == CRM_OK && !ctx->chunk)
         status = fail(&ctx->failure, CRM_NO_MEMORY, NULL, "out of memory");
@@ -302,8 +301,10 @@ static bool step_stream(struct link *link, struct stream *stream)
         link_close_stream(link, stream);
         return true;
     }
-    if (protobuf_c_message_get_packed_size(ctx->chunk) > 0) {
-        (void)link_send(link, FRAME_CHUNK, 0, stream->id, ctx->chunk, true);
+    if (!ctx->packed.data && codec_pack(ctx->chunk, &request->scratch, &ctx->packed) != CRM_OK)
+        link_break(link, CRM_NO_MEMORY, "out of memory");
+    if (ctx->packed.size > 0) {
+        (void)send_packed(link, FRAME_CHUNK, stream->id, ctx->packed, true);
         stream->credit -= (int64_t)(link->carrier.out->size - before) - FRAME_HEADER_SIZE;
     }
     if (!more) {

@@ -69,10 +69,14 @@ static void answer_hello(struct link *link, const Crm__Hello *hello, struct aren
         enum crm_status status = resume_session(link, hello, arena, &answer.session);
 
         if (status != CRM_OK) {
-            error.has_status = true;
+            const struct crm_status_info *info = crm_status_info((int)status);
+
+            error.has_status = error.has_retry = error.has_outcome = true;
             error.status = (uint32_t)status;
-            error.name = (char *)crm_status_info((int)status)->name;
-            error.text = (char *)crm_status_info((int)status)->sentence;
+            error.name = (char *)info->name;
+            error.retry = (uint32_t)info->retry;
+            error.outcome = (uint32_t)info->outcome;
+            error.text = (char *)info->sentence;
             answer.session_error = &error;
         }
     }
@@ -146,6 +150,16 @@ static void read_meta(struct request *request, const ProtobufCMessage *message)
         memset(request->trace, 0, sizeof request->trace);
 }
 
+/* Who asks, as log and history name it. A request that may be away when its link ends has its own copies. */
+static enum crm_status read_origin(const struct link *link, struct request *request)
+{
+    struct op_ctx *ctx = &request->ctx;
+
+    ctx->peer = request->is_pooled ? link->peer : arena_strdup(&request->arena, link->peer);
+    ctx->software = request->is_pooled ? link->software : arena_strdup(&request->arena, link->software);
+    return ctx->peer && ctx->software ? CRM_OK : fail(&ctx->failure, CRM_NO_MEMORY, NULL, "out of memory");
+}
+
 static enum crm_status prepare(struct link *link, struct request *request, const struct op_def *op, const struct frame *frame)
 {
     struct op_ctx *ctx = &request->ctx;
@@ -160,7 +174,7 @@ static enum crm_status prepare(struct link *link, struct request *request, const
     request->schema = schema_ref(thread_schema(link->thread));
     *ctx = (struct op_ctx){
         .core = link->thread->dispatch->core, .schema = request->schema, .arena = &request->arena, .scratch = &request->scratch,
-        .peer = link->peer, .software = link->software, .upload_id = &request->upload_id,
+        .upload_id = &request->upload_id,
     };
     if (link->has_session && request->is_pooled) {
         ctx->session = &link->session;
@@ -168,7 +182,9 @@ static enum crm_status prepare(struct link *link, struct request *request, const
         request->session = link->session;
         ctx->session = &request->session;
     }
-    status = codec_unpack(frame, op->request, FRAME_MAX, &request->arena, &ctx->request, &ctx->failure);
+    status = read_origin(link, request);
+    if (status == CRM_OK)
+        status = codec_unpack(frame, op->request, FRAME_MAX, &request->arena, &ctx->request, &ctx->failure);
     if (status != CRM_OK)
         return status;
     read_meta(request, ctx->request);
@@ -316,7 +332,7 @@ static void on_cancel(struct link *link, uint32_t id, int64_t now_us)
         atomic_store(&stream->request->cancelled, true); /* its place stays taken until its work has ended */
         return;
     }
-    link_send_error(link, id, CRM_CANCELLED, NULL, NULL, NULL);
+    link_send_error(link, id, CRM_CANCELLED, NULL, NULL, stream->request ? stream->request->trace : NULL);
     link_close_stream(link, stream);
 }
 
@@ -376,9 +392,13 @@ static struct request *upload_request(struct link *link, const struct stream *st
     request->write.is_bulk = true;
     request->ctx = (struct op_ctx){
         .core = link->thread->dispatch->core, .session = &request->session, .schema = request->schema, .arena = &request->arena,
-        .scratch = &request->scratch, .peer = link->peer, .software = link->software, .upload_id = &request->upload_id, .stage = stage,
+        .scratch = &request->scratch, .upload_id = &request->upload_id, .stage = stage,
     };
     request->ctx.reply = message_create(request->op->reply, &request->arena);
+    if (!request->ctx.reply || read_origin(link, request) != CRM_OK) {
+        request_destroy(request);
+        return NULL;
+    }
     return request;
 }
 
@@ -399,8 +419,7 @@ static void on_upload(struct link *link, const struct frame *frame, enum op_stag
     else
         stream->is_uploading = false; /* nothing comes behind the end */
     request = upload_request(link, stream, frame, stage);
-    if (!request || !request->ctx.reply) {
-        request_destroy(request);
+    if (!request) {
         link_break(link, CRM_NO_MEMORY, "out of memory");
         return;
     }

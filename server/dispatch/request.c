@@ -30,7 +30,6 @@ void request_reset(struct request *request)
     arena_reset(&request->arena);
     arena_reset(&request->scratch);
     request->is_prepared = false;
-    request->packed = (struct slice){ 0 };
     request->status = CRM_OK;
     atomic_store_explicit(&request->cancelled, false, memory_order_relaxed);
 }
@@ -85,7 +84,7 @@ static enum crm_status still_wanted(struct request *request)
 
 static enum crm_status pack_reply(struct request *request)
 {
-    enum crm_status status = codec_pack(request->ctx.reply, &request->arena, &request->packed);
+    enum crm_status status = request->ctx.packed.data ? CRM_OK : codec_pack(request->ctx.reply, &request->arena, &request->ctx.packed);
 
     return status == CRM_OK ? CRM_OK : fail(&request->ctx.failure, status, NULL, "the reply does not fit");
 }
@@ -98,6 +97,7 @@ static enum crm_status apply_write(struct write_job *job, struct change_group *g
     enum crm_status status;
 
     memset(&ctx->failure, 0, sizeof ctx->failure);
+    ctx->packed = (struct slice){ 0 };
     request->op->reply->message_init(ctx->reply); /* the group may be run again */
     status = still_wanted(request);
     if (status == CRM_OK) {

@@ -52,7 +52,6 @@ struct request {
     bool is_pooled;          /* the thread's own, for what is answered at once */
     bool is_prepared;        /* the worker's part is done */
     enum crm_status status;
-    struct slice packed;     /* the reply, when another thread made it */
 };
 
 /* A request on the heap; NULL when memory is spent. */

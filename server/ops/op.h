@@ -47,6 +47,7 @@ struct op_ctx {
     const void *request;           /* unpacked message of the row's type */
     void *reply;                   /* initialised message of the row's type */
     struct failure failure;
+    struct slice packed;           /* the reply (run) or the chunk (step), packed already: then its message is not looked at */
     Crm__Error *error;             /* more to say with a failure: candidates; usually NULL */
     void *state;                   /* of a stream or an upload; set by run, lives in arena */
     /* reading */

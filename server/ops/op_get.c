@@ -8,13 +8,6 @@
 #include "server/engine/log.h"
 #include "server/ops/wire.h"
 
-/* What the reply points at. */
-struct get_state {
-    struct record record;
-    Crm__Record wire;
-    Crm__Header header;
-};
-
 static enum crm_status find(struct op_ctx *ctx, const Crm__GetRequest *request, struct uuid *out_id, enum kind *out_kind)
 {
     if (request->selector && !request->has_id)
@@ -95,28 +88,17 @@ static enum crm_status rewind_to(struct op_ctx *ctx, const Crm__AsOf *as_of, str
 static enum crm_status run_get(struct op_ctx *ctx)
 {
     const Crm__GetRequest *request = ctx->request;
-    Crm__GetReply *reply = ctx->reply;
-    struct get_state *state = arena_alloc(ctx->arena, sizeof *state);
-    enum crm_status status;
+    struct wire_records records;
+    struct record record;
+    enum crm_status status = load(ctx, request, &record);
 
-    if (!state)
-        return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
-    status = load(ctx, request, &state->record);
     if (status == CRM_OK && request->as_of)
-        status = rewind_to(ctx, request->as_of, &state->record);
+        status = rewind_to(ctx, request->as_of, &record);
     if (status != CRM_OK)
         return status;
-    record_to_wire(&state->record, &state->wire, &state->header);
-    reply->record = &state->wire;
-    if (request->titles) {
-        struct wire_records records;
-
-        wire_records_init(&records, ctx->arena, ctx->view, true);
-        if (!wire_records_add(&records, &state->record, 0))
-            return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
-        reply->n_titles = records.n_titles;
-        reply->titles = records.titles;
-    }
+    wire_records_init(&records, ctx->arena, ctx->view, request->titles);
+    if (!wire_records_add(&records, &record, 0) || wire_records_finish(&records, &ctx->packed) != CRM_OK)
+        return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
     return CRM_OK;
 }
 

@@ -116,14 +116,6 @@ static bool emit_record(void *arg, const struct record *record)
     return emit->records.bytes < emit->budget;
 }
 
-static void fill_chunk(Crm__ListChunk *chunk, const struct wire_records *records)
-{
-    chunk->n_records = records->n;
-    chunk->records = records->records;
-    chunk->n_titles = records->n_titles;
-    chunk->titles = records->titles;
-}
-
 static enum crm_status end_list(struct op_ctx *ctx, struct list_state_kept *state)
 {
     const Crm__ListRequest *request = ctx->request;
@@ -160,11 +152,10 @@ static enum crm_status step_list(struct op_ctx *ctx, bool *out_more)
     status = list_step(state->cursor, ctx->view, TURN_ROWS, clock_monotonic_us() + TURN_US, emit_record, &emit, ctx->scratch, &list,
                        &ctx->failure);
     if (status == CRM_OK)
-        status = emit.records.status;
+        status = wire_records_finish(&emit.records, &ctx->packed);
     if (status != CRM_OK)
         return op_fail(ctx, status, "%s", crm_status_info((int)status)->sentence);
     state->rows += emit.records.n;
-    fill_chunk(ctx->chunk, &emit.records);
     *out_more = list == LIST_MORE;
     return *out_more ? CRM_OK : end_list(ctx, state);
 }
@@ -199,10 +190,9 @@ static enum crm_status step_search(struct op_ctx *ctx, bool *out_more)
     wire_records_init(&emit.records, ctx->scratch, ctx->view, false);
     status = search_run(ctx->view, &query, ctx->scratch, emit_record, &emit, &explain, &ctx->failure);
     if (status == CRM_OK)
-        status = emit.records.status;
+        status = wire_records_finish(&emit.records, &ctx->packed);
     if (status != CRM_OK)
         return op_fail(ctx, status, "%s", crm_status_info((int)status)->sentence);
-    fill_chunk(ctx->chunk, &emit.records);
     reply->has_rows = true;
     reply->rows = emit.records.n;
     if (request->explain)

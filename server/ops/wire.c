@@ -1,14 +1,14 @@
 /*
  * wire.c - between records and messages
  *
- * Any thread with a view. Record bodies are not copied: they are packed into the frame while the snapshot still stands.
+ * Any thread with a view. Stored bodies are copied once, into the packed answer, without being unpacked.
  */
 #include "server/ops/wire.h"
 
 #include "common/base/clock.h"
 #include "server/engine/log.h"
 
-#define RECORD_OVERHEAD 160 /* of a header on the wire, about */
+#define RECORD_FRAMING_MAX 6 /* key and length before a record */
 
 void wire_records_init(struct wire_records *records, struct arena *arena, const struct view *view, bool with_titles)
 {
@@ -106,7 +106,6 @@ void wire_records_refer(struct wire_records *records, enum kind kind, const stru
         return;
     }
     records->titles[records->n_titles++] = title;
-    records->bytes += 40 + text.size;
 }
 
 struct refer {
@@ -155,26 +154,70 @@ static void add_titles(struct wire_records *records, const struct record *record
     }
 }
 
-bool wire_records_add(struct wire_records *records, const struct record *record, uint32_t flags)
+/* Room for more bytes of packed records. */
+static bool reserve(struct wire_records *records, size_t more)
 {
-    struct {
-        Crm__Record record;
-        Crm__Header header;
-        struct record kept; /* the wire's slices point into it */
-    } *item = arena_alloc(records->arena, sizeof *item);
+    size_t capacity = records->capacity ? records->capacity : 4096;
+    uint8_t *packed;
 
-    if (!item || !grow(records->arena, &records->records, records->n, &records->capacity)) {
+    if (more <= records->capacity - records->bytes)
+        return true;
+    while (capacity - records->bytes < more)
+        capacity *= 2;
+    packed = arena_alloc(records->arena, capacity);
+    if (!packed) {
         records->status = CRM_NO_MEMORY;
         return false;
     }
-    item->kept = *record;
-    item->kept.header.flags |= flags;
-    record_to_wire(&item->kept, &item->record, &item->header);
-    records->records[records->n++] = &item->record;
-    records->bytes += record->body.size + RECORD_OVERHEAD;
+    if (records->bytes)
+        memcpy(packed, records->packed, records->bytes);
+    records->packed = packed;
+    records->capacity = capacity;
+    return true;
+}
+
+/* Key and length of field 1 before size bytes that stand at the end of the room; both are moved together. */
+static void frame_record(struct wire_records *records, uint8_t *at, size_t size)
+{
+    uint8_t length[5];
+    size_t n = 0;
+
+    for (size_t left = size; n == 0 || left; left >>= 7)
+        length[n++] = (uint8_t)((left & 0x7f) | (left > 0x7f ? 0x80 : 0));
+    memmove(at + 1 + n, at + RECORD_FRAMING_MAX, size);
+    at[0] = 1 << 3 | 2;
+    memcpy(at + 1, length, n);
+    records->bytes += 1 + n + size;
+}
+
+bool wire_records_add(struct wire_records *records, const struct record *record, uint32_t flags)
+{
+    struct record shown = *record;
+    uint8_t *at;
+
+    if (!reserve(records, RECORD_FRAMING_MAX + record_packed_max(record)))
+        return false;
+    shown.header.flags |= flags;
+    at = records->packed + records->bytes;
+    frame_record(records, at, record_pack(&shown, at + RECORD_FRAMING_MAX));
+    records->n++;
     if (records->with_titles)
-        add_titles(records, &item->kept);
+        add_titles(records, record);
     return records->status == CRM_OK;
+}
+
+enum crm_status wire_records_finish(struct wire_records *records, struct slice *out_packed)
+{
+    Crm__ListChunk titles = CRM__LIST_CHUNK__INIT; /* GetReply has its titles in the same field */
+    size_t size;
+
+    titles.n_titles = records->n_titles;
+    titles.titles = records->titles;
+    size = protobuf_c_message_get_packed_size(&titles.base);
+    if (records->status == CRM_OK && reserve(records, size))
+        records->bytes += protobuf_c_message_pack(&titles.base, records->packed + records->bytes);
+    *out_packed = slice_of(records->packed, records->bytes);
+    return records->status;
 }
 
 Crm__Explain *wire_explain(const struct list_explain *explain, int64_t microseconds, struct arena *arena)

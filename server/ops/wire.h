@@ -8,15 +8,15 @@
 #include "proto/wire.pb-c.h"
 #include "server/ops/op.h"
 
-/* A growing list of records and of the titles of what they refer to; everything in one arena. */
+/* A growing list of packed records and of the titles of what they refer to; everything in one arena. */
 struct wire_records {
     struct arena *arena;
     const struct view *view;
     const struct schema *schema;
     bool with_titles;
-    Crm__Record **records;
-    size_t n, capacity;
-    size_t bytes;            /* packed, about */
+    size_t n;
+    uint8_t *packed;         /* field 1, each a Record: the beginning of a ListChunk or a GetReply */
+    size_t bytes, capacity;
     Crm__Title **titles;
     size_t n_titles, titles_capacity;
     uint64_t *seen;          /* hash set of ids that have a title already */
@@ -25,10 +25,13 @@ struct wire_records {
 };
 
 void wire_records_init(struct wire_records *records, struct arena *arena, const struct view *view, bool with_titles);
-/* record's slices must live until the message is packed. flags are added to the header's. false when memory is spent. */
+/* flags are added to the header's. false when memory is spent. */
 bool wire_records_add(struct wire_records *records, const struct record *record, uint32_t flags);
 /* The title of one reference, where it is wanted and not yet there. */
 void wire_records_refer(struct wire_records *records, enum kind kind, const struct uuid *id);
+
+/* The packed body: records, then titles as field 2. */
+enum crm_status wire_records_finish(struct wire_records *records, struct slice *out_packed) MUST_CHECK;
 
 /* The text that stands for a record: the value of its kind's title field; empty if it has none. Borrowed from record. */
 struct slice record_title(const struct record *record);
