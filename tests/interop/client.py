@@ -238,7 +238,9 @@ class Hello(Case):
         token = connection.login("admin", PASSWORD).token
         connection.call("logout")
         self.refused(NOT_LOGGED_IN, connection.call, "describe")
-        self.assertEqual(self.bare().hello(session_token=token).session_error.status, NOT_LOGGED_IN)
+        error = self.bare().hello(session_token=token).session_error
+        self.assertEqual((error.status, error.name, error.retry, error.outcome),
+                         (NOT_LOGGED_IN, "not-logged-in", AFTER_LOGIN, NOT_DONE))
 
 
 class Connections(Case):
@@ -295,14 +297,16 @@ class Connections(Case):
             pass
         self.assertEqual((frame.type, frame.code), (crm1.ERROR, DEADLINE))
         error = wire.Error.FromString(frame.body)
-        self.assertEqual((error.name, error.retry, error.outcome), ("deadline", SAME_KEY, NOT_DONE))
+        self.assertEqual((error.name, error.retry, error.outcome, error.trace),
+                         ("deadline", SAME_KEY, NOT_DONE, b"d" * 16))
 
     def test_a_cancelled_stream_ends_with_an_error(self):
-        stream = self.connection.ask("record.list", kind=CUSTOMER)
+        stream = self.connection.ask("record.list", kind=CUSTOMER, meta=wire.Meta(trace=b"c" * 16))
         self.connection.cancel(stream)
         while (frame := self.connection.next_frame(stream)).type == crm1.CHUNK:
             pass
         self.assertEqual((frame.type, frame.code), (crm1.ERROR, CANCELLED))
+        self.assertEqual(wire.Error.FromString(frame.body).trace, b"c" * 16)
         self.connection.cancel(stream)  # of what is closed: nothing
         self.assertTrue(self.connection.call("ping").now)
 

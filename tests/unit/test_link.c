@@ -381,6 +381,8 @@ static void a_token_that_is_none_says_so(void **state)
     answer = take(f, FRAME_HELLO, 0, &crm__hello__descriptor);
     assert_null(answer->session);
     assert_int_equal(answer->session_error->status, CRM_NOT_LOGGED_IN);
+    assert_int_equal(answer->session_error->retry, CRM_RETRY_AFTER_LOGIN);
+    assert_true(answer->session_error->has_outcome);
 }
 
 static void logout_ends_the_session(void **state)
@@ -770,6 +772,58 @@ static void chunks_beyond_credit_end_it(void **state)
     assert_true(f->closed);
 }
 
+/* The writer still has the beginning when a frame behind it fails; its request must outlive the stream. */
+static void an_upload_may_fail_before_it_has_begun(void **state)
+{
+    struct fixture *f = *state;
+    Crm__UploadRequest request = CRM__UPLOAD_REQUEST__INIT;
+    Crm__PingRequest ping = CRM__PING_REQUEST__INIT;
+    static const uint8_t end[] = { 1, 0, 0, 0, FRAME_VERSION, FRAME_END, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff };
+    uint8_t bytes[sizeof end];
+    struct slice both;
+    struct buf buf;
+
+    login(f);
+    memcpy(bytes, end, sizeof end);
+    for (int i = 0; i < 20; i++) {
+        bytes[12] = (uint8_t)f->next_stream;
+        both = frame_bytes(f, FRAME_REQUEST, OP_UPLOAD, f->next_stream, &request.base);
+        buf_init(&buf, FRAME_MAX);
+        assert_int_equal(buf_append(&buf, both.data, both.size), CRM_OK);
+        assert_int_equal(buf_append(&buf, bytes, sizeof bytes), CRM_OK);
+        feed(f, buf_slice(&buf)); /* in one flight */
+        buf_fini(&buf);
+        take_error(f, f->next_stream++, CRM_INVALID);
+    }
+    take(f, FRAME_REPLY, ask(f, OP_PING, &ping.base), NULL);
+}
+
+/* What is with the writer when its client goes is done or not, but where it is, it knows who asked. */
+static void a_request_outlives_its_link(void **state)
+{
+    struct fixture *f = *state;
+    Crm__HistoryRequest history = CRM__HISTORY_REQUEST__INIT;
+    const Crm__LoginReply *session = login(f);
+    const Crm__HistoryChunk *chunk;
+    uint64_t before = atomic_load(&f->core.seq);
+
+    for (int i = 0; i < 20; i++) {
+        Crm__Mutation *mutation = new_customer(f, "Left behind");
+
+        (void)ask_mutate(f, &mutation, 1, NULL, 0);
+        open_link(f);
+        hello(f, session->token.data);
+        take(f, FRAME_HELLO, 0, NULL);
+    }
+    add_customers(f, 1); /* behind them in the writer's queue */
+    history.has_after_seq = true;
+    history.after_seq = before;
+    chunk = take(f, FRAME_CHUNK, ask(f, OP_HISTORY, &history.base), &crm__history_chunk__descriptor);
+    assert_in_range(chunk->n_changes, 1, 21);
+    for (size_t i = 0; i < chunk->n_changes; i++)
+        assert_string_equal(chunk->changes[i]->from, "192.0.2.7 test/1");
+}
+
 static void goaway_lets_the_rest_finish(void **state)
 {
     struct fixture *f = *state;
@@ -992,6 +1046,8 @@ int main(void)
         TEST(a_staged_upload_is_applied_atomically),
         TEST(an_upload_with_another_hash_is_refused),
         TEST(chunks_beyond_credit_end_it),
+        TEST(an_upload_may_fail_before_it_has_begun),
+        TEST(a_request_outlives_its_link),
         TEST(goaway_lets_the_rest_finish),
         TEST(pings_are_answered_but_not_for_ever),
         TEST(credit_beyond_its_range_ends_it),
