@@ -1,5 +1,6 @@
 /*
- * admin_fixture.h - what the tests of server/admin share: a data directory made by `crmd init`, a few records in it, and the old format
+ * admin_fixture.h - what the tests of server/admin share: a data directory made by `crmd init`, a
+ * few records in it, and the old format
  */
 #ifndef CRM_TEST_ADMIN_FIXTURE_H
 #define CRM_TEST_ADMIN_FIXTURE_H
@@ -65,7 +66,8 @@ static inline int admin_teardown(void **state)
 }
 
 /* Run a subcommand as main() would. */
-static inline enum crm_status admin_run(struct admin *admin, const struct command *command, int argc, const char *const *argv)
+static inline enum crm_status admin_run(struct admin *admin, const struct command *command,
+                                        int argc, const char *const *argv)
 {
     struct command_input input;
     bool wants_help;
@@ -76,12 +78,15 @@ static inline enum crm_status admin_run(struct admin *admin, const struct comman
     return status == CRM_OK ? command->run(&input, &admin->failure) : status;
 }
 
-#define ADMIN_RUN(admin, command, ...)                                                                                 \
-    admin_run(admin, command, (int)ARRAY_LEN(((const char *[]){ __VA_ARGS__ })), (const char *[]){ __VA_ARGS__ })
+#define ADMIN_RUN(admin, command, ...)                                                             \
+    admin_run(admin, command, (int)ARRAY_LEN(((const char *[]){ __VA_ARGS__ })),                   \
+              (const char *[]){ __VA_ARGS__ })
 
 static inline void admin_init(struct admin *admin)
 {
-    assert_int_equal(ADMIN_RUN(admin, &command_init, admin->data, "--listen", "127.0.0.1:0", "--time-zone", "UTC"), CRM_OK);
+    assert_int_equal(ADMIN_RUN(admin, &command_init, admin->data, "--listen", "127.0.0.1:0",
+                               "--time-zone", "UTC"),
+                     CRM_OK);
 }
 
 static inline struct store *admin_open(const char *directory)
@@ -112,8 +117,9 @@ static inline struct uuid admin_id(unsigned n)
     return id;
 }
 
-static inline void admin_mutate(struct admin_filling *filling, enum kind kind, struct uuid id, Crm__Verb verb, const ProtobufCMessage *set,
-                                const char *action, const ProtobufCMessage *argument)
+static inline void admin_mutate(struct admin_filling *filling, enum kind kind, struct uuid id,
+                                Crm__Verb verb, const ProtobufCMessage *set, const char *action,
+                                const ProtobufCMessage *argument)
 {
     Crm__Mutation mutation = CRM__MUTATION__INIT;
     struct record_header header;
@@ -127,11 +133,14 @@ static inline void admin_mutate(struct admin_filling *filling, enum kind kind, s
     mutation.action = (char *)action;
     if (set) {
         mutation.has_set = true;
-        mutation.set = (ProtobufCBinaryData){ .data = bytes[0], .len = protobuf_c_message_pack(set, bytes[0]) };
+        mutation.set = (ProtobufCBinaryData){ .data = bytes[0],
+                                              .len = protobuf_c_message_pack(set, bytes[0]) };
     }
     if (argument) {
         mutation.has_argument = true;
-        mutation.argument = (ProtobufCBinaryData){ .data = bytes[1], .len = protobuf_c_message_pack(argument, bytes[1]) };
+        mutation.argument =
+            (ProtobufCBinaryData){ .data = bytes[1],
+                                   .len = protobuf_c_message_pack(argument, bytes[1]) };
     }
     status = mutate_one(&filling->change, &mutation, &header);
     if (status != CRM_OK)
@@ -152,10 +161,12 @@ static inline void admin_add_deal(struct admin_filling *filling, unsigned n)
     amount.minor = 100000 * (int64_t)n;
     amount.currency = (char *)"USD";
     deal.amount = &amount;
-    admin_mutate(filling, KIND_DEAL, admin_id(100 + n), CRM__VERB__VERB_CREATE, &deal.base, NULL, NULL);
+    admin_mutate(filling, KIND_DEAL, admin_id(100 + n), CRM__VERB__VERB_CREATE, &deal.base, NULL,
+                 NULL);
 }
 
-/* A customer with deals in several stages, one of them deleted, one deleted and restored, and a lone deleted product. */
+/* A customer with deals in several stages, one of them deleted, one deleted and restored, and a
+ * lone deleted product. */
 static inline enum crm_status admin_fill_run(struct store_txn *txn, void *arg)
 {
     const struct change_actor actor = { .from = "a test", .is_system = true };
@@ -170,18 +181,22 @@ static inline enum crm_status admin_fill_run(struct store_txn *txn, void *arg)
     assert_int_equal(change_group_begin(&group), CRM_OK);
     assert_int_equal(change_begin(&filling->change, &group, &actor), CRM_OK);
     customer.name = (char *)"华为 Acme";
-    admin_mutate(filling, KIND_CUSTOMER, admin_id(1), CRM__VERB__VERB_CREATE, &customer.base, NULL, NULL);
+    admin_mutate(filling, KIND_CUSTOMER, admin_id(1), CRM__VERB__VERB_CREATE, &customer.base, NULL,
+                 NULL);
     product.name = product.code = (char *)"GTX";
-    admin_mutate(filling, KIND_PRODUCT, admin_id(2), CRM__VERB__VERB_CREATE, &product.base, NULL, NULL);
+    admin_mutate(filling, KIND_PRODUCT, admin_id(2), CRM__VERB__VERB_CREATE, &product.base, NULL,
+                 NULL);
     admin_mutate(filling, KIND_PRODUCT, admin_id(2), CRM__VERB__VERB_DELETE, NULL, NULL, NULL);
     for (unsigned n = 1; n <= ADMIN_DEALS; n++)
         admin_add_deal(filling, n);
     move.stage = (char *)"Engaging";
     for (unsigned n = 1; n <= ADMIN_DEALS / 2; n++)
-        admin_mutate(filling, KIND_DEAL, admin_id(100 + n), CRM__VERB__VERB_ACTION, NULL, "move", &move.base);
+        admin_mutate(filling, KIND_DEAL, admin_id(100 + n), CRM__VERB__VERB_ACTION, NULL, "move",
+                     &move.base);
     admin_mutate(filling, KIND_DEAL, admin_id(101), CRM__VERB__VERB_DELETE, NULL, NULL, NULL);
     admin_mutate(filling, KIND_DEAL, admin_id(102), CRM__VERB__VERB_DELETE, NULL, NULL, NULL);
-    admin_mutate(filling, KIND_DEAL, admin_id(102), CRM__VERB__VERB_ACTION, NULL, "restore", &restore.base);
+    admin_mutate(filling, KIND_DEAL, admin_id(102), CRM__VERB__VERB_ACTION, NULL, "restore",
+                 &restore.base);
     assert_int_equal(change_accept(&filling->change), CRM_OK);
     return writeset_apply(group.set, txn);
 }
@@ -258,7 +273,8 @@ static inline enum crm_status admin_old_format_run(struct store_txn *txn, void *
 
     arena_init(&arena, ADMIN_ARENA);
     cells.set = writeset_create(&arena);
-    assert_int_equal(store_scan(txn, STORE_ROLLUP, &(struct store_range){ 0 }, admin_old_cell, &cells), CRM_OK);
+    assert_int_equal(
+        store_scan(txn, STORE_ROLLUP, &(struct store_range){ 0 }, admin_old_cell, &cells), CRM_OK);
     assert_int_equal(meta_put(cells.set, "format", &format, sizeof format, &arena), CRM_OK);
     status = writeset_apply(cells.set, txn);
     arena_fini(&arena);

@@ -1,5 +1,6 @@
 /*
- * test_admin_backup.c - backups come back whole in a new epoch; altered and cut ones are refused before anything is touched
+ * test_admin_backup.c - backups come back whole in a new epoch; altered and cut ones are refused
+ * before anything is touched
  */
 #include "tests/unit/admin_fixture.h"
 
@@ -37,7 +38,8 @@ static enum crm_status read_identity(struct store_txn *txn, void *arg)
     struct view view = { .txn = txn };
 
     assert_int_equal(meta_get(&view, "epoch", &identity->epoch, sizeof identity->epoch), CRM_OK);
-    assert_int_equal(meta_get(&view, "database", identity->database, sizeof identity->database), CRM_OK);
+    assert_int_equal(meta_get(&view, "database", identity->database, sizeof identity->database),
+                     CRM_OK);
     return log_head_load(&view, &identity->head);
 }
 
@@ -223,10 +225,14 @@ static void a_failed_init_leaves_nothing(void **state)
 {
     struct admin *admin = *state;
 
-    assert_int_equal(ADMIN_RUN(admin, &command_init, admin->data, "--currency", "XXQ"), CRM_INVALID);
-    assert_int_equal(ADMIN_RUN(admin, &command_init, admin->data, "--time-zone", "Mars/Olympus"), CRM_INVALID);
-    assert_int_equal(ADMIN_RUN(admin, &command_init, admin->data, "--name", "a,DNS:evil"), CRM_INVALID);
-    assert_int_equal(ADMIN_RUN(admin, &command_init, admin->data, "--admin", "has blank"), CRM_INVALID);
+    assert_int_equal(ADMIN_RUN(admin, &command_init, admin->data, "--currency", "XXQ"),
+                     CRM_INVALID);
+    assert_int_equal(ADMIN_RUN(admin, &command_init, admin->data, "--time-zone", "Mars/Olympus"),
+                     CRM_INVALID);
+    assert_int_equal(ADMIN_RUN(admin, &command_init, admin->data, "--name", "a,DNS:evil"),
+                     CRM_INVALID);
+    assert_int_equal(ADMIN_RUN(admin, &command_init, admin->data, "--admin", "has blank"),
+                     CRM_INVALID);
     assert_string_equal(admin->failure.field, "login");
     assert_false(exists(admin->data));
     assert_int_equal(ADMIN_RUN(admin, &command_init, "--nonsense", admin->data), CRM_USAGE);
@@ -236,11 +242,14 @@ static void a_failed_init_leaves_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_backup_comes_back_in_a_new_epoch, admin_setup, admin_teardown),
-        cmocka_unit_test_setup_teardown(what_exists_is_never_overwritten, admin_setup, admin_teardown),
+        cmocka_unit_test_setup_teardown(a_backup_comes_back_in_a_new_epoch, admin_setup,
+                                        admin_teardown),
+        cmocka_unit_test_setup_teardown(what_exists_is_never_overwritten, admin_setup,
+                                        admin_teardown),
         cmocka_unit_test_setup_teardown(an_altered_backup_is_refused, admin_setup, admin_teardown),
         cmocka_unit_test_setup_teardown(a_cut_backup_is_refused, admin_setup, admin_teardown),
-        cmocka_unit_test_setup_teardown(a_broken_database_is_not_backed_up, admin_setup, admin_teardown),
+        cmocka_unit_test_setup_teardown(a_broken_database_is_not_backed_up, admin_setup,
+                                        admin_teardown),
         cmocka_unit_test(names_that_lead_elsewhere_are_none),
         cmocka_unit_test(addresses_are_read_one_by_one),
         cmocka_unit_test_setup_teardown(a_failed_init_leaves_nothing, admin_setup, admin_teardown),

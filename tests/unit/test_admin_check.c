@@ -1,5 +1,6 @@
 /*
- * test_admin_check.c - `crmd check` finds every kind of damage, names it, and finds nothing where there is none
+ * test_admin_check.c - `crmd check` finds every kind of damage, names it, and finds nothing where
+ * there is none
  */
 #include "tests/unit/admin_fixture.h"
 
@@ -16,11 +17,14 @@ struct damage {
 };
 
 static const struct damage damages[] = {
-    { "a byte of a record", STORE_RECORD, FLIP, 3, NULL, "damaged: version, size or checksum are wrong" },
+    { "a byte of a record", STORE_RECORD, FLIP, 3, NULL,
+      "damaged: version, size or checksum are wrong" },
     { "a record gone", STORE_RECORD, DELETE, 0, NULL, "which does not exist" },
-    { "a record gone, log", STORE_RECORD, DELETE, 0, NULL, "is of a record that is neither live nor deleted" },
+    { "a record gone, log", STORE_RECORD, DELETE, 0, NULL,
+      "is of a record that is neither live nor deleted" },
     { "a row that is no record", STORE_RECORD, COPY, 0, NULL, "names no record" },
-    { "a byte of a deleted record", STORE_DELETED, FLIP, 0, NULL, "damaged: version, size or checksum are wrong" },
+    { "a byte of a deleted record", STORE_DELETED, FLIP, 0, NULL,
+      "damaged: version, size or checksum are wrong" },
     { "a deleted record gone", STORE_DELETED, DELETE, 0, NULL, "neither live nor deleted" },
     { "an index entry gone", STORE_INDEX, DELETE, 5, NULL, "an entry is missing from index" },
     { "an index entry too many", STORE_INDEX, COPY, 5, NULL, "index: an entry for" },
@@ -29,18 +33,22 @@ static const struct damage damages[] = {
     { "a child gone", STORE_CHILD, DELETE, 1, NULL, "an entry is missing from child" },
     { "a child too many", STORE_CHILD, COPY, 1, NULL, "child: an entry for" },
     { "a unique value gone", STORE_UNIQUE, DELETE, 0, NULL, "an entry is missing from unique" },
-    { "a unique value of another", STORE_UNIQUE, FLIP, 0, NULL, "its entry in unique holds something else" },
+    { "a unique value of another", STORE_UNIQUE, FLIP, 0, NULL,
+      "its entry in unique holds something else" },
     { "a byte of the log", STORE_LOG, FLIP, 7, NULL, "log: change 8 is damaged" },
-    { "a byte of the log, sealed again", STORE_LOG, RESEAL, 7, NULL, "change 8 does not follow from the one before" },
+    { "a byte of the log, sealed again", STORE_LOG, RESEAL, 7, NULL,
+      "change 8 does not follow from the one before" },
     { "a change gone", STORE_LOG, DELETE, 7, NULL, "log: changes 8 to 8 are missing" },
-    { "a change gone from a history", STORE_LOG, DELETE, 7, NULL, "its change 8 is missing from the log" },
+    { "a change gone from a history", STORE_LOG, DELETE, 7, NULL,
+      "its change 8 is missing from the log" },
     { "a cell gone", STORE_ROLLUP, DELETE, 0, NULL, "rollup: the cell of" },
     { "a byte of a cell", STORE_ROLLUP, FLIP, 1, NULL, "rollup: a cell is damaged" },
     { "a wrong cell", STORE_ROLLUP, RESEAL, 1, NULL, "the log adds up to" },
     { "a counter behind", STORE_META, RESEAL, 0, "number.\x07", "the counter of deals stands at" },
     { "a counter gone", STORE_META, DELETE, 0, "number.\x07", "deals have numbers but no counter" },
     { "a byte of meta", STORE_META, FLIP, 0, "token_key", "meta: a row is damaged" },
-    { "no format", STORE_META, DELETE, 0, "format", "meta: the row that names the format is missing" },
+    { "no format", STORE_META, DELETE, 0, "format",
+      "meta: the row that names the format is missing" },
     { "a byte of a credential", STORE_CREDENTIAL, FLIP, 0, NULL, "credential: a row is damaged" },
 };
 
@@ -98,7 +106,8 @@ static struct slice changed_value(struct row *row)
 static enum crm_status do_damage(struct store_txn *txn, void *arg)
 {
     struct row *row = arg;
-    enum crm_status status = store_scan(txn, row->damage->db, &(struct store_range){ 0 }, find_row, row);
+    enum crm_status status =
+        store_scan(txn, row->damage->db, &(struct store_range){ 0 }, find_row, row);
 
     assert_int_equal(status, CRM_OK);
     assert_true(row->is_found);
@@ -106,7 +115,8 @@ static enum crm_status do_damage(struct store_txn *txn, void *arg)
     case DELETE:
         return store_delete(txn, row->damage->db, key_slice(&row->key));
     case COPY:
-        return store_put(txn, row->damage->db, key_slice(&row->copy), slice_of(row->value, row->size));
+        return store_put(txn, row->damage->db, key_slice(&row->copy),
+                         slice_of(row->value, row->size));
     default:
         return store_put(txn, row->damage->db, key_slice(&row->key), changed_value(row));
     }
@@ -165,7 +175,8 @@ static void every_damage_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_sound_database_has_no_faults, admin_setup, admin_teardown),
+        cmocka_unit_test_setup_teardown(a_sound_database_has_no_faults, admin_setup,
+                                        admin_teardown),
         cmocka_unit_test_setup_teardown(every_damage_is_named, admin_setup, admin_teardown),
     };
 

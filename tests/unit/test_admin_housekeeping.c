@@ -10,7 +10,8 @@
 #define CHUNKS  3
 
 /* Rows as session.h and upload.h describe them: what counts is an instant at an offset. */
-static void put_row(struct store_txn *txn, enum store_db db, struct slice key, size_t offset, int64_t at_us)
+static void put_row(struct store_txn *txn, enum store_db db, struct slice key, size_t offset,
+                    int64_t at_us)
 {
     struct arena arena;
     uint8_t *content, *value;
@@ -50,7 +51,8 @@ static enum crm_status fill(struct store_txn *txn, void *arg)
     for (unsigned i = 0; i < MANY; i++) {
         key.size = 0;
         key_u32(&key, i * 2654435761u);
-        put_row(txn, STORE_SESSION, key_slice(&key), 24, i % 2 ? now_us + HOUR_US : now_us - HOUR_US);
+        put_row(txn, STORE_SESSION, key_slice(&key), 24,
+                i % 2 ? now_us + HOUR_US : now_us - HOUR_US);
     }
     key.size = 0;
     key_bytes(&key, "iA", 2);
@@ -115,7 +117,8 @@ static void what_has_run_out_goes_in_bounded_turns(void **state)
         turn(&core, &keeping);
     assert_int_equal(store_read_run(store, count, after), CRM_OK);
     assert_int_equal(after[0].entries, MANY / 2);
-    assert_int_equal(after[1].entries, before[1].entries - 1); /* the administrator's password stays */
+    assert_int_equal(after[1].entries,
+                     before[1].entries - 1); /* the administrator's password stays */
     assert_int_equal(after[2].entries, 1 + CHUNKS);
     admin_assert_whole(store);
     core_fini(&core);
@@ -147,8 +150,10 @@ static void a_writer_that_has_ended_is_no_trouble(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_has_run_out_goes_in_bounded_turns, admin_setup, admin_teardown),
-        cmocka_unit_test_setup_teardown(a_writer_that_has_ended_is_no_trouble, admin_setup, admin_teardown),
+        cmocka_unit_test_setup_teardown(what_has_run_out_goes_in_bounded_turns, admin_setup,
+                                        admin_teardown),
+        cmocka_unit_test_setup_teardown(a_writer_that_has_ended_is_no_trouble, admin_setup,
+                                        admin_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

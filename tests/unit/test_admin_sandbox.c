@@ -1,5 +1,6 @@
 /*
- * test_admin_sandbox.c - behind the sandbox a process writes in its directory and nowhere else, and still reads what it must
+ * test_admin_sandbox.c - behind the sandbox a process writes in its directory and nowhere else, and
+ * still reads what it must
  */
 #include "tests/unit/admin_fixture.h"
 
@@ -30,10 +31,12 @@ static enum verdict try_it(const struct admin *admin)
     snprintf(outside, sizeof outside, "%s/file", admin->base);
     if (!sandbox_enter(writable, 1, NULL, 0))
         return NO_LANDLOCK;
-    if (!can_open(inside, O_WRONLY | O_CREAT) || !can_open(inside, O_RDONLY) || !can_open("/dev/null", O_RDONLY) ||
-        !can_open("/etc/passwd", O_RDONLY) || unlink(inside) != 0)
+    if (!can_open(inside, O_WRONLY | O_CREAT) || !can_open(inside, O_RDONLY) ||
+        !can_open("/dev/null", O_RDONLY) || !can_open("/etc/passwd", O_RDONLY) ||
+        unlink(inside) != 0)
         return TOO_NARROW;
-    if (can_open(outside, O_WRONLY | O_CREAT) || can_open("/etc/passwd", O_WRONLY | O_APPEND) || can_open(admin->backup, O_RDONLY))
+    if (can_open(outside, O_WRONLY | O_CREAT) || can_open("/etc/passwd", O_WRONLY | O_APPEND) ||
+        can_open(admin->backup, O_RDONLY))
         return TOO_WIDE;
     execl("/bin/true", "true", (char *)NULL);
     return errno == EACCES ? AS_MEANT : TOO_WIDE;

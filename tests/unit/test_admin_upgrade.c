@@ -1,8 +1,10 @@
 /*
- * test_admin_upgrade.c - a database of format 1 is refused, upgraded, and whole afterwards; also after an upgrade that was interrupted
+ * test_admin_upgrade.c - a database of format 1 is refused, upgraded, and whole afterwards; also
+ * after an upgrade that was interrupted
  *
- * The witness is tests/data/format1.backup: the data directory that admin_fixture.h makes, with rollup keys and number of format 1, as
- * `crmd backup` packed it. It is kept as it is; it was made by
+ * The witness is tests/data/format1.backup: the data directory that admin_fixture.h makes, with
+ * rollup keys and number of format 1, as `crmd backup` packed it. It is kept as it is; it was made
+ * by
  *
  *     CRM_WRITE_FORMAT1=tests/data/format1.backup test_admin_upgrade
  */
@@ -66,13 +68,15 @@ static void the_stored_witness_is_upgraded(void **state)
     assert_int_equal(archive_open(CRM_TEST_DATA "/format1.backup", &archive, NULL), CRM_OK);
     assert_int_equal(archive.facts.format, 1);
     archive_close(&archive);
-    assert_int_equal(ADMIN_RUN(admin, &command_restore, CRM_TEST_DATA "/format1.backup", admin->data), CRM_OK);
+    assert_int_equal(
+        ADMIN_RUN(admin, &command_restore, CRM_TEST_DATA "/format1.backup", admin->data), CRM_OK);
     assert_refused(admin->data);
     assert_int_equal(ADMIN_RUN(admin, &command_check, admin->data), CRM_FORMAT);
     assert_int_equal(ADMIN_RUN(admin, &command_upgrade, admin->data), CRM_OK);
     assert_true(exists_in(admin->data, "before-upgrade-1.backup"));
     assert_upgraded(admin->data);
-    assert_int_equal(ADMIN_RUN(admin, &command_upgrade, admin->data), CRM_OK); /* nothing left to do */
+    assert_int_equal(ADMIN_RUN(admin, &command_upgrade, admin->data),
+                     CRM_OK); /* nothing left to do */
 }
 
 static void an_interrupted_upgrade_goes_on(void **state)
@@ -82,7 +86,8 @@ static void an_interrupted_upgrade_goes_on(void **state)
     struct stat before, after;
 
     make_format_1(admin, 4);
-    assert_int_equal(directory_path(admin->data, "before-upgrade-1.backup", way_back, NULL), CRM_OK);
+    assert_int_equal(directory_path(admin->data, "before-upgrade-1.backup", way_back, NULL),
+                     CRM_OK);
     assert_int_equal(ADMIN_RUN(admin, &command_backup, admin->data, way_back), CRM_OK);
     assert_int_equal(stat(way_back, &before), 0);
     assert_int_equal(ADMIN_RUN(admin, &command_upgrade, admin->data), CRM_OK);
@@ -98,7 +103,8 @@ static void the_way_back_leads_back(void **state)
 
     make_format_1(admin, UINT32_MAX);
     assert_int_equal(ADMIN_RUN(admin, &command_upgrade, admin->data), CRM_OK);
-    assert_int_equal(directory_path(admin->data, "before-upgrade-1.backup", way_back, NULL), CRM_OK);
+    assert_int_equal(directory_path(admin->data, "before-upgrade-1.backup", way_back, NULL),
+                     CRM_OK);
     assert_int_equal(ADMIN_RUN(admin, &command_restore, way_back, admin->other), CRM_OK);
     assert_refused(admin->other);
 }
@@ -119,8 +125,10 @@ static int write_witness(const char *file)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(the_stored_witness_is_upgraded, admin_setup, admin_teardown),
-        cmocka_unit_test_setup_teardown(an_interrupted_upgrade_goes_on, admin_setup, admin_teardown),
+        cmocka_unit_test_setup_teardown(the_stored_witness_is_upgraded, admin_setup,
+                                        admin_teardown),
+        cmocka_unit_test_setup_teardown(an_interrupted_upgrade_goes_on, admin_setup,
+                                        admin_teardown),
         cmocka_unit_test_setup_teardown(the_way_back_leads_back, admin_setup, admin_teardown),
     };
     const char *witness = getenv("CRM_WRITE_FORMAT1");
