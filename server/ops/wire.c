@@ -214,7 +214,7 @@ enum crm_status wire_records_finish(struct wire_records *records, struct slice *
     titles.n_titles = records->n_titles;
     titles.titles = records->titles;
     size = protobuf_c_message_get_packed_size(&titles.base);
-    if (records->status == CRM_OK && reserve(records, size))
+    if (records->status == CRM_OK && size > 0 && reserve(records, size))
         records->bytes += protobuf_c_message_pack(&titles.base, records->packed + records->bytes);
     *out_packed = slice_of(records->packed, records->bytes);
     return records->status;
