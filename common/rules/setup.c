@@ -5,6 +5,8 @@
 #include "common/store/key.h"
 #include "common/rules/rule.h"
 
+#define FIELD_NAME_MAX 48
+
 static bool has_stage(const Crm__Pipeline *pipeline, const char *name)
 {
     for (size_t i = 0; i < pipeline->n_stages; i++)
@@ -50,61 +52,100 @@ static enum crm_status pipeline_complete(struct rule_ctx *ctx)
     return CRM_OK;
 }
 
+/* Steps through the field definitions of one place, in the order of their keys. */
+struct definitions {
+    struct rule_ctx *ctx;
+    enum store_db place;
+    struct key from;
+    struct uuid id; /* of the one that was given last */
+};
+
+static void definitions_begin(struct definitions *walk, struct rule_ctx *ctx, enum store_db place)
+{
+    *walk = (struct definitions){ .ctx = ctx, .place = place };
+    key_u8(&walk->from, KIND_FIELD_DEFINITION);
+}
+
+/* NULL behind the last. One that cannot be read is passed over: check reports it. */
+static const Crm__FieldDefinition *definitions_next(struct definitions *walk)
+{
+    static const uint8_t behind = KIND_FIELD_DEFINITION + 1;
+    const Crm__FieldDefinition *definition = NULL;
+    struct slice key, value;
+    struct record record;
+    enum kind kind;
+
+    while (!definition &&
+           view_seek(walk->ctx->view, walk->place, &(struct store_range){ .from = key_slice(&walk->from), .to = slice_of(&behind, 1) }, &key,
+                     &value) == CRM_OK) {
+        bool is_whole = record_key_parse(key, &kind, &walk->id) && record_decode(kind, &walk->id, value, &record) == CRM_OK;
+
+        walk->from.size = 0;
+        key_bytes(&walk->from, key.data, key.size);
+        key_u8(&walk->from, 0);
+        if (is_whole)
+            definition = crm__field_definition__unpack(&walk->ctx->arena->protobuf, record.body.size, record.body.data);
+    }
+    return definition;
+}
+
 /* The next free number of a kind's custom fields: one more than any that was ever given. */
 static uint32_t next_number(struct rule_ctx *ctx, const char *kind_name)
 {
-    static const uint8_t first = KIND_FIELD_DEFINITION, behind = KIND_FIELD_DEFINITION + 1;
     static const enum store_db places[] = { STORE_RECORD, STORE_DELETED };
+    const Crm__FieldDefinition *other;
     uint32_t highest = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-        struct key from = { 0 };
-        struct store_range range = { .from = slice_of(&first, 1), .to = slice_of(&behind, 1) };
-        struct slice key, value;
+        struct definitions walk;
 
-        while (view_seek(ctx->view, places[i], &range, &key, &value) == CRM_OK) {
-            const Crm__FieldDefinition *other;
-            struct record record;
-            struct uuid id;
-            enum kind kind;
-
-            from.size = 0;
-            key_bytes(&from, key.data, key.size);
-            key_u8(&from, 0);
-            range.from = key_slice(&from);
-            if (!record_key_parse(key, &kind, &id) || record_decode(kind, &id, value, &record) != CRM_OK)
-                continue;
-            other = crm__field_definition__unpack(&ctx->arena->protobuf, record.body.size, record.body.data);
-            if (other && other->kind && strcmp(other->kind, kind_name) == 0 && other->number > highest)
+        definitions_begin(&walk, ctx, places[i]);
+        while ((other = definitions_next(&walk)))
+            if (other->kind && strcmp(other->kind, kind_name) == 0 && other->number > highest)
                 highest = other->number;
-        }
     }
     return highest + 1;
 }
 
-static bool is_identifier(const char *name)
+/*
+ * Would the schema be built with the definition in hand? Built here as the server builds it, in the order of the keys: one that it does not take would
+ * keep the server from starting.
+ */
+static enum crm_status fits_schema(struct rule_ctx *ctx)
 {
-    if (!name || !name[0] || strlen(name) > 48)
-        return false;
-    for (const char *c = name; *c; c++)
-        if (!((*c >= 'a' && *c <= 'z') || *c == '_' || (c > name && *c >= '0' && *c <= '9')))
-            return false;
-    return true;
+    const Crm__FieldDefinition *mine = rule_record(ctx), *other;
+    const struct uuid *id = &ctx->after->header.id;
+    struct definitions walk;
+    struct schema *schema;
+    enum crm_status status = mine ? schema_create(&schema) : CRM_NO_MEMORY;
+
+    if (status != CRM_OK)
+        return fail(ctx->failure, status, NULL, "out of memory");
+    definitions_begin(&walk, ctx, STORE_RECORD);
+    while (status == CRM_OK && (other = definitions_next(&walk))) {
+        int order = memcmp(walk.id.bytes, id->bytes, UUID_SIZE);
+
+        if (mine && order >= 0) {
+            status = schema_add(schema, mine, ctx->failure);
+            mine = NULL;
+        }
+        if (status == CRM_OK && order != 0)
+            status = schema_add(schema, other, ctx->failure);
+    }
+    if (status == CRM_OK && mine)
+        status = schema_add(schema, mine, ctx->failure);
+    schema_unref(schema);
+    return status;
 }
 
-static enum crm_status check_definition(struct rule_ctx *ctx, const Crm__FieldDefinition *field, const struct kind_def *of)
+/* What is asked beyond what the schema asks. */
+static enum crm_status check_definition(struct rule_ctx *ctx, const Crm__FieldDefinition *field)
 {
-    if (!of)
-        return rule_refuse_field(ctx, CRM_INVALID, "kind", "there is no kind of that name");
-    if (!is_identifier(field->name))
-        return rule_refuse_field(ctx, CRM_INVALID, "name", "a field's name has small letters, digits and _, at most 48");
-    if (kind_field_by_name(of, field->name))
-        return rule_refuse_field(ctx, CRM_EXISTS, "name", "%s has a field '%s' of its own", of->name, field->name);
-    if (!field->has_type)
-        return rule_refuse_field(ctx, CRM_INVALID, "type", "text, number, money, date, time, choice, multi_choice, reference or boolean?");
-    if ((field->type == CRM__FIELD_TYPE__FIELD_TYPE_CHOICE || field->type == CRM__FIELD_TYPE__FIELD_TYPE_MULTI_CHOICE) &&
-        field->n_choices == 0)
-        return rule_refuse_field(ctx, CRM_INVALID, "choices", "a choice needs choices");
+    for (const char *c = field->name ? field->name : ""; *c; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            return rule_refuse_field(ctx, CRM_INVALID, "name", "a field's name has small letters, digits and _");
+    if (field->name && strlen(field->name) > FIELD_NAME_MAX)
+        return rule_refuse_field(ctx, CRM_INVALID, "name", "a field's name has at most %d letters", FIELD_NAME_MAX);
     if (field->type == CRM__FIELD_TYPE__FIELD_TYPE_REFERENCE && !(field->ref_kind && kind_find(field->ref_kind)))
         return rule_refuse_field(ctx, CRM_INVALID, "ref_kind", "a reference needs the kind that it points at");
     return CRM_OK;
@@ -119,17 +160,13 @@ static enum crm_status field_definition_complete(struct rule_ctx *ctx)
 
     if (!field)
         return fail(ctx->failure, CRM_NO_MEMORY, NULL, "out of memory");
-    status = check_definition(ctx, field, of);
+    if (!of)
+        return rule_refuse_field(ctx, CRM_INVALID, "kind", "there is no kind of that name");
+    status = check_definition(ctx, field);
     if (status != CRM_OK)
         return status;
-    if (before && (before->type != field->type || strcmp(before->kind, field->kind) != 0))
+    if (before && (before->type != field->type || strcmp(before->kind, of->name) != 0))
         return rule_refuse_field(ctx, CRM_INVALID, "type", "kind and type of a field stay as they are: add another field");
-    /* Its job says when the index is complete. */
-    if (before && !before->indexed && field->indexed && field->has_index_ready) {
-        status = rule_clear(ctx, "index_ready");
-        if (status != CRM_OK)
-            return status;
-    }
     if (!before) {
         uint32_t number = next_number(ctx, of->name);
 
@@ -139,9 +176,14 @@ static enum crm_status field_definition_complete(struct rule_ctx *ctx)
     }
     if (status == CRM_OK)
         status = rule_set_text(ctx, "kind", of->name);
-    if (status == CRM_OK)
+    if (status == CRM_OK && field->name)
         status = rule_set_text(ctx, "qualified", arena_printf(ctx->arena, "%s.%s", of->name, field->name));
-    return status;
+    return status == CRM_OK ? fits_schema(ctx) : status;
+}
+
+static enum crm_status field_definition_guard(struct rule_ctx *ctx)
+{
+    return ctx->verb == RULE_RESTORE ? fits_schema(ctx) : CRM_OK;
 }
 
 static enum crm_status exchange_rate_complete(struct rule_ctx *ctx)
@@ -166,5 +208,6 @@ static enum crm_status exchange_rate_complete(struct rule_ctx *ctx)
 }
 
 const struct rule_module rules_pipeline = { .kind = KIND_PIPELINE, .complete = pipeline_complete };
-const struct rule_module rules_field_definition = { .kind = KIND_FIELD_DEFINITION, .complete = field_definition_complete };
+const struct rule_module rules_field_definition = { .kind = KIND_FIELD_DEFINITION, .complete = field_definition_complete,
+                                                    .guard = field_definition_guard };
 const struct rule_module rules_exchange_rate = { .kind = KIND_EXCHANGE_RATE, .complete = exchange_rate_complete };
