@@ -380,6 +380,7 @@ static void serve(struct server *server)
  * server. */
 static void stop(struct server *server)
 {
+    dispatch_stop(server->dispatch); /* its answers go to the io threads' mailboxes */
     io_pool_destroy(server->pool);
     dispatch_destroy(server->dispatch);
     tls_context_unref(server->tls);

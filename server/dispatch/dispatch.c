@@ -30,11 +30,21 @@ enum crm_status dispatch_create(struct core *core, struct dispatch **out_dispatc
     return CRM_OK;
 }
 
+void dispatch_stop(struct dispatch *dispatch)
+{
+    if (!dispatch)
+        return;
+    worker_pool_destroy(dispatch->workers); /* first: they hand on to the writer */
+    dispatch->workers = NULL;
+    if (dispatch->writer)
+        writer_stop(dispatch->writer);
+}
+
 void dispatch_destroy(struct dispatch *dispatch)
 {
     if (!dispatch)
         return;
-    worker_pool_destroy(dispatch->workers);
+    dispatch_stop(dispatch);
     writer_destroy(dispatch->writer);
     pthread_mutex_destroy(&dispatch->lock);
     free(dispatch);

@@ -12,7 +12,12 @@ struct writer;
 
 /* Writer and workers over an open core (which must outlive it); their threads run from now on. */
 enum crm_status dispatch_create(struct core *core, struct dispatch **out_dispatch) MUST_CHECK;
-/* After the io threads have ended: what waits for the writer is still written, then the threads end. Accepts NULL. */
+/*
+ * After the io threads have ended and before any of them is destroyed: what waits for the writer is still written, then writer and workers end, and
+ * all that was away has come back to the mailbox of its thread. Accepts NULL.
+ */
+void dispatch_stop(struct dispatch *dispatch);
+/* After the threads of dispatch_thread_create. Accepts NULL. */
 void dispatch_destroy(struct dispatch *dispatch);
 /* For jobs of the server's own (housekeeping) and metrics. */
 struct writer *dispatch_writer(struct dispatch *dispatch);

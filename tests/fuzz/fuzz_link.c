@@ -263,6 +263,7 @@ static void start(void)
 
 static void stop(void)
 {
+    dispatch_stop(server.dispatch);
     dispatch_thread_destroy(server.thread);
     dispatch_destroy(server.dispatch);
     core_fini(&server.core);

@@ -106,6 +106,7 @@ static int teardown(void **state)
     struct fixture *f = *state;
 
     link_destroy(f->link);
+    dispatch_stop(f->dispatch); /* a test may have left requests with the writer */
     dispatch_thread_destroy(f->thread);
     dispatch_destroy(f->dispatch);
     core_fini(&f->core);
