@@ -9,6 +9,7 @@
 
 static const struct rule_module *const modules[] = {
     &rules_deal,     &rules_task,  &rules_activity,         &rules_user,          &rules_team, &rules_contact,
+    &rules_company,
     &rules_pipeline, &rules_role,  &rules_field_definition, &rules_exchange_rate, &rules_common,
 };
 

@@ -103,7 +103,7 @@ enum crm_status rule_patch_other(struct rule_ctx *ctx, enum kind kind, const str
 const Crm__Company *rule_company(struct rule_ctx *ctx);
 
 /* modules of this folder */
-extern const struct rule_module rules_common, rules_deal, rules_task, rules_activity, rules_user, rules_team, rules_contact,
+extern const struct rule_module rules_common, rules_deal, rules_task, rules_activity, rules_user, rules_team, rules_contact, rules_company,
     rules_field_definition, rules_exchange_rate, rules_pipeline, rules_role;
 
 /* Used by rule_complete: the company value of every money field that changed, at the rate of its day. */

@@ -1,7 +1,7 @@
 /*
  * index_job.h - building and dropping the index of a custom field, a little at a time, resumable
  *
- *     job  'i' ‖ kind u8 ‖ ref u16  →  build u8, key to go on from
+ *     job  'i' ‖ kind u8 ‖ ref u16  →  phase u8, reference u8, key to go on from
  *
  * The row is put in the transaction that changes the field's definition; steps run on the writer's bulk queue. While the index is built every
  * write keeps it in step already, but the planner uses it only when the definition says index_ready.

@@ -204,8 +204,10 @@ static enum crm_status run_invite(struct op_ctx *ctx)
     Crm__InviteReply *reply = ctx->reply;
     int64_t expires_us = ctx->group->now_us + ctx->core->settings.invitation_hours * US_PER_HOUR;
     char code[INVITE_CODE_SIZE];
-    const char *listen = ctx->core->settings.listen;
-    const char *port = strrchr(listen, ':');
+    const char *listen = ctx->core->settings.listen, *name = ctx->core->settings.name;
+    size_t first = strcspn(listen, ","); /* of several addresses the first is the one that people use */
+    const char *port = memrchr(listen, ':', first);
+    bool is_ipv6 = strchr(name, ':') != NULL;
     struct uuid user;
     enum crm_status status = find_user(ctx, request->user, &user);
 
@@ -217,7 +219,8 @@ static enum crm_status run_invite(struct op_ctx *ctx)
     reply->has_expires_at = reply->has_ca_sha256 = true;
     reply->expires_at = expires_us;
     reply->ca_sha256 = (ProtobufCBinaryData){ .data = ctx->core->ca_sha256, .len = sizeof ctx->core->ca_sha256 };
-    reply->address = arena_printf(ctx->arena, "%s%s", ctx->core->settings.name, port ? port : "");
+    reply->address = arena_printf(ctx->arena, "%s%s%s%.*s", is_ipv6 ? "[" : "", name, is_ipv6 ? "]" : "",
+                                  port ? (int)(first - (size_t)(port - listen)) : 0, port ? port : "");
     return reply->code && reply->address ? CRM_OK : op_fail(ctx, CRM_NO_MEMORY, "out of memory");
 }
 
