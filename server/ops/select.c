@@ -148,6 +148,28 @@ static void by_title(struct selection *selection, const struct kind_def *only, c
     }
 }
 
+/* Of a kind with one record its kind's name will do, and its title. */
+static void by_single(struct selection *selection, const struct kind_def *only, const char *text)
+{
+    struct slice key, value, typed, title;
+    struct record record;
+    struct uuid id;
+    enum kind kind;
+    uint8_t first, behind;
+
+    if (!only || !(only->flags & KIND_SINGLE))
+        return;
+    first = (uint8_t)only->kind;
+    behind = (uint8_t)(only->kind + 1);
+    if (view_seek(selection->ctx->view, STORE_RECORD, &(struct store_range){ .from = slice_of(&first, 1), .to = slice_of(&behind, 1) }, &key,
+                  &value) != CRM_OK ||
+        !record_key_parse(key, &kind, &id) || record_decode(kind, &id, value, &record) != CRM_OK)
+        return;
+    if (strcmp(text, only->name) == 0 || (text_fold(selection->ctx->arena, slice_text(text), &typed) &&
+                                          text_fold(selection->ctx->arena, record_title(&record), &title) && slice_equal(typed, title)))
+        add_found(selection, &record);
+}
+
 static bool match_ending(void *arg, struct slice key, struct slice value)
 {
     struct selection *selection = arg;
@@ -196,7 +218,9 @@ bool select_takes_long(const char *selector)
 enum crm_status select_record(struct op_ctx *ctx, unsigned kind_number, const char *selector, bool with_endings, struct uuid *out_id,
                               enum kind *out_kind)
 {
-    static void (*const ways[])(struct selection *, const struct kind_def *, const char *) = { by_id, by_unique, by_title, by_ending };
+    static void (*const ways[])(struct selection *, const struct kind_def *, const char *) = {
+        by_id, by_single, by_unique, by_title, by_ending
+    };
     size_t n_ways = ARRAY_LEN(ways) - !with_endings;
     const struct kind_def *kind = kind_def(kind_number), *lettered = kind;
     struct selection selection = { .ctx = ctx };
