@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LOG_SHOWN 4096
+#define LOG_SHOWN 2000
 
 /* What a child's descriptors 1 and 2 are, and what it may open. */
 struct child {
