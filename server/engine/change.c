@@ -214,8 +214,11 @@ enum crm_status change_put(struct change *change, struct change_record *record)
     if (status == CRM_OK)
         status = index_update(&change->view, change->own, record->kind, gone, kept, record->verb == LOG_PATCH ? record->changed : NULL,
                               group->arena, &change->failure);
-    if (status == CRM_OK)
+    if (status == CRM_OK) {
         status = rollup_update(&change->view, change->own, gone, kept, record->happened_us, group->arena);
+        if (status == CRM_TOO_LARGE)
+            return fail(&change->failure, status, rollup_sum_field(record->kind), "no total could hold this");
+    }
     if (status == CRM_OK)
         status = append_log(change, record);
     if (status == CRM_OK)

@@ -88,9 +88,14 @@ bool rollup_place(const struct record *record, struct rollup_cell *out_cell)
     return true;
 }
 
-/* Add count and sum to one stored cell; one that comes to nothing goes. */
-static enum crm_status add_to_cell(const struct view *view, struct writeset *set, const struct rollup_cell *cell, int64_t count,
-                                   int64_t sum, struct arena *arena)
+static bool add(int64_t *total, int64_t amount, bool takes_away)
+{
+    return !(takes_away ? __builtin_sub_overflow(*total, amount, total) : __builtin_add_overflow(*total, amount, total));
+}
+
+/* Add a cell to the stored one, or take it away; one that comes to nothing goes. */
+static enum crm_status add_to_cell(const struct view *view, struct writeset *set, const struct rollup_cell *cell, bool takes_away,
+                                   struct arena *arena)
 {
     struct rollup_cell now = { 0 };
     struct slice stored;
@@ -104,7 +109,7 @@ static enum crm_status add_to_cell(const struct view *view, struct writeset *set
         status = rollup_decode(key_slice(&key), stored, &now);
     if (status != CRM_OK && status != CRM_NOT_FOUND)
         return status;
-    if (__builtin_add_overflow(now.count, count, &now.count) || __builtin_add_overflow(now.sum, sum, &now.sum))
+    if (!add(&now.count, cell->count, takes_away) || !add(&now.sum, cell->sum, takes_away))
         return CRM_TOO_LARGE;
     if (now.count == 0 && now.sum == 0)
         return writeset_delete(set, STORE_ROLLUP, key_slice(&key));
@@ -116,15 +121,15 @@ static enum crm_status add_to_cell(const struct view *view, struct writeset *set
     return writeset_put(set, STORE_ROLLUP, key_slice(&key), sealed_close(value, CELL_SIZE));
 }
 
-static enum crm_status add_at_levels(const struct view *view, struct writeset *set, struct rollup_cell cell, int sign, int32_t day,
-                                     struct arena *arena)
+static enum crm_status add_at_levels(const struct view *view, struct writeset *set, struct rollup_cell cell, bool takes_away,
+                                     int32_t day, struct arena *arena)
 {
     enum crm_status status = CRM_OK;
 
     for (int level = ROLLUP_DAY; level <= ROLLUP_YEAR && status == CRM_OK; level++) {
         cell.level = (enum rollup_level)level;
         cell.day = period_start(cell.level, day);
-        status = add_to_cell(view, set, &cell, sign * cell.count, sign * cell.sum, arena);
+        status = add_to_cell(view, set, &cell, takes_away, arena);
     }
     return status;
 }
@@ -133,6 +138,11 @@ static bool same_place(const struct rollup_cell *a, const struct rollup_cell *b)
 {
     return uuid_equal(&a->team, &b->team) && uuid_equal(&a->owner, &b->owner) && uuid_equal(&a->pipeline, &b->pipeline) &&
            slice_equal(a->stage, b->stage) && memcmp(a->currency, b->currency, 3) == 0 && a->sum == b->sum;
+}
+
+const char *rollup_sum_field(const struct kind_def *kind)
+{
+    return kind->kind == counted.kind ? kind_field(kind, counted.amount)->name : NULL;
 }
 
 enum crm_status rollup_update(const struct view *view, struct writeset *set, const struct record *before,
@@ -148,9 +158,9 @@ enum crm_status rollup_update(const struct view *view, struct writeset *set, con
         return CRM_OK;
     day = day_of_instant(happened_us);
     if (had)
-        status = add_at_levels(view, set, old, -1, day, arena);
+        status = add_at_levels(view, set, old, true, day, arena);
     if (has && status == CRM_OK)
-        status = add_at_levels(view, set, new, 1, day, arena);
+        status = add_at_levels(view, set, new, false, day, arena);
     return status;
 }
 

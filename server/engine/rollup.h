@@ -29,9 +29,14 @@ struct rollup_cell {
     int64_t sum; /* minor units */
 };
 
-/* What a change of a record adds to the cells of the day of an instant; before or after NULL: it is new, or goes. Kinds without rollups add nothing. */
+/*
+ * What a change of a record adds to the cells of the day of an instant; before or after NULL: it is new, or goes. Kinds without rollups add nothing.
+ * CRM_TOO_LARGE when a total cannot hold it.
+ */
 enum crm_status rollup_update(const struct view *view, struct writeset *set, const struct record *before,
                               const struct record *after, int64_t happened_us, struct arena *arena) MUST_CHECK;
+/* The name of the field that is added up, for errors; NULL for a kind without rollups. */
+const char *rollup_sum_field(const struct kind_def *kind);
 
 /* The cells that a record stands in at one day: for check. false when it stands in none. */
 bool rollup_place(const struct record *record, struct rollup_cell *out_cell);
