@@ -201,6 +201,23 @@ enum crm_status view_record(const struct view *view, enum kind kind, const struc
     return record_in(view, STORE_RECORD, kind, id, out_record);
 }
 
+enum crm_status view_first(const struct view *view, enum kind kind, struct record *out_record)
+{
+    uint8_t first = (uint8_t)kind, behind = (uint8_t)(kind + 1);
+    struct slice key, value;
+    enum kind found;
+    struct uuid id;
+    enum crm_status status =
+        view_seek(view, STORE_RECORD,
+                  &(struct store_range){ .from = slice_of(&first, 1), .to = slice_of(&behind, 1) },
+                  &key, &value);
+
+    if (status != CRM_OK)
+        return status;
+    return record_key_parse(key, &found, &id) ? record_decode(found, &id, value, out_record)
+                                              : CRM_CORRUPT;
+}
+
 enum crm_status view_deleted(const struct view *view, enum kind kind, const struct uuid *id,
                              struct record *out_record)
 {

@@ -29,6 +29,8 @@ enum crm_status view_scan(const struct view *view, enum store_db db, const struc
 
 /* A live record: CRM_NOT_FOUND, CRM_CORRUPT. */
 enum crm_status view_record(const struct view *view, enum kind kind, const struct uuid *id, struct record *out_record) MUST_CHECK;
+/* The first live record of a kind by id: of a kind with one record, that one. CRM_NOT_FOUND. */
+enum crm_status view_first(const struct view *view, enum kind kind, struct record *out_record) MUST_CHECK;
 /* One in the recycle bin. */
 enum crm_status view_deleted(const struct view *view, enum kind kind, const struct uuid *id, struct record *out_record) MUST_CHECK;
 /* The id that holds a unique value (folded here). */

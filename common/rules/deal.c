@@ -16,17 +16,6 @@ static const Crm__Stage *pipeline_stage(const Crm__Pipeline *pipeline, const cha
     return NULL;
 }
 
-/* The only pipeline there is, for deals that name none. */
-static bool default_pipeline(struct rule_ctx *ctx, struct uuid *out_id)
-{
-    static const uint8_t first = KIND_PIPELINE, behind = KIND_PIPELINE + 1;
-    struct store_range range = { .from = slice_of(&first, 1), .to = slice_of(&behind, 1) };
-    struct slice key, value;
-    enum kind kind;
-
-    return view_seek(ctx->view, STORE_RECORD, &range, &key, &value) == CRM_OK && record_key_parse(key, &kind, out_id);
-}
-
 static bool outcome_is_final(Crm__StageOutcome outcome)
 {
     return outcome == CRM__STAGE_OUTCOME__STAGE_OUTCOME_WON || outcome == CRM__STAGE_OUTCOME__STAGE_OUTCOME_LOST;
@@ -171,11 +160,11 @@ static enum crm_status deal_complete(struct rule_ctx *ctx)
     if (!deal)
         return fail(ctx->failure, CRM_NO_MEMORY, NULL, "out of memory");
     if (!deal->has_pipeline) {
-        struct uuid id;
+        struct record first; /* the oldest is the one meant where none is named */
 
-        if (!default_pipeline(ctx, &id))
+        if (view_first(ctx->view, KIND_PIPELINE, &first) != CRM_OK)
             return rule_refuse_field(ctx, CRM_INVALID, "pipeline", "there is no pipeline yet: add one first");
-        status = rule_set_ref(ctx, "pipeline", &id);
+        status = rule_set_ref(ctx, "pipeline", &first.header.id);
         if (status != CRM_OK || !(deal = rule_record(ctx)))
             return status != CRM_OK ? status : CRM_NO_MEMORY;
     }

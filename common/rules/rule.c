@@ -211,15 +211,9 @@ enum crm_status rule_patch_other(struct rule_ctx *ctx, enum kind kind, const str
 
 const Crm__Company *rule_company(struct rule_ctx *ctx)
 {
-    static const uint8_t first = KIND_COMPANY, behind = KIND_COMPANY + 1;
-    struct store_range range = { .from = slice_of(&first, 1), .to = slice_of(&behind, 1) };
-    struct slice key, value;
     struct record record;
-    enum kind kind;
-    struct uuid id;
 
-    if (view_seek(ctx->view, STORE_RECORD, &range, &key, &value) != CRM_OK || !record_key_parse(key, &kind, &id) ||
-        record_decode(kind, &id, value, &record) != CRM_OK)
+    if (view_first(ctx->view, KIND_COMPANY, &record) != CRM_OK)
         return NULL;
     return unpack(ctx, kind_def(KIND_COMPANY), record.body);
 }

@@ -137,27 +137,17 @@ struct zone_load {
 /* The company's record decides; a database without one keeps the process's zone. */
 static enum crm_status load_zone(struct store_txn *txn, void *arg)
 {
-    static const uint8_t first = KIND_COMPANY, behind = KIND_COMPANY + 1;
-    const struct store_range range = { .from = slice_of(&first, 1), .to = slice_of(&behind, 1) };
+    struct view view = { .txn = txn };
     struct zone_load *load = arg;
     struct record record;
     struct value value;
-    struct slice key, stored;
-    struct uuid id;
-    enum kind kind;
-    enum crm_status status = store_seek(txn, STORE_RECORD, &range, &key, &stored);
+    enum crm_status status = view_first(&view, KIND_COMPANY, &record);
 
-    if (status == CRM_NOT_FOUND)
-        return CRM_OK;
-    if (status == CRM_OK && !record_key_parse(key, &kind, &id))
-        status = CRM_CORRUPT;
-    if (status == CRM_OK)
-        status = record_decode(kind, &id, stored, &record);
     if (status == CRM_OK &&
-        reflect_get(kind_field_by_name(kind_def(kind), "time_zone"), &record, &value) &&
+        reflect_get(kind_field_by_name(kind_def(KIND_COMPANY), "time_zone"), &record, &value) &&
         value.text.size < sizeof load->zone)
         memcpy(load->zone, value.text.data, value.text.size);
-    return status;
+    return status == CRM_NOT_FOUND ? CRM_OK : status;
 }
 
 enum crm_status directory_use_time_zone(struct store *store, struct failure *failure)

@@ -166,24 +166,16 @@ static enum crm_status is_free(struct work *work, const struct uuid *id)
     return fail(failure_of(work), CRM_EXISTS, "id", "a %s with this id exists", work->kind->name);
 }
 
-static bool any_of_kind(const struct view *view, enum kind kind)
-{
-    uint8_t first = (uint8_t)kind, behind = (uint8_t)(kind + 1);
-    struct slice key, value;
-
-    return view_seek(view, STORE_RECORD, &(struct store_range){ .from = slice_of(&first, 1), .to = slice_of(&behind, 1) }, &key, &value) ==
-           CRM_OK;
-}
-
 /* A new record's header: id, owner, team, number, times. */
 static enum crm_status start_record(struct work *work, const struct uuid *id)
 {
     struct record_header *header = &work->after.header;
     enum crm_status status = is_free(work, id);
+    struct record other;
 
     if (status != CRM_OK)
         return status;
-    if ((work->kind->flags & KIND_SINGLE) && any_of_kind(&work->change->view, work->kind->kind))
+    if ((work->kind->flags & KIND_SINGLE) && view_first(&work->change->view, work->kind->kind, &other) == CRM_OK)
         return fail(failure_of(work), CRM_EXISTS, NULL, "there is only one %s: change it", work->kind->name);
     *header = (struct record_header){
         .id = *id, .kind = work->kind->kind, .owner = work->change->actor->user, .root = *id,

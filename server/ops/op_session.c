@@ -16,22 +16,16 @@
 /* What the client needs of the company: the currency of bare amounts, the zone, the day that it is there. */
 static Crm__CompanyInfo *company_info(const struct view *view, struct arena *arena)
 {
-    static const uint8_t first = KIND_COMPANY, behind = KIND_COMPANY + 1;
-    const struct store_range range = { .from = slice_of(&first, 1), .to = slice_of(&behind, 1) };
     Crm__CompanyInfo *info = arena_alloc(arena, sizeof *info);
     const Crm__Company *company;
-    struct slice key, value;
     struct record record;
-    struct uuid id;
-    enum kind kind;
 
     if (!info)
         return NULL;
     crm__company_info__init(info);
     info->has_today = true;
     info->today = day_of_instant(clock_now_us());
-    if (view_seek(view, STORE_RECORD, &range, &key, &value) != CRM_OK || !record_key_parse(key, &kind, &id) ||
-        record_decode(kind, &id, value, &record) != CRM_OK)
+    if (view_first(view, KIND_COMPANY, &record) != CRM_OK)
         return info;
     company = crm__company__unpack(&arena->protobuf, record.body.size, record.body.data);
     if (!company)

@@ -151,19 +151,10 @@ static void by_title(struct selection *selection, const struct kind_def *only, c
 /* Of a kind with one record its kind's name will do, and its title. */
 static void by_single(struct selection *selection, const struct kind_def *only, const char *text)
 {
-    struct slice key, value, typed, title;
+    struct slice typed, title;
     struct record record;
-    struct uuid id;
-    enum kind kind;
-    uint8_t first, behind;
 
-    if (!only || !(only->flags & KIND_SINGLE))
-        return;
-    first = (uint8_t)only->kind;
-    behind = (uint8_t)(only->kind + 1);
-    if (view_seek(selection->ctx->view, STORE_RECORD, &(struct store_range){ .from = slice_of(&first, 1), .to = slice_of(&behind, 1) }, &key,
-                  &value) != CRM_OK ||
-        !record_key_parse(key, &kind, &id) || record_decode(kind, &id, value, &record) != CRM_OK)
+    if (!only || !(only->flags & KIND_SINGLE) || view_first(selection->ctx->view, only->kind, &record) != CRM_OK)
         return;
     if (strcmp(text, only->name) == 0 || (text_fold(selection->ctx->arena, slice_text(text), &typed) &&
                                           text_fold(selection->ctx->arena, record_title(&record), &title) && slice_equal(typed, title)))
