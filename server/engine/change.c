@@ -116,8 +116,9 @@ static enum crm_status append_log(struct change *change, const struct change_rec
         if (status != CRM_OK)
             return status;
     }
-    if (field_set_has(&entry.changed, HEADER_OWNER) || field_set_has(&entry.changed, HEADER_TEAM) ||
-        (before && !uuid_equal(&before->header.root, &record->after->header.root)))
+    if (before && !uuid_equal(&before->header.root, &record->after->header.root))
+        entry.flags |= LOG_VIEW | LOG_ROOT;
+    if (field_set_has(&entry.changed, HEADER_OWNER) || field_set_has(&entry.changed, HEADER_TEAM))
         entry.flags |= LOG_VIEW;
     return log_append(&change->head, change->own, &entry, group->arena);
 }

@@ -8,7 +8,7 @@
  *     88 u64 number   96 u16 size of from   98 u16 size of action   100 u32 size of values
  *    104 hash      136 salt      152 from, action, changed (u32 each), values
  *
- * values = owner, team and root as they were where owner or team changed, then the packed fields. The chain runs over the metadata and
+ * values = owner, team and root as they were where one of them changed, then the packed fields. The chain runs over the metadata and
  * SHA-256(salt ‖ values), so that erasing a person's values leaves the chain whole (DESIGN 10).
  */
 #include "server/engine/log.h"
@@ -53,9 +53,9 @@ static uint16_t get_u16(const uint8_t *at)
     return value;
 }
 
-static bool has_old_header(const struct field_set *changed)
+static bool has_old_header(const struct log_entry *entry)
 {
-    return field_set_has(changed, HEADER_OWNER) || field_set_has(changed, HEADER_TEAM);
+    return (entry->flags & LOG_ROOT) || field_set_has(&entry->changed, HEADER_OWNER) || field_set_has(&entry->changed, HEADER_TEAM);
 }
 
 /* hash(previous ‖ metadata ‖ SHA-256(salt ‖ values)); metadata is everything before the hash and everything between salt and values. */
@@ -110,7 +110,7 @@ static uint8_t *put_bytes(uint8_t *at, const void *bytes, size_t size)
 
 enum crm_status log_append(struct log_head *head, struct writeset *set, struct log_entry *entry, struct arena *arena)
 {
-    size_t old_size = has_old_header(&entry->changed) ? OLD_SIZE : 0;
+    size_t old_size = has_old_header(entry) ? OLD_SIZE : 0;
     size_t values_size = old_size + entry->previous.size;
     size_t size = FIXED_SIZE + entry->from.size + entry->action.size + 4 * entry->changed.n + values_size;
     uint8_t *content, *value = sealed_alloc(arena, size, &content);
@@ -175,7 +175,7 @@ static enum crm_status decode_rest(const uint8_t *at, size_t values_size, struct
         return CRM_NO_MEMORY;
     memcpy(entry->changed.refs, at, 4 * entry->changed.n);
     at += 4 * entry->changed.n;
-    if (has_old_header(&entry->changed)) {
+    if (has_old_header(entry)) {
         if (values_size < OLD_SIZE)
             return CRM_CORRUPT;
         memcpy(entry->old_owner.bytes, at, UUID_SIZE);
@@ -307,7 +307,7 @@ static enum crm_status step_back(struct record *record, const struct log_entry *
         record->header.flags &= ~(uint32_t)RECORD_DELETED;
     if (entry->verb == LOG_RESTORE)
         record->header.flags |= RECORD_DELETED;
-    if (has_old_header(&entry->changed)) {
+    if (has_old_header(entry)) {
         record->header.owner = entry->old_owner;
         record->header.team = entry->old_team;
         record->header.root = entry->old_root;

@@ -15,6 +15,7 @@ enum log_verb { LOG_CREATE = 1, LOG_PATCH = 2, LOG_DELETE = 3, LOG_RESTORE = 4 }
 
 enum log_flag {
     LOG_VIEW = 1, /* owner, team, parent or a grant changed: whose view it left or entered is told to feed and sync */
+    LOG_ROOT = 2, /* the access root changed: old_owner, old_team and old_root are kept although owner and team may have stayed */
 };
 
 struct log_entry {
@@ -34,7 +35,7 @@ struct log_entry {
     struct slice from;   /* address and program */
     struct slice action; /* name; empty for plain changes */
     struct field_set changed;
-    struct uuid old_owner, old_team, old_root; /* with HEADER_OWNER or HEADER_TEAM in changed */
+    struct uuid old_owner, old_team, old_root; /* with LOG_ROOT, or HEADER_OWNER or HEADER_TEAM in changed */
     struct slice previous; /* packed: the changed fields as they were */
 };
 
