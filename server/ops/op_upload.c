@@ -77,12 +77,12 @@ static enum crm_status begin(struct op_ctx *ctx)
 
     if (request->size > UPLOAD_MAX)
         return op_fail_field(ctx, CRM_TOO_LARGE, "size", "an upload has at most %u bytes", UPLOAD_MAX);
-    if (request->has_upload) {
-        if (!uuid_from_slice(slice_of(request->upload.data, request->upload.len), ctx->upload_id))
-            return op_fail_field(ctx, CRM_INVALID, "upload", "an upload's id has 16 bytes");
-        return own_row(ctx, ctx->upload_id, &row);
-    }
-    *ctx->upload_id = uuid_create();
+    if (!request->has_upload)
+        *ctx->upload_id = uuid_create();
+    else if (!uuid_from_slice(slice_of(request->upload.data, request->upload.len), ctx->upload_id))
+        return op_fail_field(ctx, CRM_INVALID, "upload", "an upload's id has 16 bytes");
+    else if (load_row(ctx->view, ctx->upload_id, &row) != CRM_NOT_FOUND)
+        return own_row(ctx, ctx->upload_id, &row); /* cut off before: it goes on */
     return put_row(ctx->group, ctx->upload_id, &row);
 }
 

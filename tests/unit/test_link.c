@@ -749,6 +749,39 @@ static void a_staged_upload_is_applied_atomically(void **state)
     assert_int_equal(((const Crm__MutateReply *)take(f, FRAME_REPLY, stream, &crm__mutate_reply__descriptor))->n_results, 100);
 }
 
+static void an_upload_that_was_cut_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    const Crm__LoginReply *session = login(f);
+    uint8_t id[UUID_SIZE] = "upload of mine", sha[SHA256_SIZE];
+    const struct slice whole = slice_text("first second");
+    Crm__UploadRequest request = CRM__UPLOAD_REQUEST__INIT;
+    Crm__UploadChunk chunk = CRM__UPLOAD_CHUNK__INIT;
+    Crm__UploadEnd end = CRM__UPLOAD_END__INIT;
+    uint32_t stream;
+
+    request.has_upload = chunk.has_offset = chunk.has_data = end.has_sha256 = true;
+    request.upload = (ProtobufCBinaryData){ .data = id, .len = sizeof id };
+    stream = ask(f, OP_UPLOAD, &request.base);
+    take(f, FRAME_CREDIT, stream, NULL);
+    chunk.data = (ProtobufCBinaryData){ .data = (uint8_t *)whole.data, .len = 6 };
+    send_frame(f, FRAME_CHUNK, 0, stream, &chunk.base);
+    take(f, FRAME_CREDIT, stream, NULL);
+    open_link(f); /* the line was cut */
+    hello(f, session->token.data);
+    take(f, FRAME_HELLO, 0, NULL);
+    stream = ask(f, OP_UPLOAD, &request.base);
+    take(f, FRAME_CREDIT, stream, NULL);
+    chunk.offset = 6;
+    chunk.data = (ProtobufCBinaryData){ .data = (uint8_t *)whole.data + 6, .len = whole.size - 6 };
+    send_frame(f, FRAME_CHUNK, 0, stream, &chunk.base);
+    take(f, FRAME_CREDIT, stream, NULL);
+    sha256(&whole, 1, sha);
+    end.sha256 = (ProtobufCBinaryData){ .data = sha, .len = sizeof sha };
+    send_frame(f, FRAME_END, 0, stream, &end.base);
+    assert_int_equal(((const Crm__UploadReply *)take(f, FRAME_REPLY, stream, &crm__upload_reply__descriptor))->received, whole.size);
+}
+
 static void an_upload_with_another_hash_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -1045,6 +1078,7 @@ int main(void)
         TEST(subscribers_are_told),
         TEST(a_subscription_after_an_old_seq_is_told_that_it_is_behind),
         TEST(a_staged_upload_is_applied_atomically),
+        TEST(an_upload_that_was_cut_goes_on),
         TEST(an_upload_with_another_hash_is_refused),
         TEST(chunks_beyond_credit_end_it),
         TEST(an_upload_may_fail_before_it_has_begun),
