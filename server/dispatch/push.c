@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "server/dispatch/request.h"
+#include "server/ops/wire.h"
 
 #define EVENT_CHANGES_MAX 200
 
@@ -71,29 +72,6 @@ static bool is_watched(const struct op_watch *watch, const struct change_event *
     return uuid_is_nil(&watch->id) || uuid_equal(&watch->id, &event->id) || uuid_equal(&watch->id, &event->root);
 }
 
-static void fill_change(Crm__Change *change, const struct change_event *event)
-{
-    static const Crm__Verb verbs[] = {
-        [LOG_CREATE] = CRM__VERB__VERB_CREATE, [LOG_PATCH] = CRM__VERB__VERB_PATCH, [LOG_DELETE] = CRM__VERB__VERB_DELETE,
-        [LOG_RESTORE] = CRM__VERB__VERB_CREATE,
-    };
-
-    crm__change__init(change);
-    change->has_seq = change->has_kind = change->has_id = change->has_rev = change->has_verb = change->has_by = true;
-    change->has_recorded_at = change->has_happened_at = true;
-    change->seq = event->seq;
-    change->kind = event->kind;
-    change->id = (ProtobufCBinaryData){ .data = (uint8_t *)event->id.bytes, .len = UUID_SIZE };
-    change->has_number = event->number != 0;
-    change->number = event->number;
-    change->rev = event->rev;
-    change->verb = verbs[event->verb];
-    change->has_restored = change->restored = event->verb == LOG_RESTORE;
-    change->by = (ProtobufCBinaryData){ .data = (uint8_t *)event->by.bytes, .len = UUID_SIZE };
-    change->recorded_at = event->recorded_us;
-    change->happened_at = event->happened_us;
-}
-
 static void tell(struct dispatch_thread *thread, struct subscription *subscription, const struct publication *news)
 {
     struct link *link = thread_link(thread, subscription->link_id);
@@ -110,7 +88,7 @@ static void tell(struct dispatch_thread *thread, struct subscription *subscripti
             left_out = true;
             break;
         }
-        fill_change(&changes[event.n_changes], &news->events[i]);
+        wire_change(&changes[event.n_changes], &news->events[i]);
         pointers[event.n_changes] = &changes[event.n_changes];
         event.n_changes++;
     }

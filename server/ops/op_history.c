@@ -108,29 +108,19 @@ static bool fill_fields(struct op_ctx *ctx, Crm__Change *change, const struct lo
 
 static Crm__Change *make_change(struct op_ctx *ctx, const struct log_entry *entry, const struct record *record)
 {
-    static const Crm__Verb verbs[] = { [LOG_CREATE] = CRM__VERB__VERB_CREATE, [LOG_PATCH] = CRM__VERB__VERB_PATCH,
-                                       [LOG_DELETE] = CRM__VERB__VERB_DELETE, [LOG_RESTORE] = CRM__VERB__VERB_CREATE };
     Crm__Change *change = arena_alloc(ctx->scratch, sizeof *change);
+    struct change_event *event = arena_alloc(ctx->scratch, sizeof *event);
 
-    if (!change)
+    if (!change || !event)
         return NULL;
-    crm__change__init(change);
-    change->has_seq = change->has_kind = change->has_rev = change->has_verb = change->has_recorded_at = change->has_happened_at = true;
-    change->seq = entry->seq;
-    change->kind = entry->kind;
-    change->rev = entry->rev;
-    change->has_number = entry->number != 0;
-    change->number = entry->number;
-    change->verb = entry->verb < ARRAY_LEN(verbs) ? verbs[entry->verb] : CRM__VERB__VERB_PATCH;
-    change->has_restored = change->restored = entry->verb == LOG_RESTORE;
-    change->recorded_at = entry->recorded_us;
-    change->happened_at = entry->happened_us;
+    *event = (struct change_event){
+        .seq = entry->seq, .rev = entry->rev, .number = entry->number, .verb = entry->verb, .kind = entry->kind, .id = entry->id,
+        .by = entry->by, .recorded_us = entry->recorded_us, .happened_us = entry->happened_us,
+    };
+    wire_change(change, event);
     change->action = entry->action.size ? arena_strndup(ctx->scratch, entry->action.data, entry->action.size) : NULL;
     change->from = entry->from.size ? arena_strndup(ctx->scratch, entry->from.data, entry->from.size) : NULL;
-    if (!set_bytes(ctx, &change->id, &change->has_id, entry->id.bytes, UUID_SIZE) ||
-        !set_bytes(ctx, &change->by, &change->has_by, entry->by.bytes, UUID_SIZE) || !fill_fields(ctx, change, entry, record))
-        return NULL;
-    return change;
+    return fill_fields(ctx, change, entry, record) ? change : NULL;
 }
 
 /* One entry back along the record's own chain. */

@@ -220,6 +220,29 @@ enum crm_status wire_records_finish(struct wire_records *records, struct slice *
     return records->status;
 }
 
+void wire_change(Crm__Change *change, const struct change_event *event)
+{
+    static const Crm__Verb verbs[] = {
+        [LOG_CREATE] = CRM__VERB__VERB_CREATE, [LOG_PATCH] = CRM__VERB__VERB_PATCH, [LOG_DELETE] = CRM__VERB__VERB_DELETE,
+        [LOG_RESTORE] = CRM__VERB__VERB_CREATE,
+    };
+
+    crm__change__init(change);
+    change->has_seq = change->has_kind = change->has_id = change->has_rev = change->has_verb = change->has_by = true;
+    change->has_recorded_at = change->has_happened_at = true;
+    change->seq = event->seq;
+    change->kind = event->kind;
+    change->id = (ProtobufCBinaryData){ .data = (uint8_t *)event->id.bytes, .len = UUID_SIZE };
+    change->has_number = event->number != 0;
+    change->number = event->number;
+    change->rev = event->rev;
+    change->verb = event->verb < ARRAY_LEN(verbs) ? verbs[event->verb] : CRM__VERB__VERB_PATCH;
+    change->has_restored = change->restored = event->verb == LOG_RESTORE;
+    change->by = (ProtobufCBinaryData){ .data = (uint8_t *)event->by.bytes, .len = UUID_SIZE };
+    change->recorded_at = event->recorded_us;
+    change->happened_at = event->happened_us;
+}
+
 Crm__Explain *wire_explain(const struct list_explain *explain, int64_t microseconds, struct arena *arena)
 {
     Crm__Explain *out = arena_alloc(arena, sizeof *out);

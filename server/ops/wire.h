@@ -36,6 +36,9 @@ enum crm_status wire_records_finish(struct wire_records *records, struct slice *
 /* The text that stands for a record: the value of its kind's title field; empty if it has none. Borrowed from record. */
 struct slice record_title(const struct record *record);
 
+/* What happened to a record, without its field values; ids borrow event. */
+void wire_change(Crm__Change *change, const struct change_event *event);
+
 Crm__Explain *wire_explain(const struct list_explain *explain, int64_t microseconds, struct arena *arena) MUST_CHECK;
 
 /* What as_of of a request means as a seq; 0: now. CRM_GONE, CRM_INVALID. */
