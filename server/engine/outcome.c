@@ -46,6 +46,14 @@ static enum crm_status load_client(const struct change_group *group, const uint8
     return CRM_OK;
 }
 
+/* The mark as the request moves it: below the request itself, and never back. */
+static uint64_t moved_mark(const struct outcome_key *key, uint64_t low_mark)
+{
+    uint64_t mark = key->low_mark < key->number ? key->low_mark : key->number - 1;
+
+    return mark > low_mark ? mark : low_mark;
+}
+
 enum crm_status outcome_find(const struct change_group *group, const struct outcome_key *key, const struct uuid *user,
                              struct slice *out_reply, struct failure *failure)
 {
@@ -66,7 +74,7 @@ enum crm_status outcome_find(const struct change_group *group, const struct outc
     number_key(&row, key->client, key->number);
     status = view_get(&view, STORE_CLIENT, key_slice(&row), &value);
     if (status == CRM_NOT_FOUND)
-        return key->number > low_mark + OUTCOMES_OPEN && key->number > key->low_mark + OUTCOMES_OPEN
+        return key->number - moved_mark(key, low_mark) > OUTCOMES_OPEN
                    ? fail(failure, CRM_BUSY, "number", "at most %d numbers may be open", OUTCOMES_OPEN)
                    : CRM_OK;
     if (status == CRM_OK)
@@ -97,12 +105,12 @@ static enum crm_status put_client(struct change_group *group, const uint8_t clie
 static enum crm_status forget_answered(struct change_group *group, const struct outcome_key *key, uint64_t *low_mark)
 {
     struct view view = { .txn = group->txn, .group = group->set, .schema = group->schema };
-    uint64_t mark = key->low_mark < key->number ? key->low_mark : key->number - 1;
+    uint64_t mark = moved_mark(key, *low_mark);
     struct key from, to;
     struct slice row, value;
     enum crm_status status = CRM_OK;
 
-    if (mark <= *low_mark)
+    if (mark == *low_mark)
         return CRM_OK;
     number_key(&from, key->client, *low_mark + 1);
     number_key(&to, key->client, mark + 1);

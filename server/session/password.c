@@ -21,10 +21,17 @@ static const char nobody[] = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAA
 
 enum crm_status password_check_rules(const char *password, struct failure *failure)
 {
-    size_t size = password ? strlen(password) : 0;
+    struct slice text = slice_text(password);
+    size_t characters = 0;
 
-    if (size < PASSWORD_MIN || size > PASSWORD_MAX)
-        return fail(failure, CRM_INVALID, "password", "a password has %d to %d characters", PASSWORD_MIN, PASSWORD_MAX);
+    if (!text_is_valid(text))
+        return fail(failure, CRM_INVALID, "password", "a password is UTF-8 text");
+    for (size_t position = 0; position < text.size; characters++)
+        (void)text_next(text, &position);
+    if (characters < PASSWORD_MIN)
+        return fail(failure, CRM_INVALID, "password", "a password has at least %d characters", PASSWORD_MIN);
+    if (text.size > PASSWORD_MAX)
+        return fail(failure, CRM_INVALID, "password", "a password has at most %d bytes", PASSWORD_MAX);
     return CRM_OK;
 }
 

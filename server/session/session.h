@@ -13,8 +13,8 @@
 
 #define TOKEN_SIZE        32
 #define INVITE_CODE_SIZE  27 /* 26 letters and digits, NUL */
-#define PASSWORD_MIN      8
-#define PASSWORD_MAX      256
+#define PASSWORD_MIN      8   /* characters */
+#define PASSWORD_MAX      256 /* bytes */
 
 /* A logged-in user, as of login or resumption. Plain data, copied into each request. */
 struct session {
