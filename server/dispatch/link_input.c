@@ -68,6 +68,7 @@ static void answer_hello(struct link *link, const Crm__Hello *hello, struct aren
     if (hello->has_session_token) {
         enum crm_status status = resume_session(link, hello, arena, &answer.session);
 
+        link->had_expired = status == CRM_SESSION_EXPIRED;
         if (status != CRM_OK) {
             const struct crm_status_info *info = crm_status_info((int)status);
 
@@ -119,12 +120,13 @@ static enum crm_status gate_request(struct link *link, const struct frame_header
         return fail(failure, CRM_SHUTTING_DOWN, NULL, "the server is shutting down, connect again");
     if (!op)
         return fail(failure, CRM_UNKNOWN_OPERATION, NULL, "there is no operation number %u", header->code);
-    if (!(op->flags & OP_NO_LOGIN) && !link->has_session)
-        return fail(failure, CRM_NOT_LOGGED_IN, NULL, "log in first");
-    if (!(op->flags & OP_NO_LOGIN) && link->active_us > link->expires_us) {
+    if (link->has_session && link->active_us > link->expires_us) {
         link->has_session = false;
-        return fail(failure, CRM_SESSION_EXPIRED, NULL, "the session has ended, log in again");
+        link->had_expired = true;
     }
+    if (!(op->flags & OP_NO_LOGIN) && !link->has_session)
+        return link->had_expired ? fail(failure, CRM_SESSION_EXPIRED, NULL, "the session has ended, log in again")
+                                 : fail(failure, CRM_NOT_LOGGED_IN, NULL, "log in first");
     if (op->right && !(link->session.rights & (1u << op->right)))
         return fail(failure, CRM_NOT_ALLOWED, NULL, "your role does not allow this");
     if (link->n_streams == STREAMS_MAX)
