@@ -94,13 +94,19 @@ static size_t next_block_size(const struct arena *arena, size_t rounded)
 
 /* The newest block is full: a new one, in front of it, or behind it when it is for this allocation
  * alone. */
+static void *refuse(struct arena *arena)
+{
+    arena->is_spent = true;
+    return NULL;
+}
+
 static void *arena_alloc_slow(struct arena *arena, size_t size, size_t rounded)
 {
     bool is_large = rounded > LARGE;
     struct arena_block *block = block_create(is_large ? rounded : next_block_size(arena, rounded));
 
     if (!block)
-        return NULL;
+        return refuse(arena);
     if (is_large && arena->blocks) {
         block->next = arena->blocks->next;
         arena->blocks->next = block;
@@ -160,12 +166,12 @@ void *arena_alloc(struct arena *arena, size_t size)
     size_t rounded;
 
     if (size > left)
-        return NULL;
+        return refuse(arena);
     /* Nothing asked for still gets a place of its own. budget is at most SIZE_MAX / 2: this cannot
      * wrap. */
     rounded = (size + !size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
     if (rounded > left)
-        return NULL;
+        return refuse(arena);
     if (!block || rounded > block->size - block->fill)
         return arena_alloc_slow(arena, size, rounded);
     arena->used += rounded;

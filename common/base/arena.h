@@ -16,6 +16,7 @@ struct arena {
     struct arena_block *blocks; /* newest first; the first one is kept by arena_reset */
     size_t used;                /* bytes handed out since the last reset */
     size_t budget;              /* at most so many; beyond it arena_alloc gives NULL */
+    bool is_spent;              /* something could not be given since somebody cleared this: an answer found since may be wrong */
     ProtobufCAllocator protobuf; /* allocates here, frees nothing; valid as long as the arena */
 };
 

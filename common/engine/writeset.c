@@ -22,6 +22,7 @@ struct node {
 struct writeset {
     struct arena *arena;
     size_t count;
+    bool is_spoiled; /* it must not be applied */
     size_t bytes;       /* keys and values */
     uint32_t random;    /* state for heights; seeded alike everywhere, so that runs repeat */
     uint32_t databases; /* bit db: the set says something of it */
@@ -160,6 +161,7 @@ struct writeset *writeset_create(struct arena *arena)
 void writeset_clear(struct writeset *set)
 {
     set->count = 0;
+    set->is_spoiled = false;
     set->bytes = 0;
     set->databases = 0;
     set->height = 0;
@@ -250,8 +252,15 @@ enum crm_status writeset_fold(struct writeset *into, struct writeset *take_from)
     return CRM_OK;
 }
 
+void writeset_spoil(struct writeset *set)
+{
+    set->is_spoiled = true;
+}
+
 enum crm_status writeset_apply(const struct writeset *set, struct store_txn *txn)
 {
+    if (set->is_spoiled)
+        return CRM_NO_MEMORY;
     for (const struct node *node = set->head[0]; node; node = node->next[0]) {
         enum crm_status status = node->value.data ? store_put(txn, node->db, node->key, node->value)
                                                   : store_delete(txn, node->db, node->key);

@@ -25,7 +25,9 @@ bool writeset_seek(const struct writeset *set, enum store_db db, const struct st
 /* Put all that take_from says on top of into; take_from is empty afterwards. Of one arena the entries change hands, else they are copied; CRM_NO_MEMORY: nothing
  * has happened. */
 enum crm_status writeset_fold(struct writeset *into, struct writeset *take_from) MUST_CHECK;
-/* Put and delete everything in the transaction, in key order. */
+/* What is in it is no longer whole (a change got lost half-way): it can be read, but not applied any more. */
+void writeset_spoil(struct writeset *set);
+/* Put and delete everything in the transaction, in key order. CRM_NO_MEMORY, and nothing is put, for a set that is spoiled. */
 enum crm_status writeset_apply(const struct writeset *set, struct store_txn *txn) MUST_CHECK;
 /* Forget everything (the memory stays with the arena). */
 void writeset_clear(struct writeset *set);

@@ -27,6 +27,11 @@ enum crm_status change_group_begin(struct change_group *group)
     return group->set ? log_head_load(&view, &group->head) : CRM_NO_MEMORY;
 }
 
+void change_group_spoil(struct change_group *group)
+{
+    writeset_spoil(group->set);
+}
+
 enum crm_status change_begin(struct change *change, struct change_group *group, const struct change_actor *actor)
 {
     *change = (struct change){ .group = group, .actor = actor, .head = group->head };

@@ -62,6 +62,12 @@ void change_group_init(struct change_group *group, struct store_txn *txn, const 
 /* CRM_NO_MEMORY, or what reading the log's head gave. */
 enum crm_status change_group_begin(struct change_group *group) MUST_CHECK;
 
+/*
+ * The group holds a part of something that has failed since: none of it may be committed. For what runs out of memory behind a change that it has
+ * accepted; all jobs of the group are told that nothing was done.
+ */
+void change_group_spoil(struct change_group *group);
+
 enum crm_status change_begin(struct change *change, struct change_group *group, const struct change_actor *actor) MUST_CHECK;
 /* Fold the change into the group. A change that is dropped needs no call. */
 enum crm_status change_accept(struct change *change) MUST_CHECK;

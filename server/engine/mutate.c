@@ -431,7 +431,7 @@ static enum crm_status delete_record(struct work *work, const struct uuid *id, s
     return status == CRM_OK ? remove_record(work->change, work->kind, &work->before, work->happened_us, NULL, out_header) : status;
 }
 
-enum crm_status mutate_one(struct change *change, const Crm__Mutation *mutation, struct record_header *out_header)
+static enum crm_status run_one(struct change *change, const Crm__Mutation *mutation, struct record_header *out_header)
 {
     struct work work = { .change = change, .mutation = mutation, .kind = kind_def(mutation->kind) };
     struct uuid id;
@@ -458,6 +458,20 @@ enum crm_status mutate_one(struct change *change, const Crm__Mutation *mutation,
     default:
         return fail(&change->failure, CRM_INVALID, "verb", "create, patch, delete or action?");
     }
+}
+
+/* Whatever a rule has made of what memory could not hold: it has not been asked whole. */
+enum crm_status mutate_one(struct change *change, const Crm__Mutation *mutation, struct record_header *out_header)
+{
+    struct arena *arena = change->group->arena;
+    enum crm_status status;
+
+    arena->is_spent = false;
+    status = run_one(change, mutation, out_header);
+    if (!arena->is_spent)
+        return status;
+    change->failure = (struct failure){ 0 };
+    return fail(&change->failure, CRM_NO_MEMORY, NULL, "out of memory");
 }
 
 /* --- requests */
@@ -501,7 +515,7 @@ static bool set_result(struct change_group *group, Crm__MutateResult *result, co
 /* Does a status end the whole request, whatever the other mutations say? */
 static bool is_fatal(enum crm_status status)
 {
-    return status == CRM_NO_MEMORY || status == CRM_CORRUPT || status == CRM_IO || status == CRM_FULL;
+    return status == CRM_NO_MEMORY || status == CRM_IO || status == CRM_FULL;
 }
 
 static enum crm_status run_atomic(struct change_group *group, const struct change_actor *actor, const Crm__MutateRequest *request,
@@ -526,8 +540,8 @@ static enum crm_status run_atomic(struct change_group *group, const struct chang
     return status == CRM_OK ? change_accept(&change) : status;
 }
 
-static enum crm_status run_each(struct change_group *group, const struct change_actor *actor, const Crm__MutateRequest *request,
-                                Crm__MutateReply *reply, struct failure *failure)
+static enum crm_status run_in_turn(struct change_group *group, const struct change_actor *actor, const Crm__MutateRequest *request,
+                                   Crm__MutateReply *reply, struct failure *failure)
 {
     for (size_t i = 0; i < request->n_mutations; i++) {
         struct change change;
@@ -547,6 +561,18 @@ static enum crm_status run_each(struct change_group *group, const struct change_
             return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
     }
     return CRM_OK;
+}
+
+/* What ends the request takes back what it had accepted by then: the answer says that nothing was done. */
+static enum crm_status run_each(struct change_group *group, const struct change_actor *actor, const Crm__MutateRequest *request,
+                                Crm__MutateReply *reply, struct failure *failure)
+{
+    uint64_t seq = group->head.seq;
+    enum crm_status status = run_in_turn(group, actor, request, reply, failure);
+
+    if (status != CRM_OK && group->head.seq != seq)
+        change_group_spoil(group);
+    return status;
 }
 
 enum crm_status mutate_run(struct change_group *group, const struct change_actor *actor, const Crm__MutateRequest *request,

@@ -13,8 +13,8 @@
 
 /*
  * Run a request's mutations in a group. The reply has a result for each mutation, or, where the request is atomic and one is refused, that one's
- * error as the status returned (nothing is accepted then). Not atomic: CRM_OK although some results may carry errors. CRM_NO_MEMORY, CRM_CORRUPT and the
- * like end the request. Nothing is looked up under the request's key here (outcome.h does).
+ * error as the status returned (nothing is accepted then). Not atomic: CRM_OK although some results may carry errors. CRM_NO_MEMORY and the
+ * like end the request, and spoil the group where a part of it was accepted. Nothing is looked up under the request's key here (outcome.h does).
  */
 enum crm_status mutate_run(struct change_group *group, const struct change_actor *actor, const Crm__MutateRequest *request,
                            Crm__MutateReply *reply, struct failure *failure) MUST_CHECK;

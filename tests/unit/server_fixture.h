@@ -483,7 +483,7 @@ static inline struct uuid server_find(struct server *server, enum kind kind, con
     return find.id;
 }
 
-static inline void server_begin(struct server *server, enum server_engine engine, uint64_t seed)
+static inline void server_begin_sized(struct server *server, enum server_engine engine, uint64_t seed, size_t map_bytes)
 {
     static const struct clock_source source = { server_clock, server_clock, server_random_bytes };
     static const struct first_records first = {
@@ -503,7 +503,7 @@ static inline void server_begin(struct server *server, enum server_engine engine
     if (engine == SERVER_LMDB) {
         snprintf(server->dir, sizeof server->dir, "/tmp/crm-test-server-XXXXXX");
         assert_non_null(mkdtemp(server->dir));
-        assert_int_equal(store_open_lmdb(&(struct store_lmdb_options){ .path = server->dir, .map_bytes = 256u << 20 },
+        assert_int_equal(store_open_lmdb(&(struct store_lmdb_options){ .path = server->dir, .map_bytes = map_bytes },
                                          &server->store, &failure),
                          CRM_OK);
     } else {
@@ -518,6 +518,11 @@ static inline void server_begin(struct server *server, enum server_engine engine
     server->actor = (struct change_actor){
         .user = server->user, .team = server->team, .rights = SERVER_ALL_RIGHTS, .from = "test"
     };
+}
+
+static inline void server_begin(struct server *server, enum server_engine engine, uint64_t seed)
+{
+    server_begin_sized(server, engine, seed, 256u << 20);
 }
 
 static inline void server_end(struct server *server)
