@@ -1,5 +1,6 @@
 /*
- * activities.c - what the people of the sample company have talked about, and what they still have to do
+ * activities.c - what the people of the sample company have talked about, and what they still have
+ * to do
  *
  * For deals that are open or closed lately: that is what a day's work looks at.
  */
@@ -27,7 +28,8 @@ static const struct talk talks[] = {
     { "message", "微信沟通交货期", "Settled the delivery date", 5 },
 };
 
-static const char *const chinese_outcomes[] = { "客户满意", "等待回复", "需要补充资料", "有竞争对手" };
+static const char *const chinese_outcomes[] = { "客户满意", "等待回复", "需要补充资料",
+                                                "有竞争对手" };
 static const char *const american_outcomes[] = { "went well", "waiting for an answer",
                                                  "wants more detail", "a competitor is in" };
 
@@ -89,13 +91,13 @@ static json_t *task_json(struct sample *sample, const struct sample_deal *deal)
     int urgency = random_below(random, 100);
 
     return json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:s}", "subject",
-                     customer->is_chinese ? chinese_tasks[subject] : american_tasks[subject],
-                     "due", output_day(due), "state", "open", "priority",
+                     customer->is_chinese ? chinese_tasks[subject] : american_tasks[subject], "due",
+                     output_day(due), "state", "open", "priority",
                      urgency < 20   ? "high"
                      : urgency < 85 ? "normal"
                                     : "low",
-                     "assigned", customer->rep, "owner", customer->rep, "customer",
-                     customer->name, "deal", deal->id);
+                     "assigned", customer->rep, "owner", customer->rep, "customer", customer->name,
+                     "deal", deal->id);
 }
 
 enum crm_status sample_tasks(struct sample *sample, struct failure *failure)

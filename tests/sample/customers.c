@@ -13,7 +13,8 @@ static const char *const states[] = { "active", "active",   "active",  "prospect
                                       "active", "prospect", "dormant", "lost" };
 static const char *const levels[] = { "a", "b", "b", "c", "c", "c", "d" };
 
-static const char *const chinese_titles[] = { "总经理", "采购经理", "设备部长", "技术总监", "工程师" };
+static const char *const chinese_titles[] = { "总经理", "采购经理", "设备部长", "技术总监",
+                                              "工程师" };
 static const char *const american_titles[] = { "Plant manager", "Head of purchasing", "Engineer",
                                                "Maintenance lead", "Operations director" };
 static const char *const buying_roles[] = { "decision_maker", "buyer", "user", "influencer",
@@ -39,8 +40,7 @@ static const char *draw_rep(struct sample *sample, bool is_chinese)
     return rep->login;
 }
 
-static json_t *address_json(struct random *random, const struct company_name *name,
-                            bool is_chinese)
+static json_t *address_json(struct random *random, const struct company_name *name, bool is_chinese)
 {
     char lines[NAME_SIZE];
     int number = random_range(random, 1, 980);

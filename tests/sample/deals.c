@@ -21,7 +21,8 @@ static const char *const american_purposes[] = { "new plant",      "line upgrade
                                                  "energy savings", "second site" };
 static const char *const chinese_reasons[] = { "价格", "竞争对手", "预算取消", "无回应" };
 static const char *const american_reasons[] = { "price", "competitor", "budget cut", "no answer" };
-static const char *const chinese_steps[] = { "发送报价", "安排现场演示", "约见采购经理", "跟进合同" };
+static const char *const chinese_steps[] = { "发送报价", "安排现场演示", "约见采购经理",
+                                             "跟进合同" };
 static const char *const american_steps[] = { "send the quote", "arrange a demo on site",
                                               "meet purchasing", "follow up on the contract" };
 static const char *const sources[] = { "existing customer", "existing customer", "web site",
@@ -94,12 +95,11 @@ static json_t *deal_json(struct sample *sample, const struct sample_deal *deal)
 
     snprintf(name, sizeof name, customer->is_chinese ? "%s%s" : "%s, %s",
              customer->is_chinese ? product->chinese : product->english, purpose);
-    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:s}", "id", deal->id, "name", name,
-                     "customer", customer->name, "product", product->code, "amount",
-                     output_money(price * pieces * percent / 1000 * 10,
-                                  customer->is_chinese ? "CNY" : "USD"),
-                     "engaged", output_day(deal->engaged), "source", source, "owner",
-                     customer->rep);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:s}", "id", deal->id, "name", name, "customer",
+        customer->name, "product", product->code, "amount",
+        output_money(price * pieces * percent / 1000 * 10, customer->is_chinese ? "CNY" : "USD"),
+        "engaged", output_day(deal->engaged), "source", source, "owner", customer->rep);
 }
 
 static void add_open(struct sample *sample, const struct sample_deal *deal, json_t *record)

@@ -8,12 +8,13 @@
 
 static const struct sample_product products[] = {
     { "FM-100", "Flow meter 流量计", "Flow meters", "流量计", "Sensors", 420, 2980, 60 },
-    { "PT-20", "Pressure sensor 压力传感器", "Pressure sensors", "压力传感器", "Sensors", 260,
-      1880, 120 },
+    { "PT-20", "Pressure sensor 压力传感器", "Pressure sensors", "压力传感器", "Sensors", 260, 1880,
+      120 },
     { "LV-8", "Level gauge 液位计", "Level gauges", "液位计", "Sensors", 610, 4380, 40 },
-    { "AQ-5", "Water analyser 水质分析仪", "Water analysers", "水质分析仪", "Analysis", 5400,
-      38800, 12 },
-    { "GA-3", "Gas analyser 气体分析仪", "Gas analysers", "气体分析仪", "Analysis", 7900, 56800, 8 },
+    { "AQ-5", "Water analyser 水质分析仪", "Water analysers", "水质分析仪", "Analysis", 5400, 38800,
+      12 },
+    { "GA-3", "Gas analyser 气体分析仪", "Gas analysers", "气体分析仪", "Analysis", 7900, 56800,
+      8 },
     { "CV-40", "Control valve 调节阀", "Control valves", "调节阀", "Actuators", 1350, 9680, 30 },
     { "DP-12", "Dosing pump 计量泵", "Dosing pumps", "计量泵", "Actuators", 2150, 15400, 20 },
     { "GW-1", "Data gateway 数据网关", "Data gateways", "数据网关", "Systems", 890, 6380, 25 },
@@ -54,8 +55,8 @@ static enum crm_status write_rates(struct sample *sample, struct failure *failur
         rate += random_range(&sample->random, -600, 600);
         rate = rate < 68000 ? 68000 : rate > 74000 ? 74000 : rate;
         snprintf(text, sizeof text, "%d.%04d", rate / 10000, rate % 10000);
-        output_add(out, json_pack("{s:s, s:o, s:s, s:s}", "currency", "USD", "day",
-                                  output_day(day), "rate", text, "source", "sample"));
+        output_add(out, json_pack("{s:s, s:o, s:s, s:s}", "currency", "USD", "day", output_day(day),
+                                  "rate", text, "source", "sample"));
     }
     return output_end(out, failure);
 }

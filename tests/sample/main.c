@@ -20,7 +20,8 @@ static const char usage[] =
     "usage: crm-sample [--seed N] [--until DAY] DIR\n"
     "       crm-sample --maven FROM DIR\n"
     "\n"
-    "Writes records into DIR and prints the files in the order in which `crm add KIND --from FILE`\n"
+    "Writes records into DIR and prints the files in the order in which `crm add KIND --from "
+    "FILE`\n"
     "takes them: kind, number, file. Without --maven a sample company whose two years of history\n"
     "end with DAY (today); the same seed and day give the same company. With --maven the Maven\n"
     "sales files in FROM.\n";
@@ -58,8 +59,10 @@ static enum crm_status read_arguments(int argc, char **argv, struct request *req
                                       struct failure *failure)
 {
     static const struct option options[] = {
-        { "maven", required_argument, NULL, 'm' }, { "seed", required_argument, NULL, 's' },
-        { "until", required_argument, NULL, 'u' }, { NULL, 0, NULL, 0 },
+        { "maven", required_argument, NULL, 'm' },
+        { "seed", required_argument, NULL, 's' },
+        { "until", required_argument, NULL, 'u' },
+        { NULL, 0, NULL, 0 },
     };
     enum crm_status status = CRM_OK;
     int c;

@@ -22,20 +22,24 @@ enum agent_column { G_NAME, G_MANAGER, G_OFFICE };
 enum deal_column { D_ID, D_AGENT, D_PRODUCT, D_ACCOUNT, D_STAGE, D_ENGAGED, D_CLOSED, D_VALUE };
 
 static const char *const account_headings[] = {
-    [A_NAME] = "account",        [A_SECTOR] = "sector",       [A_FOUNDED] = "year_established",
-    [A_REVENUE] = "revenue",     [A_EMPLOYEES] = "employees", [A_COUNTRY] = "office_location",
+    [A_NAME] = "account",         [A_SECTOR] = "sector",       [A_FOUNDED] = "year_established",
+    [A_REVENUE] = "revenue",      [A_EMPLOYEES] = "employees", [A_COUNTRY] = "office_location",
     [A_PARENT] = "subsidiary_of",
 };
 static const char *const product_headings[] = {
-    [P_NAME] = "product", [P_SERIES] = "series", [P_PRICE] = "sales_price",
+    [P_NAME] = "product",
+    [P_SERIES] = "series",
+    [P_PRICE] = "sales_price",
 };
 static const char *const agent_headings[] = {
-    [G_NAME] = "sales_agent", [G_MANAGER] = "manager", [G_OFFICE] = "regional_office",
+    [G_NAME] = "sales_agent",
+    [G_MANAGER] = "manager",
+    [G_OFFICE] = "regional_office",
 };
 static const char *const deal_headings[] = {
-    [D_ID] = "opportunity_id",  [D_AGENT] = "sales_agent",    [D_PRODUCT] = "product",
-    [D_ACCOUNT] = "account",    [D_STAGE] = "deal_stage",     [D_ENGAGED] = "engage_date",
-    [D_CLOSED] = "close_date",  [D_VALUE] = "close_value",
+    [D_ID] = "opportunity_id", [D_AGENT] = "sales_agent", [D_PRODUCT] = "product",
+    [D_ACCOUNT] = "account",   [D_STAGE] = "deal_stage",  [D_ENGAGED] = "engage_date",
+    [D_CLOSED] = "close_date", [D_VALUE] = "close_value",
 };
 
 /* How the files misspell, and what is meant. */
@@ -119,9 +123,9 @@ static enum crm_status write_managers(struct maven *maven, struct failure *failu
 
     for (size_t i = 0; i < maven->agents.n_rows && status == CRM_OK; i++)
         if (is_first(&maven->agents, i, G_MANAGER))
-            output_add(&maven->out, user_json(table_cell(&maven->agents, i, G_MANAGER),
-                                              table_cell(&maven->agents, i, G_OFFICE), "manager",
-                                              "admin"));
+            output_add(&maven->out,
+                       user_json(table_cell(&maven->agents, i, G_MANAGER),
+                                 table_cell(&maven->agents, i, G_OFFICE), "manager", "admin"));
     return status == CRM_OK ? output_end(&maven->out, failure) : status;
 }
 
@@ -133,9 +137,9 @@ static enum crm_status write_agents(struct maven *maven, struct failure *failure
         char manager[LOGIN_SIZE];
 
         login_of(table_cell(&maven->agents, i, G_MANAGER), manager);
-        output_add(&maven->out, user_json(table_cell(&maven->agents, i, G_NAME),
-                                          table_cell(&maven->agents, i, G_OFFICE),
-                                          "representative", manager));
+        output_add(&maven->out,
+                   user_json(table_cell(&maven->agents, i, G_NAME),
+                             table_cell(&maven->agents, i, G_OFFICE), "representative", manager));
     }
     return status == CRM_OK ? output_end(&maven->out, failure) : status;
 }
@@ -160,7 +164,8 @@ static enum crm_status write_products(struct maven *maven, struct failure *failu
     return status == CRM_OK ? output_end(&maven->out, failure) : status;
 }
 
-/* Revenue stands in millions: "1100.04m" is an amount as people type it, so nothing is multiplied. */
+/* Revenue stands in millions: "1100.04m" is an amount as people type it, so nothing is multiplied.
+ */
 static json_t *account_json(const struct table *accounts, size_t row)
 {
     const char *parent = table_cell(accounts, row, A_PARENT);
@@ -169,12 +174,11 @@ static json_t *account_json(const struct table *accounts, size_t row)
 
     snprintf(revenue, sizeof revenue, "%sm", table_cell(accounts, row, A_REVENUE));
     snprintf(founded, sizeof founded, "%s-01-01", table_cell(accounts, row, A_FOUNDED));
-    record = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "name",
-                       table_cell(accounts, row, A_NAME), "status", "active", "industry",
-                       spelled(table_cell(accounts, row, A_SECTOR)), "founded", founded, "size",
-                       table_cell(accounts, row, A_EMPLOYEES), "country",
-                       spelled(table_cell(accounts, row, A_COUNTRY)), "revenue",
-                       price_json(revenue));
+    record =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "name", table_cell(accounts, row, A_NAME),
+                  "status", "active", "industry", spelled(table_cell(accounts, row, A_SECTOR)),
+                  "founded", founded, "size", table_cell(accounts, row, A_EMPLOYEES), "country",
+                  spelled(table_cell(accounts, row, A_COUNTRY)), "revenue", price_json(revenue));
     if (*parent)
         json_object_set_new(record, "parent", json_string(parent));
     return record;

@@ -2,7 +2,8 @@
  * names.c - names put together from fragments
  *
  * Pure. What is drawn is drawn in statements of its own: the order of a call's arguments is the
- * compiler's. The fragments were written for this file; a name that exists somewhere does so by chance.
+ * compiler's. The fragments were written for this file; a name that exists somewhere does so by
+ * chance.
  */
 #include "tests/sample/names.h"
 
@@ -31,10 +32,10 @@ struct trade {
 };
 
 static const struct city chinese_cities[] = {
-    { "上海", "上海", "21" },   { "苏州", "江苏", "512" }, { "南京", "江苏", "25" },
-    { "无锡", "江苏", "510" },  { "杭州", "浙江", "571" }, { "宁波", "浙江", "574" },
-    { "合肥", "安徽", "551" },  { "广州", "广东", "20" },  { "深圳", "广东", "755" },
-    { "武汉", "湖北", "27" },   { "青岛", "山东", "532" }, { "成都", "四川", "28" },
+    { "上海", "上海", "21" },  { "苏州", "江苏", "512" }, { "南京", "江苏", "25" },
+    { "无锡", "江苏", "510" }, { "杭州", "浙江", "571" }, { "宁波", "浙江", "574" },
+    { "合肥", "安徽", "551" }, { "广州", "广东", "20" },  { "深圳", "广东", "755" },
+    { "武汉", "湖北", "27" },  { "青岛", "山东", "532" }, { "成都", "四川", "28" },
 };
 
 static const struct city american_cities[] = {
@@ -46,46 +47,51 @@ static const struct city american_cities[] = {
 };
 
 static const struct trade trades[] = {
-    { "food", "食品", "Foods" },           { "pharma", "医药", "Pharma" },
-    { "energy", "能源", "Energy" },        { "water", "水务", "Waterworks" },
-    { "chemicals", "化工", "Chemicals" },  { "electronics", "电子", "Electronics" },
-    { "logistics", "物流", "Logistics" },  { "retail", "商贸", "Stores" },
-    { "machinery", "机械", "Machine Works" }, { "paper", "纸业", "Paper" },
+    { "food", "食品", "Foods" },
+    { "pharma", "医药", "Pharma" },
+    { "energy", "能源", "Energy" },
+    { "water", "水务", "Waterworks" },
+    { "chemicals", "化工", "Chemicals" },
+    { "electronics", "电子", "Electronics" },
+    { "logistics", "物流", "Logistics" },
+    { "retail", "商贸", "Stores" },
+    { "machinery", "机械", "Machine Works" },
+    { "paper", "纸业", "Paper" },
 };
 
 static const struct syllable first_syllables[] = {
-    { "恒", "heng" }, { "华", "hua" }, { "瑞", "rui" },  { "鼎", "ding" }, { "安", "an" },
-    { "盛", "sheng" }, { "博", "bo" },  { "远", "yuan" }, { "金", "jin" },  { "新", "xin" },
-    { "海", "hai" },  { "天", "tian" }, { "宏", "hong" }, { "隆", "long" }, { "泰", "tai" },
-    { "嘉", "jia" },
+    { "恒", "heng" }, { "华", "hua" },   { "瑞", "rui" }, { "鼎", "ding" },
+    { "安", "an" },   { "盛", "sheng" }, { "博", "bo" },  { "远", "yuan" },
+    { "金", "jin" },  { "新", "xin" },   { "海", "hai" }, { "天", "tian" },
+    { "宏", "hong" }, { "隆", "long" },  { "泰", "tai" }, { "嘉", "jia" },
 };
 
 static const struct syllable second_syllables[] = {
-    { "达", "da" },   { "源", "yuan" },  { "通", "tong" },   { "信", "xin" },  { "丰", "feng" },
-    { "辰", "chen" }, { "业", "ye" },    { "康", "kang" },   { "创", "chuang" }, { "利", "li" },
-    { "和", "he" },   { "诚", "cheng" }, { "川", "chuan" },  { "旭", "xu" },   { "峰", "feng" },
-    { "腾", "teng" },
+    { "达", "da" },     { "源", "yuan" }, { "通", "tong" }, { "信", "xin" },
+    { "丰", "feng" },   { "辰", "chen" }, { "业", "ye" },   { "康", "kang" },
+    { "创", "chuang" }, { "利", "li" },   { "和", "he" },   { "诚", "cheng" },
+    { "川", "chuan" },  { "旭", "xu" },   { "峰", "feng" }, { "腾", "teng" },
 };
 
 static const struct syllable families[] = {
-    { "王", "wang" }, { "李", "li" },  { "张", "zhang" }, { "刘", "liu" }, { "陈", "chen" },
-    { "杨", "yang" }, { "赵", "zhao" }, { "黄", "huang" }, { "周", "zhou" }, { "吴", "wu" },
-    { "徐", "xu" },   { "孙", "sun" }, { "胡", "hu" },    { "朱", "zhu" }, { "高", "gao" },
-    { "林", "lin" },  { "何", "he" },  { "郭", "guo" },   { "马", "ma" },  { "曾", "zeng" },
+    { "王", "wang" }, { "李", "li" },       { "张", "zhang" }, { "刘", "liu" },  { "陈", "chen" },
+    { "杨", "yang" }, { "赵", "zhao" },     { "黄", "huang" }, { "周", "zhou" }, { "吴", "wu" },
+    { "徐", "xu" },   { "孙", "sun" },      { "胡", "hu" },    { "朱", "zhu" },  { "高", "gao" },
+    { "林", "lin" },  { "何", "he" },       { "郭", "guo" },   { "马", "ma" },   { "曾", "zeng" },
     { "单", "shan" }, { "欧阳", "ouyang" },
 };
 
 static const struct syllable given_syllables[] = {
-    { "伟", "wei" },  { "芳", "fang" },  { "敏", "min" }, { "静", "jing" }, { "丽", "li" },
+    { "伟", "wei" },   { "芳", "fang" }, { "敏", "min" },  { "静", "jing" }, { "丽", "li" },
     { "强", "qiang" }, { "磊", "lei" },  { "洋", "yang" }, { "勇", "yong" }, { "艳", "yan" },
-    { "杰", "jie" },  { "娟", "juan" },  { "涛", "tao" }, { "明", "ming" }, { "超", "chao" },
-    { "霞", "xia" },  { "晨", "chen" },  { "雨", "yu" },  { "浩", "hao" },  { "欣", "xin" },
-    { "佳", "jia" },  { "琳", "lin" },   { "凯", "kai" }, { "婷", "ting" },
+    { "杰", "jie" },   { "娟", "juan" }, { "涛", "tao" },  { "明", "ming" }, { "超", "chao" },
+    { "霞", "xia" },   { "晨", "chen" }, { "雨", "yu" },   { "浩", "hao" },  { "欣", "xin" },
+    { "佳", "jia" },   { "琳", "lin" },  { "凯", "kai" },  { "婷", "ting" },
 };
 
 static const char *const first_words[] = {
-    "Harbor", "Ridge", "Cedar", "Granite", "Prairie", "Silver", "North",  "Willow",
-    "Summit", "Lake",  "Iron",  "Copper",  "Maple",   "Stone",  "River",  "Bright",
+    "Harbor", "Ridge", "Cedar", "Granite", "Prairie", "Silver", "North", "Willow",
+    "Summit", "Lake",  "Iron",  "Copper",  "Maple",   "Stone",  "River", "Bright",
 };
 
 static const char *const second_words[] = {
@@ -93,8 +99,8 @@ static const char *const second_words[] = {
 };
 
 static const char *const american_families[] = {
-    "Novak",  "Keller",   "Okafor",  "Sandoval", "Whitfield", "Larsen", "Brennan", "Castillo",
-    "Dvorak", "Ellison",  "Fontaine", "Gallagher", "Hoffman", "Ibarra", "Jennings", "Kowalski",
+    "Novak",  "Keller",  "Okafor",   "Sandoval",  "Whitfield", "Larsen", "Brennan",  "Castillo",
+    "Dvorak", "Ellison", "Fontaine", "Gallagher", "Hoffman",   "Ibarra", "Jennings", "Kowalski",
 };
 
 static const char *const american_givens[] = {
@@ -118,8 +124,8 @@ static void chinese_company(struct random *random, struct company_name *out)
              is_listed ? "股份有限公司" : "有限公司");
     snprintf(out->domain, sizeof out->domain, "%s%s-%s.example", first->pinyin, second->pinyin,
              trade->industry);
-    snprintf(out->phone, sizeof out->phone, "+86 %s 1%03d %04d", city->area,
-             phone / 10000, phone % 10000);
+    snprintf(out->phone, sizeof out->phone, "+86 %s 1%03d %04d", city->area, phone / 10000,
+             phone % 10000);
     out->city = city->name;
     out->province = city->province;
     out->industry = trade->industry;

@@ -16,8 +16,8 @@ struct output {
     const char *kind;      /* of the records in the file */
     char path[PATH_MAX];
     FILE *file;
-    size_t n;              /* records written to it */
-    bool is_broken;        /* a record could not be made or written */
+    size_t n;       /* records written to it */
+    bool is_broken; /* a record could not be made or written */
 };
 
 /* Begin DIRECTORY/name.jsonl with records of a kind, as `crm add` calls it. */

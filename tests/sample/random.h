@@ -21,6 +21,7 @@ int random_range(struct random *random, int first, int last);
 /* True in so many cases of a hundred. */
 bool random_percent(struct random *random, int percent);
 /* One of a list of texts. */
-#define random_pick(random, list) ((list)[random_below((random), (int)(sizeof(list) / sizeof *(list)))])
+#define random_pick(random, list)                                                                  \
+    ((list)[random_below((random), (int)(sizeof(list) / sizeof *(list)))])
 
 #endif

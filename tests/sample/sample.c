@@ -11,8 +11,8 @@ enum crm_status sample_write(const char *directory, uint64_t seed, int32_t until
                              struct failure *failure)
 {
     static enum crm_status (*const steps[])(struct sample *, struct failure *) = {
-        sample_staff,    sample_goods, sample_customers,  sample_contacts,
-        sample_deals,    sample_activities, sample_tasks,
+        sample_staff, sample_goods,      sample_customers, sample_contacts,
+        sample_deals, sample_activities, sample_tasks,
     };
     struct sample *sample = calloc(1, sizeof *sample);
     enum crm_status status = CRM_OK;

@@ -1,5 +1,6 @@
 /*
- * sample.h - a sample company: two branches, their people, customers, deals and what was talked about
+ * sample.h - a sample company: two branches, their people, customers, deals and what was talked
+ * about
  *
  * Made of a seed and the day on which it ends; the same two give the same files. Every step of
  * sample.c is a function here, in the order in which they run: a record is written before others
@@ -35,14 +36,14 @@ struct sample_deal {
     char id[UUID_TEXT_SIZE];
     const struct sample_customer *customer;
     int32_t engaged;
-    int32_t end;     /* the day it closed, or should */
+    int32_t end; /* the day it closed, or should */
     bool is_open;
 };
 
 /* Everything that was made so far. */
 struct sample {
     struct random random;
-    int32_t until;   /* the last day of the history */
+    int32_t until; /* the last day of the history */
     struct output out;
     struct sample_rep reps[SAMPLE_REPS];
     size_t n_reps;
@@ -67,13 +68,13 @@ enum crm_status sample_tasks(struct sample *sample, struct failure *failure) MUS
 /* A product of the sample, for the deals. */
 struct sample_product {
     const char *code;
-    const char *name;    /* English and Chinese: both branches sell it */
+    const char *name; /* English and Chinese: both branches sell it */
     const char *english;
     const char *chinese;
     const char *category;
     int price_usd;
     int price_cny;
-    int most;            /* pieces in one deal */
+    int most; /* pieces in one deal */
 };
 
 /* One of the products, by chance. */

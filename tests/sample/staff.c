@@ -133,8 +133,7 @@ enum crm_status sample_staff(struct sample *sample, struct failure *failure)
     if (status == CRM_OK)
         status = write_users(out, "reps", reps, ARRAY_LEN(reps), "representative", failure);
     for (size_t i = 0; i < ARRAY_LEN(reps); i++)
-        sample->reps[sample->n_reps++] = (struct sample_rep){
-            .login = reps[i].login, .is_chinese = is_in_china(reps[i].team)
-        };
+        sample->reps[sample->n_reps++] =
+            (struct sample_rep){ .login = reps[i].login, .is_chinese = is_in_china(reps[i].team) };
     return status;
 }

@@ -70,7 +70,8 @@ static bool add_row(struct reading *reading, const struct slice *cells, size_t n
     for (size_t i = 0; i < table->n_columns; i++) {
         size_t place = reading->places[i];
 
-        row[i] = place < n ? strndup((const char *)cells[place].data, cells[place].size) : strdup("");
+        row[i] =
+            place < n ? strndup((const char *)cells[place].data, cells[place].size) : strdup("");
         is_whole = is_whole && row[i];
     }
     return is_whole;
