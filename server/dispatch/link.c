@@ -221,14 +221,20 @@ void link_fail_request(struct link *link, struct request *request, enum crm_stat
 
 void link_reply(struct link *link, struct request *request)
 {
-    bool compress = !(request->flags & OP_SECRET);
+    struct op_ctx *ctx = &request->ctx;
+    bool compress = !(request->flags & OP_SECRET), streams = request->flags & OP_STREAMS;
+    bool is_packed = !streams && ctx->packed.data;
 
+    if (request_bound_body(request, is_packed ? ctx->packed.size : protobuf_c_message_get_packed_size(ctx->reply)) != CRM_OK) {
+        link_fail_request(link, request, CRM_TOO_LARGE);
+        return;
+    }
     log_request(link, request, CRM_OK);
     finish_login(link, request);
-    if (!(request->flags & OP_STREAMS) && request->ctx.packed.data)
-        (void)send_packed(link, FRAME_REPLY, request->stream, request->ctx.packed, compress);
+    if (is_packed)
+        (void)send_packed(link, FRAME_REPLY, request->stream, ctx->packed, compress);
     else
-        (void)link_send(link, request->flags & OP_STREAMS ? FRAME_END : FRAME_REPLY, 0, request->stream, request->ctx.reply, compress);
+        (void)link_send(link, streams ? FRAME_END : FRAME_REPLY, 0, request->stream, ctx->reply, compress);
 }
 
 /* A chunk of an upload has been stored, or the upload has begun: the client may send as much again. */
@@ -296,13 +302,15 @@ static bool step_stream(struct link *link, struct stream *stream)
         status = fail(&ctx->failure, CRM_DEADLINE, NULL, "the time allowed ran out");
     if (status == CRM_OK)
         status = request->op->step(ctx, &more);
+    if (status == CRM_OK && !ctx->packed.data && codec_pack(ctx->chunk, &request->scratch, &ctx->packed) != CRM_OK)
+        status = fail(&ctx->failure, CRM_NO_MEMORY, NULL, "out of memory");
+    if (status == CRM_OK)
+        status = request_bound_body(request, ctx->packed.size);
     if (status != CRM_OK) {
         link_fail_request(link, request, status);
         link_close_stream(link, stream);
         return true;
     }
-    if (!ctx->packed.data && codec_pack(ctx->chunk, &request->scratch, &ctx->packed) != CRM_OK)
-        link_break(link, CRM_NO_MEMORY, "out of memory");
     if (ctx->packed.size > 0) {
         (void)send_packed(link, FRAME_CHUNK, stream->id, ctx->packed, true);
         stream->credit -= (int64_t)(link->carrier.out->size - before) - FRAME_HEADER_SIZE;

@@ -82,11 +82,19 @@ static enum crm_status still_wanted(struct request *request)
     return CRM_OK;
 }
 
+enum crm_status request_bound_body(struct request *request, size_t size)
+{
+    return size <= FRAME_MAX ? CRM_OK
+                             : fail(&request->ctx.failure, CRM_TOO_LARGE, NULL, "the answer is larger than %u bytes: ask for less", FRAME_MAX);
+}
+
 static enum crm_status pack_reply(struct request *request)
 {
     enum crm_status status = request->ctx.packed.data ? CRM_OK : codec_pack(request->ctx.reply, &request->arena, &request->ctx.packed);
 
-    return status == CRM_OK ? CRM_OK : fail(&request->ctx.failure, status, NULL, "the reply does not fit");
+    if (status != CRM_OK)
+        return fail(&request->ctx.failure, status, NULL, "out of memory");
+    return request_bound_body(request, request->ctx.packed.size);
 }
 
 static enum crm_status apply_write(struct write_job *job, struct change_group *group)

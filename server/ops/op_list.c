@@ -113,7 +113,7 @@ static bool emit_record(void *arg, const struct record *record)
 
     if (!wire_records_add(&emit->records, record, moved ? RECORD_MOVED : 0))
         return false;
-    return emit->records.bytes < emit->budget;
+    return emit->records.bytes + emit->records.title_bytes < emit->budget;
 }
 
 static enum crm_status end_list(struct op_ctx *ctx, struct list_state_kept *state)

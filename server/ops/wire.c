@@ -8,7 +8,8 @@
 #include "common/base/clock.h"
 #include "server/engine/log.h"
 
-#define RECORD_FRAMING_MAX 6 /* key and length before a record */
+#define RECORD_FRAMING_MAX 6  /* key and length before a record */
+#define TITLE_FIXED        40 /* of a packed title, beside its text */
 
 void wire_records_init(struct wire_records *records, struct arena *arena, const struct view *view, bool with_titles)
 {
@@ -106,6 +107,7 @@ void wire_records_refer(struct wire_records *records, enum kind kind, const stru
         return;
     }
     records->titles[records->n_titles++] = title;
+    records->title_bytes += TITLE_FIXED + text.size;
 }
 
 struct refer {

@@ -18,6 +18,7 @@ struct wire_records {
     uint8_t *packed;         /* field 1, each a Record: the beginning of a ListChunk or a GetReply */
     size_t bytes, capacity;
     Crm__Title **titles;
+    size_t title_bytes;      /* about what they will take, packed */
     size_t n_titles, titles_capacity;
     uint64_t *seen;          /* hash set of ids that have a title already */
     size_t n_seen, seen_capacity;

@@ -1,0 +1,113 @@
+/*
+ * test_link_hostile.c - clients that ask for too much, and what happens to their neighbours
+ *
+ * The same server as test_link.c, over plain buffers.
+ */
+#include "tests/unit/link_fixture.h"
+
+#define LONG_NAME 1000 /* bytes of a name that makes answers large */
+
+/* --- talking */
+
+static const char *long_name(struct fixture *f, size_t n)
+{
+    char *name = arena_printf(&f->arena, "%0*zu", LONG_NAME, n);
+
+    assert_non_null(name);
+    return name;
+}
+
+/* A batch of customers; the id of each is in *out_ids where that is asked for. */
+static void add_named(struct fixture *f, size_t n, bool is_long, const struct uuid *parents, struct uuid *out_ids)
+{
+    Crm__Mutation **mutations = arena_alloc(&f->arena, n * sizeof *mutations);
+
+    for (size_t i = 0; i < n; i++) {
+        Crm__Customer customer = CRM__CUSTOMER__INIT;
+        uint8_t *bytes = arena_alloc(&f->arena, 4096);
+
+        mutations[i] = new_customer(f, "");
+        customer.name = (char *)(is_long ? long_name(f, i) : arena_printf(&f->arena, "short %zu", i));
+        if (parents) {
+            customer.has_parent = true;
+            customer.parent = (ProtobufCBinaryData){ .data = (uint8_t *)parents[i].bytes, .len = UUID_SIZE };
+        }
+        mutations[i]->set = (ProtobufCBinaryData){ .data = bytes, .len = crm__customer__pack(&customer, bytes) };
+    }
+    for (size_t at = 0; at < n; at += 400) {
+        uint32_t stream = ask_mutate(f, mutations + at, n - at < 400 ? n - at : 400, NULL, 0);
+        const Crm__MutateReply *reply = take(f, FRAME_REPLY, stream, &crm__mutate_reply__descriptor);
+
+        for (size_t i = 0; i < reply->n_results; i++) {
+            assert_false(reply->results[i]->has_status);
+            if (out_ids)
+                assert_true(uuid_from_slice(slice_of(reply->results[i]->id.data, reply->results[i]->id.len), &out_ids[at + i]));
+        }
+    }
+}
+
+static void still_answers(struct fixture *f)
+{
+    Crm__PingRequest ping = CRM__PING_REQUEST__INIT;
+
+    assert_false(f->closed);
+    take(f, FRAME_REPLY, ask(f, OP_PING, &ping.base), NULL);
+}
+
+static uint32_t field_ref(enum kind kind, const char *name)
+{
+    return kind_field_by_name(kind_def((unsigned)kind), name)->ref;
+}
+
+/* --- answers that are too large */
+
+static void an_answer_beyond_a_frame_fails_alone(void **state)
+{
+    struct fixture *f = *state;
+    Crm__CountRequest count = CRM__COUNT_REQUEST__INIT;
+
+    login(f);
+    add_named(f, FRAME_MAX / LONG_NAME + 10, true, NULL, NULL);
+    count.has_kind = count.has_group = true;
+    count.kind = KIND_CUSTOMER;
+    count.group = field_ref(KIND_CUSTOMER, "name");
+    take_error(f, ask(f, OP_COUNT, &count.base), CRM_TOO_LARGE);
+    still_answers(f);
+}
+
+static void titles_count_for_a_chunk(void **state)
+{
+    static struct uuid parents[200];
+    struct fixture *f = *state;
+    Crm__ListRequest list = CRM__LIST_REQUEST__INIT;
+    struct frame frame;
+    size_t chunks = 0;
+
+    login(f);
+    add_named(f, ARRAY_LEN(parents), true, NULL, parents);
+    add_named(f, ARRAY_LEN(parents), false, parents, NULL);
+    list.has_kind = list.has_titles = true;
+    list.kind = KIND_CUSTOMER;
+    list.titles = true;
+    ask(f, OP_LIST, &list.base);
+    for (take_frame(f, &frame); frame.header.type == FRAME_CHUNK; take_frame(f, &frame), chunks++) {
+        Crm__Credit credit = CRM__CREDIT__INIT;
+
+        assert_in_range(frame.header.length, 0, FRAME_CHUNK_MAX + 8 * LONG_NAME);
+        credit.has_bytes = true;
+        credit.bytes = frame.header.length;
+        send_frame(f, FRAME_CREDIT, 0, frame.header.stream, &credit.base);
+    }
+    assert_int_equal(frame.header.type, FRAME_END);
+    assert_in_range(chunks, 4, 100);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(an_answer_beyond_a_frame_fails_alone),
+        TEST(titles_count_for_a_chunk),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
