@@ -151,11 +151,11 @@ static enum crm_status settle_referrers(struct change *change, const struct uuid
 enum crm_status remove_record(struct change *change, const struct kind_def *kind, const struct record *before, int64_t happened_us,
                               const struct uuid *deleted_with, struct record_header *out_header)
 {
-    struct record after = *before;
+    struct record last, after;
     struct uuid id = before->header.id;
     const struct uuid *with = deleted_with ? deleted_with : &id;
     struct change_record record = {
-        .verb = LOG_DELETE, .kind = kind, .before = before, .after = &after, .happened_us = happened_us, .deleted_with = deleted_with,
+        .verb = LOG_DELETE, .kind = kind, .before = &last, .after = &after, .happened_us = happened_us, .deleted_with = deleted_with,
     };
     enum crm_status status = check_refusals(change, kind, &id);
 
@@ -170,8 +170,12 @@ enum crm_status remove_record(struct change *change, const struct kind_def *kind
     change->depth++;
     status = settle_referrers(change, &id, with, happened_us);
     change->depth--;
-    if (status == CRM_OK)
-        status = change_put(change, &record);
+    if (status == CRM_OK) /* settling may have changed it: it may have referred to itself */
+        status = view_record(&change->view, kind->kind, &id, &last);
+    if (status != CRM_OK)
+        return fail(&change->failure, status, NULL, "the stored %s cannot be read", kind->name);
+    after = last;
+    status = change_put(change, &record);
     *out_header = after.header;
     return status;
 }

@@ -122,6 +122,23 @@ static void takes_children_along_and_brings_them_back(void **state)
     assert_field(s, KIND_ACTIVITY, &activity, "contact", "");
 }
 
+/* Its own reference is taken out of it while it goes: the log still leads from state to state. */
+static void deletes_what_refers_to_itself(void **state)
+{
+    struct server *s = *state;
+    struct uuid id;
+    struct record bin;
+
+    server_create(s, KIND_CUSTOMER, &id, "name=Ouroboros");
+    server_change(s, KIND_CUSTOMER, &id, server_ref(s, "parent", &id));
+    server_delete(s, KIND_CUSTOMER, &id);
+    assert_int_equal(server_load(s, KIND_CUSTOMER, &id, true, &bin), CRM_OK);
+    assert_int_equal(bin.header.rev, 4);
+    assert_int_equal(bin.header.seq, s->seq);
+    server_restore(s, KIND_CUSTOMER, &id);
+    assert_field(s, KIND_CUSTOMER, &id, "parent", "");
+}
+
 /* One batch id joins what went together. */
 static void joins_a_cascade_in_the_log(void **state)
 {
@@ -301,6 +318,7 @@ int main(void)
         server_test(refuses_while_deals_refer),
         server_test(unlinks_what_stays),
         server_test(takes_children_along_and_brings_them_back),
+        server_test(deletes_what_refers_to_itself),
         server_test(joins_a_cascade_in_the_log),
         server_test(restores_without_links_that_are_gone),
         server_test(keeps_elements_that_outlive_their_target),
