@@ -4,8 +4,9 @@
  *     crash ROUNDS [SEED]
  *
  * A round: start crmd, send what is unknown once more, compare everything with the ledger, write on several connections, and kill the server the moment
- * a seeded number of acknowledgements has come; then `crmd check`. Now and then it is killed while it starts, too. The seed decides what is written and
- * when the kill comes, though not what the threads have reached by then. CRM_BIN is the folder of the build.
+ * a seeded number of acknowledgements has come; then `crmd check`. Now and then it is killed while it starts, too, and now and then it is asked to end
+ * instead (SIGTERM): then no answer may be lost at all. The seed decides what is written and when the kill comes, though not what the threads have
+ * reached by then. CRM_BIN is the folder of the build.
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -21,6 +22,7 @@
 #define ACKS_MAX      400 /* of a round, before the kill */
 #define START_KILLS   8   /* one start in so many is killed */
 #define SMALL_ROUND   10  /* one round in so many is killed at its first answers */
+#define DRAINS        8   /* one round in so many ends by SIGTERM */
 #define TOKEN_MAX     64
 
 /* The whole test. */
@@ -241,20 +243,27 @@ static bool write_until(unsigned acks)
     return true;
 }
 
-/* Kill the server, let the clients find out. */
+/* Kill the server, or let it drain; the clients find out. */
 static bool cut(void)
 {
-    bool ok = true;
+    bool is_drained = random_below(&test.random, DRAINS) == 0, ok = true;
+    unsigned lost = 0;
 
-    daemon_kill(&test.daemon);
+    if (is_drained)
+        daemon_ask_to_stop(&test.daemon);
+    else
+        daemon_kill(&test.daemon);
     for (unsigned i = 0; i < WRITERS; i++) {
         writer_cut(&test.writers[i]);
         ok = ok && !test.writers[i].has_failed;
         for (unsigned k = 0; k < WRITER_SLOTS; k++)
-            test.lost += test.writers[i].slots[k].state == CHANGE_UNKNOWN;
+            lost += test.writers[i].slots[k].state == CHANGE_UNKNOWN;
     }
     test.total += test.acks;
-    return ok;
+    test.lost += lost;
+    if (is_drained && lost > 0)
+        fprintf(stderr, "%u answers are lost although the server has drained\n", lost);
+    return ok && (!is_drained || (daemon_stop(&test.daemon) && lost == 0));
 }
 
 static bool run_round(void)

@@ -247,6 +247,12 @@ void daemon_kill(struct daemon *daemon)
     (void)end_by(daemon, SIGKILL);
 }
 
+void daemon_ask_to_stop(const struct daemon *daemon)
+{
+    if (daemon->pid > 0)
+        kill(daemon->pid, SIGTERM);
+}
+
 bool daemon_stop(struct daemon *daemon)
 {
     int code = end_by(daemon, SIGTERM);

@@ -40,6 +40,8 @@ bool daemon_wait_listening(struct daemon *daemon);
 bool daemon_start(struct daemon *daemon);
 /* SIGKILL and its end. */
 void daemon_kill(struct daemon *daemon);
+/* SIGTERM, without waiting for its end. */
+void daemon_ask_to_stop(const struct daemon *daemon);
 /* SIGTERM and its exit status; false, with the log, unless it is 0. */
 bool daemon_stop(struct daemon *daemon);
 /* Still there? */

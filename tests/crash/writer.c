@@ -137,7 +137,7 @@ static void on_done(void *arg, struct crm_call *call)
         acknowledge(slot, (const Crm__MutateReply *)crm_call_reply(call));
     else if (error->outcome == CRM_OUTCOME_UNKNOWN)
         slot->state = CHANGE_UNKNOWN;
-    else if (error->status == CRM_UNREACHABLE)
+    else if (error->status == CRM_UNREACHABLE || error->status == CRM_SHUTTING_DOWN)
         slot->state = CHANGE_NONE; /* surely not done: the comparison will tell */
     else
         refuse(slot->writer, slot->number, error->text, (uint64_t)error->status, CRM_OK);
