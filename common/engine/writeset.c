@@ -24,6 +24,7 @@ struct writeset {
     size_t count;
     bool is_spoiled; /* it must not be applied */
     size_t bytes;       /* keys and values */
+    uint64_t changes;   /* puts and deletes so far, also of a key that was there */
     uint32_t random;    /* state for heights; seeded alike everywhere, so that runs repeat */
     uint32_t databases; /* bit db: the set says something of it */
     unsigned height;    /* levels in use; small sets stay flat and cheap */
@@ -116,6 +117,7 @@ static void node_link(struct writeset *set, struct node *node)
     struct path path;
     struct node *there = node_after(set, node_before(set, node->db, node->key, &path));
 
+    set->changes++;
     if (there && node_compare(there, node->db, node->key) == 0) {
         set->bytes = set->bytes - there->value.size + node->value.size;
         there->value = node->value;
@@ -154,6 +156,7 @@ struct writeset *writeset_create(struct arena *arena)
         return NULL;
     set->arena = arena;
     set->random = 2463534242u;
+    set->changes = 0;
     writeset_clear(set);
     return set;
 }
@@ -274,6 +277,11 @@ enum crm_status writeset_apply(const struct writeset *set, struct store_txn *txn
 size_t writeset_count(const struct writeset *set)
 {
     return set->count;
+}
+
+uint64_t writeset_changes(const struct writeset *set)
+{
+    return set->changes;
 }
 
 size_t writeset_bytes(const struct writeset *set)

@@ -1,8 +1,9 @@
 /*
  * writer.c - takes all that wait, applies them to one group, commits once, then tells everybody
  *
- * The writer never waits for company: while the disk syncs one group the next gathers, so durable throughput grows with load. After a
- * sync that failed the outcome of the group is unknown: nobody is answered and the process ends (PITFALLS 2.2).
+ * The writer never waits for company: while the disk syncs one group the next gathers, so durable throughput grows with load. A job that fails
+ * leaves nothing in the group, and one that finds no room in it is the first of the next. After a sync that failed the outcome of the group is
+ * unknown: nobody is answered and the process ends (PITFALLS 2.2).
  */
 #include "server/dispatch/writer.h"
 
@@ -36,6 +37,7 @@ struct writer {
     bool index_job_waits, index_job_more;
     /* of the group under way */
     struct write_job *jobs;
+    struct write_job *end; /* from this one on they wait for the next group; NULL: none */
     struct change_group group;
     struct schema *schema;
 };
@@ -51,6 +53,21 @@ static void queue_push(struct queue *queue, struct write_job *job)
     *queue->last = job;
     queue->last = &job->next;
     queue->n++;
+}
+
+/* A list of jobs, perhaps empty, goes back to where it was taken from. */
+static void queue_put_back(struct queue *queue, struct write_job *jobs)
+{
+    struct write_job **last = &jobs;
+
+    if (!jobs)
+        return;
+    for (; *last; last = &(*last)->next)
+        queue->n++;
+    *last = queue->first;
+    if (!queue->first)
+        queue->last = last;
+    queue->first = jobs;
 }
 
 static struct write_job *queue_pop(struct queue *queue)
@@ -138,24 +155,60 @@ static struct write_job *take_group(struct writer *writer, bool bulk_turn)
     return jobs;
 }
 
-/* The group's body; may be run again by an engine that lost a race. A job that does not fit any more is told to come again. */
+/* A group is for the jobs before end: what is left of the arena must do for one that is large. */
+static bool group_is_full(const struct writer *writer)
+{
+    return writeset_bytes(writer->group.set) >= GROUP_BYTES || writer->arena.used >= GROUP_ARENA / 2;
+}
+
+/* false: a job has failed half-way and is left out from now on. */
+static bool apply_job(struct writer *writer, struct write_job *job)
+{
+    uint64_t changes = writeset_changes(writer->group.set);
+
+    job->status = job->apply(job, &writer->group);
+    if (job->status == CRM_OK)
+        return true;
+    log_debug("write.refused", "status=%s", crm_status_info((int)job->status)->name);
+    if (job->status == CRM_NO_MEMORY && job != writer->jobs)
+        writer->end = job; /* not for want of memory that others have used */
+    if (writeset_changes(writer->group.set) == changes)
+        return true;
+    job->is_left_out = writer->end != job;
+    return false;
+}
+
+/* false: the group holds a part of what has failed, and must be made again. */
+static bool apply_jobs(struct writer *writer)
+{
+    for (struct write_job *job = writer->jobs; job != writer->end; job = job->next) {
+        if (job->is_left_out)
+            continue;
+        if (job != writer->jobs && group_is_full(writer)) {
+            writer->end = job;
+            return true;
+        }
+        if (!apply_job(writer, job))
+            return false;
+        if (writer->end == job)
+            return true;
+    }
+    return true;
+}
+
+/* The group's body; may be run again by an engine that lost a race. */
 static enum crm_status apply_group(struct store_txn *txn, void *arg)
 {
     struct writer *writer = arg;
     struct change_group *group = &writer->group;
     enum crm_status status;
 
-    arena_reset(&writer->arena);
-    change_group_init(group, txn, writer->schema, &writer->arena, clock_now_us());
-    status = change_group_begin(group);
-    if (status != CRM_OK)
-        return status;
-    for (struct write_job *job = writer->jobs; job; job = job->next) {
-        job->status = writeset_bytes(group->set) < GROUP_BYTES ? job->apply(job, group) : CRM_BUSY;
-        if (job->status != CRM_OK)
-            log_debug("write.refused", "status=%s", crm_status_info((int)job->status)->name);
-    }
-    return writeset_apply(group->set, txn);
+    do {
+        arena_reset(&writer->arena);
+        change_group_init(group, txn, writer->schema, &writer->arena, clock_now_us());
+        status = change_group_begin(group);
+    } while (status == CRM_OK && !apply_jobs(writer));
+    return status == CRM_OK ? writeset_apply(group->set, txn) : status;
 }
 
 static void queue_index_job(struct writer *writer);
@@ -208,6 +261,7 @@ static void run_group(struct writer *writer)
     enum crm_status status;
 
     writer->schema = core_schema(writer->core);
+    writer->end = NULL;
     status = store_write_run(writer->core->store, apply_group, writer);
     if (status == CRM_UNKNOWN) {
         log_error("commit.unknown", "text=\"a sync failed: nobody is answered, the process ends\"");
@@ -217,13 +271,14 @@ static void run_group(struct writer *writer)
         log_error("commit.failed", "status=%s", crm_status_info((int)status)->name);
     else
         after_commit(writer);
-    for (job = writer->jobs; job; job = next) {
+    for (job = writer->jobs; job != writer->end; job = next) {
         next = job->next;
         n++;
         job->done(job, job->status == CRM_OK ? status : job->status);
     }
     schema_unref(writer->schema);
     pthread_mutex_lock(&writer->lock);
+    queue_put_back(&writer->interactive, writer->end); /* a bulk job is alone in its group */
     writer->jobs = NULL;
     writer->stats.groups++;
     writer->stats.jobs += n;

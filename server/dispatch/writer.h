@@ -12,11 +12,12 @@ struct writer;
 struct write_job {
     struct write_job *next;
     bool is_bulk; /* takes turns between interactive groups */
-    /* In the group, on the writer thread; may be called again with a fresh group. A refusal leaves the group as it was. */
+    /* In the group, on the writer thread; may be called again with a fresh group. What it has put before it failed is thrown away. */
     enum crm_status (*apply)(struct write_job *job, struct change_group *group);
     /* After the commit (or its failure), on the writer thread: status is apply's, or the commit's. */
     void (*done)(struct write_job *job, enum crm_status status);
     enum crm_status status; /* apply's, inside the writer */
+    bool is_left_out;       /* it has failed half-way: the group is made again without it */
 };
 
 /* Called after each commit with what has changed, in log order; on the writer thread; events live until it returns. */
