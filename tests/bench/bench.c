@@ -46,33 +46,41 @@ void bench_print(const struct bench *bench)
 {
     for (enum figure f = 0; f < FIGURE_COUNT; f++)
         if (bench->samples[f].n)
-            printf("%s %.*f %s\n", figures[f].name, figures[f].decimals, bench_median(bench, f), figures[f].unit);
+            printf("%s %.*f %s\n", figures[f].name, figures[f].decimals, bench_median(bench, f),
+                   figures[f].unit);
     fflush(stdout);
 }
 
 bool bench_wants(const struct bench *bench, const char *measure)
 {
-    return !bench->only || strncmp(measure, bench->only, strlen(bench->only)) == 0;
+    size_t asked = bench->only ? strlen(bench->only) : 0, size = strlen(measure);
+
+    return strncmp(measure, bench->only ? bench->only : "", asked < size ? asked : size) == 0;
 }
 
 enum crm_status bench_pin(const struct bench *bench, pid_t server, bool is_pinned)
 {
-    enum crm_status status = child_pin(server, is_pinned ? bench->server_cpu : CPU_ANY, bench->failure);
+    enum crm_status status =
+        child_pin(server, is_pinned ? bench->server_cpu : CPU_ANY, bench->failure);
 
-    return status == CRM_OK ? child_pin(0, is_pinned ? bench->load_cpu : CPU_ANY, bench->failure) : status;
+    return status == CRM_OK ? child_pin(0, is_pinned ? bench->load_cpu : CPU_ANY, bench->failure)
+                            : status;
 }
 
-enum crm_status bench_make_directory(const struct bench *bench, const char *name, char out_path[PATH_MAX])
+enum crm_status bench_make_directory(const struct bench *bench, const char *name,
+                                     char out_path[PATH_MAX])
 {
     int n = snprintf(out_path, PATH_MAX, "%s/%s", bench->directory, name);
 
     if (n < 0 || n >= PATH_MAX)
         return fail(bench->failure, CRM_INVALID, NULL, "the path of the directory is too long");
-    return mkdir(out_path, 0700) == 0 ? CRM_OK : fail(bench->failure, CRM_IO, NULL, "cannot make %s: %s", out_path, strerror(errno));
+    return mkdir(out_path, 0700) == 0 ? CRM_OK
+                                      : fail(bench->failure, CRM_IO, NULL, "cannot make %s: %s",
+                                             out_path, strerror(errno));
 }
 
-enum crm_status bench_load(struct bench *bench, const struct site *site, unsigned n_peers, const struct load_plan *plan,
-                           struct load_result *out_result)
+enum crm_status bench_load(struct bench *bench, const struct site *site, unsigned n_peers,
+                           const struct load_plan *plan, struct load_result *out_result)
 {
     struct peer peers[PEERS_MAX] = { 0 };
     enum crm_status status = site_connect(site, peers, n_peers, bench->failure);

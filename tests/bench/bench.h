@@ -12,37 +12,38 @@
 #define PEERS_MAX  64
 
 /* X(NAME, "name", "unit", decimals): what can be printed, in this order */
-#define FIGURE_LIST(X)                                                       \
-    X(GET_PIPELINED_VS_ECHO, "get_pipelined_vs_echo", "ratio", 3)            \
-    X(GET_16C32_VS_ECHO, "get_16c32_vs_echo", "ratio", 3)                    \
-    X(GET_SERIAL_VS_ECHO, "get_serial_vs_echo", "ratio", 3)                  \
-    X(GET_PIPELINED, "get_pipelined_per_s", "1/s", 0)                        \
-    X(GET_16C32, "get_16c32_per_s", "1/s", 0)                                \
-    X(GET_SERIAL, "get_serial_per_s", "1/s", 0)                              \
-    X(ECHO_PIPELINED, "echo_pipelined_per_s", "1/s", 0)                      \
-    X(ECHO_16C32, "echo_16c32_per_s", "1/s", 0)                              \
-    X(ECHO_SERIAL, "echo_serial_per_s", "1/s", 0)                            \
-    X(UPDATE_16C_VS_FSYNC, "update_16c_vs_fsync", "ratio", 2)                \
-    X(UPDATE_64C_VS_FSYNC, "update_64c_vs_fsync", "ratio", 2)                \
-    X(UPDATE_INDEXED_16C_VS_FSYNC, "update_indexed_16c_vs_fsync", "ratio", 2) \
-    X(UPDATE_16C, "update_16c_per_s", "1/s", 0)                              \
-    X(UPDATE_64C, "update_64c_per_s", "1/s", 0)                              \
-    X(UPDATE_INDEXED_16C, "update_indexed_16c_per_s", "1/s", 0)              \
-    X(FSYNC, "fsync_commits_per_s", "1/s", 0)                                \
-    X(LIST_100_PAGES, "list_100_pages_per_s", "1/s", 0)                      \
-    X(LIST_100_VS_SCAN, "list_100_vs_scan", "ratio", 3)                      \
-    X(SCAN, "scan_rows_per_s", "1/s", 0)                                     \
-    X(SEARCH_P99, "search_p99_ms", "ms", 3)                                  \
-    X(SEARCH_P50, "search_p50_ms", "ms", 3)                                  \
-    X(LOAD_ROWS, "load_rows_per_s", "1/s", 0)                                \
-    X(BYTES_PER_RECORD, "bytes_per_record", "bytes", 0)                      \
-    X(RSS_PER_IDLE_CONNECTION, "rss_per_idle_connection", "bytes", 0)        \
-    X(CONNECT_LOGIN, "connect_login_ms", "ms", 2)                            \
-    X(CONNECT_RESUME, "connect_resume_ms", "ms", 2)                          \
-    X(GET_GROWTH, "get_growth", "ratio", 3)                                  \
-    X(PAGE_GROWTH, "page_growth", "ratio", 3)                                \
-    X(SEARCH_GROWTH, "search_growth", "ratio", 3)                            \
-    X(REPORT_GROWTH, "report_growth", "ratio", 3)                            \
+#define FIGURE_LIST(X)                                                                             \
+    X(GET_PIPELINED_VS_ECHO, "get_pipelined_vs_echo", "ratio", 3)                                  \
+    X(GET_16C32_VS_ECHO, "get_16c32_vs_echo", "ratio", 3)                                          \
+    X(GET_SERIAL_VS_ECHO, "get_serial_vs_echo", "ratio", 3)                                        \
+    X(GET_PIPELINED, "get_pipelined_per_s", "1/s", 0)                                              \
+    X(GET_16C32, "get_16c32_per_s", "1/s", 0)                                                      \
+    X(GET_SERIAL, "get_serial_per_s", "1/s", 0)                                                    \
+    X(ECHO_PIPELINED, "echo_pipelined_per_s", "1/s", 0)                                            \
+    X(ECHO_16C32, "echo_16c32_per_s", "1/s", 0)                                                    \
+    X(ECHO_SERIAL, "echo_serial_per_s", "1/s", 0)                                                  \
+    X(UPDATE_16C_VS_FSYNC, "update_16c_vs_fsync", "ratio", 2)                                      \
+    X(UPDATE_64C_VS_FSYNC, "update_64c_vs_fsync", "ratio", 2)                                      \
+    X(UPDATE_INDEXED_16C_VS_FSYNC, "update_indexed_16c_vs_fsync", "ratio", 2)                      \
+    X(UPDATE_16C, "update_16c_per_s", "1/s", 0)                                                    \
+    X(UPDATE_64C, "update_64c_per_s", "1/s", 0)                                                    \
+    X(UPDATE_INDEXED_16C, "update_indexed_16c_per_s", "1/s", 0)                                    \
+    X(FSYNC, "fsync_commits_per_s", "1/s", 0)                                                      \
+    X(LIST_100_PAGES, "list_100_pages_per_s", "1/s", 0)                                            \
+    X(LIST_100_BY_NAME_PAGES, "list_100_by_name_pages_per_s", "1/s", 0)                            \
+    X(LIST_100_VS_SCAN, "list_100_vs_scan", "ratio", 3)                                            \
+    X(SCAN, "scan_rows_per_s", "1/s", 0)                                                           \
+    X(SEARCH_P99, "search_p99_ms", "ms", 3)                                                        \
+    X(SEARCH_P50, "search_p50_ms", "ms", 3)                                                        \
+    X(LOAD_ROWS, "load_rows_per_s", "1/s", 0)                                                      \
+    X(BYTES_PER_RECORD, "bytes_per_record", "bytes", 0)                                            \
+    X(RSS_PER_IDLE_CONNECTION, "rss_per_idle_connection", "bytes", 0)                              \
+    X(CONNECT_LOGIN, "connect_login_ms", "ms", 2)                                                  \
+    X(CONNECT_RESUME, "connect_resume_ms", "ms", 2)                                                \
+    X(GET_GROWTH, "get_growth", "ratio", 3)                                                        \
+    X(PAGE_GROWTH, "page_growth", "ratio", 3)                                                      \
+    X(SEARCH_GROWTH, "search_growth", "ratio", 3)                                                  \
+    X(REPORT_GROWTH, "report_growth", "ratio", 3)                                                  \
     X(UPDATE_GROWTH, "update_growth", "ratio", 3)
 
 #define FIGURE_ENUM(NAME, name, unit, decimals) FIGURE_##NAME,
@@ -57,8 +58,8 @@ struct samples {
 struct bench {
     uint64_t n_records;
     unsigned rounds;
-    int64_t duration_us;      /* of one measurement */
-    const char *only;         /* run the measures that begin with it; NULL: all */
+    int64_t duration_us; /* of one measurement */
+    const char *only;    /* measures that begin with it or that it begins with; NULL: all */
     const char *crmd, *echo_server;
     const char *directory;    /* everything is made in it */
     int server_cpu, load_cpu; /* CPU_ANY where there is one core only */
@@ -66,7 +67,7 @@ struct bench {
     struct child echo;
     struct peer_target echo_target;
     struct yardstick *yardstick;
-    struct frames gets, echoes, pages, searches; /* all zero until they are first needed */
+    struct frames gets, echoes, pages, pages_by_name, searches; /* made when first needed */
     struct samples samples[FIGURE_COUNT];
     struct failure *failure;
 };
@@ -76,16 +77,17 @@ void bench_note(struct bench *bench, enum figure figure, double value);
 double bench_median(const struct bench *bench, enum figure figure);
 /* Every figure that has samples, one a line. */
 void bench_print(const struct bench *bench);
-/* Is the measure asked for? */
+/* Is the measure, or a part of it, asked for? */
 bool bench_wants(const struct bench *bench, const char *measure);
 /* Server and load on a core each, or free again. */
 enum crm_status bench_pin(const struct bench *bench, pid_t server, bool is_pinned) MUST_CHECK;
 /* A new empty directory below the bench's. */
-enum crm_status bench_make_directory(const struct bench *bench, const char *name, char out_path[PATH_MAX]) MUST_CHECK;
+enum crm_status bench_make_directory(const struct bench *bench, const char *name,
+                                     char out_path[PATH_MAX]) MUST_CHECK;
 
 /* One measurement over n fresh connections to the site: prebuilt requests, or plan's own. */
-enum crm_status bench_load(struct bench *bench, const struct site *site, unsigned n_peers, const struct load_plan *plan,
-                           struct load_result *out_result) MUST_CHECK;
+enum crm_status bench_load(struct bench *bench, const struct site *site, unsigned n_peers,
+                           const struct load_plan *plan, struct load_result *out_result) MUST_CHECK;
 
 /* measure_<group>.c: one round each. */
 enum crm_status measure_gets(struct bench *bench) MUST_CHECK;

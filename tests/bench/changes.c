@@ -1,7 +1,8 @@
 /*
  * changes.c - mutations as a careful client sends them
  *
- * The bench's single thread. Packed one by one: number and low mark change with every request, and the server's sync leaves time for it.
+ * The bench's single thread. Packed one by one: number and low mark change with every request, and
+ * the server's sync leaves time for it.
  */
 #include "tests/bench/changes.h"
 
@@ -13,12 +14,14 @@
 #define BATCH_ROWS   200
 #define ARENA_BUDGET (8u << 20)
 
-void changes_init(struct changes *changes, enum changes_what what, uint64_t n_customers, uint64_t n_deals)
+void changes_init(struct changes *changes, enum changes_what what, uint64_t n_customers,
+                  uint64_t n_deals)
 {
     *changes = (struct changes){ .what = what, .n_customers = n_customers, .n_deals = n_deals };
     for (unsigned i = 0; i < CHANGES_CONNECTIONS_MAX; i++)
         changes->clients[i] = uuid_create();
-    changes->random.state = (uint64_t)clock_monotonic_us(); /* or a second run would change nothing */
+    changes->random.state =
+        (uint64_t)clock_monotonic_us(); /* or a second run would change nothing */
     changes->batch = what == CHANGES_CREATE ? BATCH_ROWS : 1;
     arena_init(&changes->arena, ARENA_BUDGET);
 }
@@ -28,7 +31,8 @@ void changes_fini(struct changes *changes)
     arena_fini(&changes->arena);
 }
 
-static bool set_message(struct arena *arena, Crm__Mutation *mutation, const ProtobufCMessage *message)
+static bool set_message(struct arena *arena, Crm__Mutation *mutation,
+                        const ProtobufCMessage *message)
 {
     struct slice packed;
 
@@ -91,7 +95,8 @@ static Crm__Mutation *make_mutation(struct changes *changes)
     crm__mutation__init(mutation);
     mutation->has_kind = mutation->has_verb = mutation->has_id = true;
     mutation->id = (ProtobufCBinaryData){ .data = id->bytes, .len = UUID_SIZE };
-    if (changes->what == CHANGES_CREATE ? !fill_create(changes, mutation, id) : !fill_patch(changes, mutation, id))
+    if (changes->what == CHANGES_CREATE ? !fill_create(changes, mutation, id)
+                                        : !fill_patch(changes, mutation, id))
         return NULL;
     return mutation;
 }
@@ -99,14 +104,17 @@ static Crm__Mutation *make_mutation(struct changes *changes)
 bool changes_next(void *arg, const struct load_turn *turn, struct buf *out)
 {
     struct changes *changes = arg;
-    const struct frame_header header = { .type = FRAME_REQUEST, .code = OP_MUTATE, .stream = turn->stream };
+    const struct frame_header header = { .type = FRAME_REQUEST,
+                                         .code = OP_MUTATE,
+                                         .stream = turn->stream };
     Crm__MutateRequest request = CRM__MUTATE_REQUEST__INIT;
     Crm__Mutation *mutations[BATCH_ROWS];
 
     arena_reset(&changes->arena);
     request.mutations = mutations;
     while (request.n_mutations < changes->batch &&
-           (changes->what != CHANGES_CREATE || changes->next < changes->n_customers + changes->n_deals)) {
+           (changes->what != CHANGES_CREATE ||
+            changes->next < changes->n_customers + changes->n_deals)) {
         mutations[request.n_mutations] = make_mutation(changes);
         if (!mutations[request.n_mutations++])
             return false;
@@ -114,7 +122,8 @@ bool changes_next(void *arg, const struct load_turn *turn, struct buf *out)
     if (request.n_mutations == 0)
         return false;
     request.has_client = request.has_number = request.has_low_mark = true;
-    request.client = (ProtobufCBinaryData){ .data = changes->clients[turn->connection].bytes, .len = UUID_SIZE };
+    request.client =
+        (ProtobufCBinaryData){ .data = changes->clients[turn->connection].bytes, .len = UUID_SIZE };
     request.number = turn->stream;
     request.low_mark = turn->answered;
     return codec_append(out, &header, &request.base, false) == CRM_OK;
@@ -134,8 +143,9 @@ enum crm_status changes_check(void *arg, struct slice body, struct failure *fail
         const Crm__MutateResult *result = reply->results[i];
 
         if (result->status)
-            status = fail(failure, (enum crm_status)result->status, NULL, "a mutation was refused: %s",
-                          result->error && result->error->text ? result->error->text : "without a reason");
+            status = fail(
+                failure, (enum crm_status)result->status, NULL, "a mutation was refused: %s",
+                result->error && result->error->text ? result->error->text : "without a reason");
     }
     return status;
 }

@@ -34,7 +34,8 @@ static void execute(const char *const *argv, const char *password, int out)
     _exit(127);
 }
 
-static enum crm_status start(const char *const *argv, const char *password, struct child *out_child, struct failure *failure)
+static enum crm_status start(const char *const *argv, const char *password, struct child *out_child,
+                             struct failure *failure)
 {
     int ends[2];
     pid_t pid;
@@ -64,7 +65,8 @@ static int finish(struct child *child)
     return status;
 }
 
-enum crm_status child_run(const char *const *argv, const char *password, struct buf *out, struct failure *failure)
+enum crm_status child_run(const char *const *argv, const char *password, struct buf *out,
+                          struct failure *failure)
 {
     char bytes[OUTPUT_STEP];
     struct child child;
@@ -95,7 +97,8 @@ static uint16_t read_port(int fd)
     return (uint16_t)strtoul(line + digits, NULL, 10);
 }
 
-enum crm_status child_start(const char *const *argv, struct child *out_child, struct failure *failure)
+enum crm_status child_start(const char *const *argv, struct child *out_child,
+                            struct failure *failure)
 {
     struct child child;
     enum crm_status status = start(argv, NULL, &child, failure);
@@ -135,10 +138,13 @@ enum crm_status child_pin(pid_t pid, int cpu, struct failure *failure)
     if (!tasks)
         return fail(failure, CRM_IO, NULL, "%s: %s", path, strerror(errno));
     while ((entry = readdir(tasks)))
-        if (entry->d_name[0] != '.' && sched_setaffinity(atoi(entry->d_name), sizeof set, &set) != 0 && errno != ESRCH)
+        if (entry->d_name[0] != '.' &&
+            sched_setaffinity(atoi(entry->d_name), sizeof set, &set) != 0 && errno != ESRCH)
             break;
     closedir(tasks);
-    return entry ? fail(failure, CRM_IO, NULL, "cannot bind a thread to core %d: %s", cpu, strerror(errno)) : CRM_OK;
+    return entry ? fail(failure, CRM_IO, NULL, "cannot bind a thread to core %d: %s", cpu,
+                        strerror(errno))
+                 : CRM_OK;
 }
 
 enum crm_status child_rss(pid_t pid, uint64_t *out_bytes, struct failure *failure)

@@ -1,5 +1,6 @@
 /*
- * child.h - the processes that the bench starts: crmd's commands, the servers, where they run and what they take
+ * child.h - the processes that the bench starts: crmd's commands, the servers, where they run and
+ * what they take
  */
 #ifndef CRM_TESTS_BENCH_CHILD_H
 #define CRM_TESTS_BENCH_CHILD_H
@@ -18,14 +19,19 @@ struct child {
     uint16_t port; /* of 127.0.0.1 */
 };
 
-/* Run to the end; what it prints is appended to out (NULL: thrown away). argv ends with NULL. It gets CRM_PASSWORD where password is not NULL. */
-enum crm_status child_run(const char *const *argv, const char *password, struct buf *out, struct failure *failure) MUST_CHECK;
-/* Start a server and read the first line that it prints: its port is the number at the end. Killed when the bench dies. */
-enum crm_status child_start(const char *const *argv, struct child *out_child, struct failure *failure) MUST_CHECK;
+/* Run to the end; what it prints is appended to out (NULL: thrown away). argv ends with NULL. It
+ * gets CRM_PASSWORD where password is not NULL. */
+enum crm_status child_run(const char *const *argv, const char *password, struct buf *out,
+                          struct failure *failure) MUST_CHECK;
+/* Start a server and read the first line that it prints: its port is the number at the end. Killed
+ * when the bench dies. */
+enum crm_status child_start(const char *const *argv, struct child *out_child,
+                            struct failure *failure) MUST_CHECK;
 /* End it by SIGTERM and wait. Accepts an all-zero child. */
 void child_stop(struct child *child);
 
-/* Bind every thread of a process to a core, or with CPU_ANY to all of them. pid 0: the bench itself. */
+/* Bind every thread of a process to a core, or with CPU_ANY to all of them. pid 0: the bench
+ * itself. */
 enum crm_status child_pin(pid_t pid, int cpu, struct failure *failure) MUST_CHECK;
 /* Resident memory in bytes. */
 enum crm_status child_rss(pid_t pid, uint64_t *out_bytes, struct failure *failure) MUST_CHECK;

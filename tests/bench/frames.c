@@ -50,12 +50,14 @@ static enum crm_status close_frame(struct frames *frames, struct failure *failur
     return CRM_OK;
 }
 
-enum crm_status frames_add(struct frames *frames, uint32_t code, const ProtobufCMessage *request, struct failure *failure)
+enum crm_status frames_add(struct frames *frames, uint32_t code, const ProtobufCMessage *request,
+                           struct failure *failure)
 {
     const struct frame_header header = { .type = FRAME_REQUEST, .code = code };
     enum crm_status status = codec_append(&frames->bytes, &header, request, false);
 
-    return status == CRM_OK ? close_frame(frames, failure) : fail(failure, status, NULL, "a request cannot be packed");
+    return status == CRM_OK ? close_frame(frames, failure)
+                            : fail(failure, status, NULL, "a request cannot be packed");
 }
 
 static struct slice frame_at(const struct frames *frames, size_t i)
@@ -83,7 +85,8 @@ bool frames_next(void *arg, const struct load_turn *turn, struct buf *out)
 
 /* --- what is asked */
 
-enum crm_status frames_add_gets(struct frames *frames, size_t n, uint64_t n_customers, struct failure *failure)
+enum crm_status frames_add_gets(struct frames *frames, size_t n, uint64_t n_customers,
+                                struct failure *failure)
 {
     struct sample_random random = { .state = SEED };
     enum crm_status status = CRM_OK;
@@ -101,14 +104,17 @@ enum crm_status frames_add_gets(struct frames *frames, size_t n, uint64_t n_cust
     return status;
 }
 
-enum crm_status frames_add_echoes(struct frames *frames, const struct frames *like, uint32_t reply_size, struct failure *failure)
+enum crm_status frames_add_echoes(struct frames *frames, const struct frames *like,
+                                  uint32_t reply_size, struct failure *failure)
 {
     enum crm_status status = CRM_OK;
 
     for (size_t i = 0; i < like->n && status == CRM_OK; i++) {
         struct slice model = frame_at(like, i);
         struct frame_header header = {
-            .type = FRAME_REQUEST, .code = ECHO_REPLY, .length = (uint32_t)(model.size - FRAME_HEADER_SIZE),
+            .type = FRAME_REQUEST,
+            .code = ECHO_REPLY,
+            .length = (uint32_t)(model.size - FRAME_HEADER_SIZE),
         };
         uint8_t *room = buf_reserve(&frames->bytes, model.size);
 
@@ -124,7 +130,8 @@ enum crm_status frames_add_echoes(struct frames *frames, const struct frames *li
     return status;
 }
 
-enum crm_status frames_add_pages(struct frames *frames, size_t n, struct peer *peer, uint64_t n_customers, struct failure *failure)
+enum crm_status frames_add_pages(struct frames *frames, size_t n, uint32_t sort_field,
+                                 struct peer *peer, uint64_t n_customers, struct failure *failure)
 {
     Crm__ListRequest request = CRM__LIST_REQUEST__INIT;
     Crm__Sort sort = CRM__SORT__INIT, *sorts[] = { &sort };
@@ -133,10 +140,10 @@ enum crm_status frames_add_pages(struct frames *frames, size_t n, struct peer *p
     enum crm_status status = CRM_OK;
 
     sort.has_field = true;
-    sort.field = 1; /* name */
+    sort.field = sort_field;
     request.has_kind = request.has_limit = true;
     request.kind = KIND_CUSTOMER;
-    request.n_sort = 1;
+    request.n_sort = sort_field != 0;
     request.sort = sorts;
     arena_init(&arenas[0], FRAME_MAX);
     arena_init(&arenas[1], FRAME_MAX);
@@ -149,7 +156,8 @@ enum crm_status frames_add_pages(struct frames *frames, size_t n, struct peer *p
         request.limit = (uint32_t)(PAGE_ROWS * step);
         arena_reset(arena);
         if (status == CRM_OK)
-            status = peer_call(peer, OP_LIST, &request.base, &crm__list_reply__descriptor, arena, &reply, NULL, NULL, failure);
+            status = peer_call(peer, OP_LIST, &request.base, &crm__list_reply__descriptor, arena,
+                               &reply, NULL, NULL, failure);
         if (status != CRM_OK || !((const Crm__ListReply *)reply)->has_token)
             break;
         request.has_token = true;
@@ -161,7 +169,8 @@ enum crm_status frames_add_pages(struct frames *frames, size_t n, struct peer *p
 }
 
 /* What somebody who looks for this customer types, in the nth way. */
-static void search_text(const struct sample_customer *customer, unsigned way, char *out, size_t size)
+static void search_text(const struct sample_customer *customer, unsigned way, char *out,
+                        size_t size)
 {
     if (way == 0)
         snprintf(out, size, "%.*s", PREFIX_SIZE, customer->brand);
@@ -173,7 +182,8 @@ static void search_text(const struct sample_customer *customer, unsigned way, ch
         snprintf(out, size, "%s", SAMPLE_COMMON_WORD);
 }
 
-enum crm_status frames_add_searches(struct frames *frames, size_t n, uint64_t n_customers, struct failure *failure)
+enum crm_status frames_add_searches(struct frames *frames, size_t n, uint64_t n_customers,
+                                    struct failure *failure)
 {
     struct sample_random random = { .state = SEED };
     enum crm_status status = CRM_OK;

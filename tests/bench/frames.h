@@ -15,16 +15,27 @@ struct frames {
 
 void frames_init(struct frames *frames);
 void frames_fini(struct frames *frames);
-enum crm_status frames_add(struct frames *frames, uint32_t code, const ProtobufCMessage *request, struct failure *failure) MUST_CHECK;
+enum crm_status frames_add(struct frames *frames, uint32_t code, const ProtobufCMessage *request,
+                           struct failure *failure) MUST_CHECK;
 
 /* n random customers of n_customers by id. */
-enum crm_status frames_add_gets(struct frames *frames, size_t n, uint64_t n_customers, struct failure *failure) MUST_CHECK;
-/* For the echo server: as many and as long as those of a frames_add_gets, asking for reply_size bytes. */
-enum crm_status frames_add_echoes(struct frames *frames, const struct frames *like, uint32_t reply_size, struct failure *failure) MUST_CHECK;
-/* Pages of 100 customers by name, at most n of them, spread over the whole list: peer walks it once for their tokens. */
-enum crm_status frames_add_pages(struct frames *frames, size_t n, struct peer *peer, uint64_t n_customers, struct failure *failure) MUST_CHECK;
-/* n searches: a prefix, two CJK characters, a phone's ending, and the word that a tenth of the names hold, equally often. */
-enum crm_status frames_add_searches(struct frames *frames, size_t n, uint64_t n_customers, struct failure *failure) MUST_CHECK;
+enum crm_status frames_add_gets(struct frames *frames, size_t n, uint64_t n_customers,
+                                struct failure *failure) MUST_CHECK;
+/* For the echo server: as many and as long as those of a frames_add_gets, asking for reply_size
+ * bytes. */
+enum crm_status frames_add_echoes(struct frames *frames, const struct frames *like,
+                                  uint32_t reply_size, struct failure *failure) MUST_CHECK;
+/*
+ * Pages of 100 customers, at most n of them, spread over the whole list: peer walks it once for
+ * their tokens. In the order of a field, or with 0 in the list's own, by number.
+ */
+enum crm_status frames_add_pages(struct frames *frames, size_t n, uint32_t sort_field,
+                                 struct peer *peer, uint64_t n_customers,
+                                 struct failure *failure) MUST_CHECK;
+/* n searches: a prefix, two CJK characters, a phone's ending, and the word that a tenth of the
+ * names hold, equally often. */
+enum crm_status frames_add_searches(struct frames *frames, size_t n, uint64_t n_customers,
+                                    struct failure *failure) MUST_CHECK;
 /* The pipeline report by stage. */
 enum crm_status frames_add_report(struct frames *frames, struct failure *failure) MUST_CHECK;
 

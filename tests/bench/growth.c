@@ -1,8 +1,10 @@
 /*
- * growth.c - does the cost of a request grow with the base? The same work on 10,000 and on 1,000,000 records
+ * growth.c - does the cost of a request grow with the base? The same work on 10,000 and on
+ * 1,000,000 records
  *
- * A tenth of the records are deals. A growth is small's rate divided by large's, in one round. Reads are pinned and several under way, so that
- * what is compared is the server's work and not the machine's wake-up.
+ * A tenth of the records are deals. A growth is small's rate divided by large's, in one round.
+ * Reads are pinned and several under way, so that what is compared is the server's work and not the
+ * machine's wake-up.
  */
 #include "tests/bench/bench.h"
 
@@ -10,15 +12,15 @@
 
 #include "tests/bench/changes.h"
 
-#define SMALL        10000
-#define LARGE        1000000
-#define DEALS        10 /* one record in so many */
-#define GETS         65536
-#define PAGES        64
-#define SEARCHES     4096
-#define READ_FLIGHT  8
-#define GET_FLIGHT   32
-#define CONNECTIONS  16
+#define SMALL       10000
+#define LARGE       1000000
+#define DEALS       10 /* one record in so many */
+#define GETS        65536
+#define PAGES       64
+#define SEARCHES    4096
+#define READ_FLIGHT 8
+#define GET_FLIGHT  32
+#define CONNECTIONS 16
 
 enum side { SIDE_SMALL, SIDE_LARGE, SIDES };
 enum read { READ_GET, READ_PAGE, READ_SEARCH, READ_REPORT, READS };
@@ -51,9 +53,11 @@ static enum crm_status make_frames(struct bench *bench, struct growth *growth, e
     if (status == CRM_OK)
         status = frames_add_gets(&frames[READ_GET], GETS, site->n_customers, bench->failure);
     if (status == CRM_OK)
-        status = frames_add_pages(&frames[READ_PAGE], PAGES, &peer, site->n_customers, bench->failure);
+        status = frames_add_pages(&frames[READ_PAGE], PAGES, 0, &peer, site->n_customers,
+                                  bench->failure);
     if (status == CRM_OK)
-        status = frames_add_searches(&frames[READ_SEARCH], SEARCHES, site->n_customers, bench->failure);
+        status =
+            frames_add_searches(&frames[READ_SEARCH], SEARCHES, site->n_customers, bench->failure);
     if (status == CRM_OK)
         status = frames_add_report(&frames[READ_REPORT], bench->failure);
     site_disconnect(&peer, 1);
@@ -66,7 +70,8 @@ static enum crm_status make_site(struct bench *bench, struct growth *growth, enu
     struct site *site = &growth->sites[side];
     char directory[PATH_MAX];
     double rate;
-    enum crm_status status = bench_make_directory(bench, side == SIDE_SMALL ? "small" : "large", directory);
+    enum crm_status status =
+        bench_make_directory(bench, side == SIDE_SMALL ? "small" : "large", directory);
 
     if (status == CRM_OK)
         status = site_create(site, bench->crmd, directory, bench->failure);
@@ -86,7 +91,10 @@ static enum crm_status compare_read(struct bench *bench, struct growth *growth, 
 
     for (enum side side = 0; side < SIDES && status == CRM_OK; side++) {
         const struct load_plan plan = {
-            .in_flight = reads[read].in_flight, .duration_us = bench->duration_us, .next = frames_next, .arg = &growth->frames[side][read],
+            .in_flight = reads[read].in_flight,
+            .duration_us = bench->duration_us,
+            .next = frames_next,
+            .arg = &growth->frames[side][read],
         };
 
         status = bench_pin(bench, growth->sites[side].server.pid, true);
@@ -95,8 +103,10 @@ static enum crm_status compare_read(struct bench *bench, struct growth *growth, 
     }
     if (status != CRM_OK)
         return status;
-    fprintf(stderr, "bench: %s: %.0f and %.0f a second\n", reads[read].name, results[SIDE_SMALL].per_second, results[SIDE_LARGE].per_second);
-    bench_note(bench, reads[read].figure, results[SIDE_SMALL].per_second / results[SIDE_LARGE].per_second);
+    fprintf(stderr, "bench: %s: %.0f and %.0f a second\n", reads[read].name,
+            results[SIDE_SMALL].per_second, results[SIDE_LARGE].per_second);
+    bench_note(bench, reads[read].figure,
+               results[SIDE_SMALL].per_second / results[SIDE_LARGE].per_second);
     return CRM_OK;
 }
 
@@ -108,7 +118,11 @@ static enum crm_status compare_updates(struct bench *bench, struct growth *growt
     for (enum side side = 0; side < SIDES && status == CRM_OK; side++) {
         struct changes changes;
         const struct load_plan plan = {
-            .in_flight = 1, .duration_us = bench->duration_us, .next = changes_next, .check = changes_check, .arg = &changes,
+            .in_flight = 1,
+            .duration_us = bench->duration_us,
+            .next = changes_next,
+            .check = changes_check,
+            .arg = &changes,
         };
 
         changes_init(&changes, CHANGES_PATCH, growth->sites[side].n_customers, 0);
@@ -119,8 +133,10 @@ static enum crm_status compare_updates(struct bench *bench, struct growth *growt
     }
     if (status != CRM_OK)
         return status;
-    fprintf(stderr, "bench: update: %.0f and %.0f a second\n", results[SIDE_SMALL].per_second, results[SIDE_LARGE].per_second);
-    bench_note(bench, FIGURE_UPDATE_GROWTH, results[SIDE_SMALL].per_second / results[SIDE_LARGE].per_second);
+    fprintf(stderr, "bench: update: %.0f and %.0f a second\n", results[SIDE_SMALL].per_second,
+            results[SIDE_LARGE].per_second);
+    bench_note(bench, FIGURE_UPDATE_GROWTH,
+               results[SIDE_SMALL].per_second / results[SIDE_LARGE].per_second);
     return CRM_OK;
 }
 

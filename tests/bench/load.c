@@ -1,8 +1,9 @@
 /*
  * load.c - the load generator
  *
- * The bench's single thread, pinned by its caller. Each turn of a connection reads what is there, counts, puts as many new requests in line as
- * answers have come, and writes them at once: what a pipelining client does at its best.
+ * The bench's single thread, pinned by its caller. Each turn of a connection reads what is there,
+ * counts, puts as many new requests in line as answers have come, and writes them at once: what a
+ * pipelining client does at its best.
  */
 #include "tests/bench/load.h"
 
@@ -16,16 +17,16 @@
 
 #include "common/base/clock.h"
 
-#define READ_SIZE     16384 /* one TLS record */
-#define EVENTS_MAX    64
-#define STALLED_MS    30000 /* nothing came for so long: the server hangs */
+#define READ_SIZE  16384 /* one TLS record */
+#define EVENTS_MAX 64
+#define STALLED_MS 30000 /* nothing came for so long: the server hangs */
 
 /* One connection in a run. */
 struct lane {
     struct peer *peer;
-    uint32_t answered;            /* every stream up to it */
-    uint64_t answered_above;      /* bit i: stream answered + 1 + i too */
-    unsigned waiting;             /* requests without an answer */
+    uint32_t answered;       /* every stream up to it */
+    uint64_t answered_above; /* bit i: stream answered + 1 + i too */
+    unsigned waiting;        /* requests without an answer */
     bool wants_write;
     int64_t sent_ns[LOAD_WINDOW]; /* by stream */
 };
@@ -95,7 +96,8 @@ static bool lane_answer(struct lane *lane, uint32_t stream)
 {
     uint32_t offset = stream - lane->answered - 1;
 
-    if (stream <= lane->answered || stream > lane->peer->last_stream || lane->answered_above >> offset & 1)
+    if (stream <= lane->answered || stream > lane->peer->last_stream ||
+        lane->answered_above >> offset & 1)
         return false;
     lane->answered_above |= UINT64_C(1) << offset;
     while (lane->answered_above & 1) {
@@ -111,12 +113,15 @@ static enum crm_status take_answer(struct load *load, struct lane *lane, const s
     const struct load_plan *plan = load->plan;
 
     if (!lane_answer(lane, frame->header.stream))
-        return fail(load->failure, CRM_PROTOCOL, NULL, "an answer to stream %u, which is not under way", frame->header.stream);
+        return fail(load->failure, CRM_PROTOCOL, NULL,
+                    "an answer to stream %u, which is not under way", frame->header.stream);
     load->waiting--;
     if (!load->is_over || plan->duration_us == 0) {
         load->result.replies++;
         load->result.bytes += frame->header.length;
-        if (plan->times && !times_add(plan->times, (uint64_t)(now_ns() - lane->sent_ns[frame->header.stream % LOAD_WINDOW])))
+        if (plan->times &&
+            !times_add(plan->times,
+                       (uint64_t)(now_ns() - lane->sent_ns[frame->header.stream % LOAD_WINDOW])))
             return fail(load->failure, CRM_NO_MEMORY, NULL, "no memory for the times");
     }
     return plan->check ? plan->check(plan->arg, frame->body, load->failure) : CRM_OK;
@@ -135,7 +140,8 @@ static enum crm_status take_frame(struct load *load, struct lane *lane, const st
     case FRAME_GOAWAY:
         return peer_fail(frame, load->failure);
     default:
-        return fail(load->failure, CRM_PROTOCOL, NULL, "the server sends a %s frame", frame_type_name(frame->header.type));
+        return fail(load->failure, CRM_PROTOCOL, NULL, "the server sends a %s frame",
+                    frame_type_name(frame->header.type));
     }
 }
 
@@ -149,7 +155,8 @@ static enum crm_status take_input(struct load *load, struct lane *lane)
         struct frame frame;
         size_t size;
         enum frame_progress progress =
-            frame_parse(slice_of(input.data + consumed, input.size - consumed), FRAME_MAX, &frame, &size, load->failure);
+            frame_parse(slice_of(input.data + consumed, input.size - consumed), FRAME_MAX, &frame,
+                        &size, load->failure);
 
         if (progress == FRAME_NEEDS_MORE)
             break;
@@ -169,7 +176,8 @@ static enum crm_status fail_connection(struct load *load, const char *what)
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
 
     ERR_clear_error();
-    return fail(load->failure, CRM_UNREACHABLE, NULL, "%s: %s", what, reason ? reason : "the connection was closed");
+    return fail(load->failure, CRM_UNREACHABLE, NULL, "%s: %s", what,
+                reason ? reason : "the connection was closed");
 }
 
 static enum crm_status lane_read(struct load *load, struct lane *lane)
@@ -182,7 +190,9 @@ static enum crm_status lane_read(struct load *load, struct lane *lane)
         if (!room)
             return fail(load->failure, CRM_NO_MEMORY, NULL, "no room to read");
         if (!SSL_read_ex(lane->peer->ssl, room, READ_SIZE, &n))
-            return SSL_get_error(lane->peer->ssl, 0) == SSL_ERROR_WANT_READ ? CRM_OK : fail_connection(load, "reading failed");
+            return SSL_get_error(lane->peer->ssl, 0) == SSL_ERROR_WANT_READ
+                       ? CRM_OK
+                       : fail_connection(load, "reading failed");
         buf_commit(&lane->peer->in, n);
         status = take_input(load, lane);
         if (status != CRM_OK)
@@ -211,16 +221,20 @@ static enum crm_status lane_write(struct load *load, struct lane *lane)
     lane->wants_write = is_full;
     event.events = EPOLLIN | (is_full ? EPOLLOUT : 0u);
     return epoll_ctl(load->epoll, EPOLL_CTL_MOD, lane->peer->fd, &event) == 0
-               ? CRM_OK : fail(load->failure, CRM_IO, NULL, "epoll: %s", strerror(errno));
+               ? CRM_OK
+               : fail(load->failure, CRM_IO, NULL, "epoll: %s", strerror(errno));
 }
 
 static void lane_refill(struct load *load, struct lane *lane)
 {
     struct peer *peer = lane->peer;
 
-    while (!load->is_over && lane->waiting < load->plan->in_flight && peer->last_stream - lane->answered < LOAD_WINDOW) {
+    while (!load->is_over && lane->waiting < load->plan->in_flight &&
+           peer->last_stream - lane->answered < LOAD_WINDOW) {
         const struct load_turn turn = {
-            .connection = (unsigned)(lane - load->lanes), .stream = peer->last_stream + 1, .answered = lane->answered,
+            .connection = (unsigned)(lane - load->lanes),
+            .stream = peer->last_stream + 1,
+            .answered = lane->answered,
         };
 
         if (!load->plan->next(load->plan->arg, &turn, &peer->out)) {
@@ -253,7 +267,8 @@ static void end_in_time(struct load *load)
 {
     int64_t now_us = clock_monotonic_us();
 
-    if (load->is_over || load->plan->duration_us == 0 || now_us - load->began_us < load->plan->duration_us)
+    if (load->is_over || load->plan->duration_us == 0 ||
+        now_us - load->began_us < load->plan->duration_us)
         return;
     load->is_over = true;
     load->result.us = now_us - load->began_us;
@@ -266,7 +281,8 @@ static enum crm_status turn(struct load *load)
     enum crm_status status = CRM_OK;
 
     if (n == 0)
-        return fail(load->failure, CRM_DEADLINE, NULL, "the server has not answered for %d s", STALLED_MS / 1000);
+        return fail(load->failure, CRM_DEADLINE, NULL, "the server has not answered for %d s",
+                    STALLED_MS / 1000);
     if (n < 0 && errno != EINTR)
         return fail(load->failure, CRM_IO, NULL, "epoll: %s", strerror(errno));
     end_in_time(load);
@@ -302,10 +318,12 @@ static enum crm_status drive(struct load *load, struct peer *peers)
     return status;
 }
 
-enum crm_status load_run(struct peer *peers, unsigned n_peers, const struct load_plan *plan, struct load_result *out_result,
-                         struct failure *failure)
+enum crm_status load_run(struct peer *peers, unsigned n_peers, const struct load_plan *plan,
+                         struct load_result *out_result, struct failure *failure)
 {
-    struct load load = { .plan = plan, .n_lanes = n_peers, .failure = failure, .epoll = epoll_create1(EPOLL_CLOEXEC) };
+    struct load load = {
+        .plan = plan, .n_lanes = n_peers, .failure = failure, .epoll = epoll_create1(EPOLL_CLOEXEC)
+    };
     enum crm_status status;
 
     load.lanes = calloc(n_peers, sizeof *load.lanes);

@@ -1,15 +1,16 @@
 /*
  * load.h - the load generator: connections x requests in flight, one thread, one epoll
  *
- * Speaks to crmd and to the echo server alike, so that both get the same work from the client: a request is copied behind its frame header,
- * a reply is counted by its header alone.
+ * Speaks to crmd and to the echo server alike, so that both get the same work from the client: a
+ * request is copied behind its frame header, a reply is counted by its header alone.
  */
 #ifndef CRM_TESTS_BENCH_LOAD_H
 #define CRM_TESTS_BENCH_LOAD_H
 
 #include "tests/bench/peer.h"
 
-#define LOAD_WINDOW 64 /* streams of one connection between the oldest without an answer and the newest */
+#define LOAD_WINDOW                                                                                \
+    64 /* streams of one connection between the oldest without an answer and the newest */
 
 /* For which stream of which connection the next request is wanted. */
 struct load_turn {
@@ -30,10 +31,10 @@ struct load_times {
 };
 
 struct load_plan {
-    unsigned in_flight;       /* on each connection, at most STREAMS_MAX */
-    int64_t duration_us;      /* 0: until next has no more */
+    unsigned in_flight;  /* on each connection, at most STREAMS_MAX */
+    int64_t duration_us; /* 0: until next has no more */
     load_next *next;
-    load_check *check;        /* NULL: replies are only counted */
+    load_check *check; /* NULL: replies are only counted */
     void *arg;
     struct load_times *times; /* NULL: not taken */
 };
@@ -46,11 +47,11 @@ struct load_result {
 };
 
 /*
- * Run. The peers are logged in; afterwards nothing is under way on them and they block again. What is answered after the end of the time is
- * waited for but not counted.
+ * Run. The peers are logged in; afterwards nothing is under way on them and they block again. What
+ * is answered after the end of the time is waited for but not counted.
  */
-enum crm_status load_run(struct peer *peers, unsigned n_peers, const struct load_plan *plan, struct load_result *out_result,
-                         struct failure *failure) MUST_CHECK;
+enum crm_status load_run(struct peer *peers, unsigned n_peers, const struct load_plan *plan,
+                         struct load_result *out_result, struct failure *failure) MUST_CHECK;
 
 /* The quantile of all times, 0 … 1, in milliseconds; sorts them. */
 double load_times_quantile(struct load_times *times, double quantile);

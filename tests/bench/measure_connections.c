@@ -1,7 +1,8 @@
 /*
  * measure_connections.c - what connecting takes and what an idle connection holds
  *
- * On a server that has just been started, so that nothing that earlier work has freed is taken for an idle connection's.
+ * On a server that has just been started, so that nothing that earlier work has freed is taken for
+ * an idle connection's.
  */
 #include "tests/bench/bench.h"
 
@@ -14,7 +15,8 @@
 #define RESUMES 100
 
 /* The mean of n connections, one after the other, each closed at once. */
-static enum crm_status time_connections(struct bench *bench, unsigned n, bool with_password, enum figure figure)
+static enum crm_status time_connections(struct bench *bench, unsigned n, bool with_password,
+                                        enum figure figure)
 {
     const struct site *site = &bench->site;
     int64_t began_us = clock_monotonic_us();
@@ -23,7 +25,8 @@ static enum crm_status time_connections(struct bench *bench, unsigned n, bool wi
     for (unsigned i = 0; i < n && status == CRM_OK; i++) {
         struct peer peer = { 0 };
 
-        status = with_password ? peer_login(&peer, &site->target, SITE_LOGIN, SITE_PASSWORD, NULL, bench->failure)
+        status = with_password ? peer_login(&peer, &site->target, SITE_LOGIN, SITE_PASSWORD, NULL,
+                                            bench->failure)
                                : peer_resume(&peer, &site->target, &site->session, bench->failure);
         peer_close(&peer);
     }
@@ -36,7 +39,8 @@ static enum crm_status hold_idle(struct bench *bench, struct peer *peers)
 {
     const struct site *site = &bench->site;
     uint64_t before, after;
-    enum crm_status status = site_connect(site, peers, 1, bench->failure); /* what is made once is there */
+    enum crm_status status =
+        site_connect(site, peers, 1, bench->failure); /* what is made once is there */
 
     site_disconnect(peers, 1);
     if (status == CRM_OK)

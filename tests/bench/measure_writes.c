@@ -9,20 +9,26 @@
 
 /* What is changed by how many, and the figures of each way. */
 static const struct {
+    const char *name;
     enum changes_what what;
     unsigned connections;
     enum figure ratio, rate;
 } shapes[] = {
-    { CHANGES_PATCH, 16, FIGURE_UPDATE_16C_VS_FSYNC, FIGURE_UPDATE_16C },
-    { CHANGES_PATCH, 64, FIGURE_UPDATE_64C_VS_FSYNC, FIGURE_UPDATE_64C },
-    { CHANGES_PATCH_INDEXED, 16, FIGURE_UPDATE_INDEXED_16C_VS_FSYNC, FIGURE_UPDATE_INDEXED_16C },
+    { "update_16c", CHANGES_PATCH, 16, FIGURE_UPDATE_16C_VS_FSYNC, FIGURE_UPDATE_16C },
+    { "update_64c", CHANGES_PATCH, 64, FIGURE_UPDATE_64C_VS_FSYNC, FIGURE_UPDATE_64C },
+    { "update_indexed_16c", CHANGES_PATCH_INDEXED, 16, FIGURE_UPDATE_INDEXED_16C_VS_FSYNC,
+      FIGURE_UPDATE_INDEXED_16C },
 };
 
 static enum crm_status measure_shape(struct bench *bench, size_t i, double fsync_per_second)
 {
     struct changes changes;
     const struct load_plan plan = {
-        .in_flight = 1, .duration_us = bench->duration_us, .next = changes_next, .check = changes_check, .arg = &changes,
+        .in_flight = 1,
+        .duration_us = bench->duration_us,
+        .next = changes_next,
+        .check = changes_check,
+        .arg = &changes,
     };
     struct load_result result;
     enum crm_status status;
@@ -43,9 +49,11 @@ enum crm_status measure_updates(struct bench *bench)
     enum crm_status status = bench_pin(bench, bench->site.server.pid, false);
 
     if (status == CRM_OK)
-        status = yardstick_commits(bench->yardstick, bench->duration_us, &fsync_per_second, bench->failure);
+        status = yardstick_commits(bench->yardstick, bench->duration_us, &fsync_per_second,
+                                   bench->failure);
     for (size_t i = 0; i < ARRAY_LEN(shapes) && status == CRM_OK; i++)
-        status = measure_shape(bench, i, fsync_per_second);
+        if (bench_wants(bench, shapes[i].name))
+            status = measure_shape(bench, i, fsync_per_second);
     if (status == CRM_OK)
         bench_note(bench, FIGURE_FSYNC, fsync_per_second);
     return status;

@@ -1,7 +1,8 @@
 /*
  * peer.c - one TLS connection to a server
  *
- * The bench's single thread. Set-up and single calls block; for a measured run load.c takes the descriptor and the two buffers over.
+ * The bench's single thread. Set-up and single calls block; for a measured run load.c takes the
+ * descriptor and the two buffers over.
  */
 #include "tests/bench/peer.h"
 
@@ -32,26 +33,32 @@ static enum crm_status fail_tls(struct failure *failure, const char *what)
     return CRM_TLS;
 }
 
-enum crm_status peer_context_create(const char *ca_file, SSL_CTX **out_context, struct failure *failure)
+enum crm_status peer_context_create(const char *ca_file, SSL_CTX **out_context,
+                                    struct failure *failure)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 
     if (!context || !SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) ||
-        SSL_CTX_set_alpn_protos(context, alpn, sizeof alpn) != 0 || !SSL_CTX_load_verify_file(context, ca_file)) {
+        SSL_CTX_set_alpn_protos(context, alpn, sizeof alpn) != 0 ||
+        !SSL_CTX_load_verify_file(context, ca_file)) {
         SSL_CTX_free(context);
         return fail_tls(failure, "TLS cannot be set up");
     }
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_read_ahead(context, 1);
-    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                  SSL_MODE_RELEASE_BUFFERS);
     *out_context = context;
     return CRM_OK;
 }
 
-enum crm_status peer_open(struct peer *peer, const struct peer_target *target, struct failure *failure)
+enum crm_status peer_open(struct peer *peer, const struct peer_target *target,
+                          struct failure *failure)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(target->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_port = htons(target->port),
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     int yes = 1;
 
     *peer = (struct peer){ .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
@@ -59,7 +66,8 @@ enum crm_status peer_open(struct peer *peer, const struct peer_target *target, s
     buf_init(&peer->out, OUTPUT_MAX);
     if (peer->fd < 0 || connect(peer->fd, (struct sockaddr *)&address, sizeof address) != 0 ||
         setsockopt(peer->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) != 0) {
-        fail(failure, CRM_UNREACHABLE, NULL, "cannot connect to port %u: %s", target->port, strerror(errno));
+        fail(failure, CRM_UNREACHABLE, NULL, "cannot connect to port %u: %s", target->port,
+             strerror(errno));
         peer_close(peer);
         return CRM_UNREACHABLE;
     }
@@ -87,13 +95,15 @@ enum crm_status peer_set_blocking(struct peer *peer, bool is_blocking, struct fa
     int flags = fcntl(peer->fd, F_GETFL);
 
     flags = is_blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
-    return fcntl(peer->fd, F_SETFL, flags) == 0 ? CRM_OK : fail(failure, CRM_IO, NULL, "fcntl: %s", strerror(errno));
+    return fcntl(peer->fd, F_SETFL, flags) == 0
+               ? CRM_OK
+               : fail(failure, CRM_IO, NULL, "fcntl: %s", strerror(errno));
 }
 
 /* --- frames */
 
-enum crm_status peer_queue(struct peer *peer, enum frame_type type, uint32_t code, uint32_t stream, const ProtobufCMessage *message,
-                           struct failure *failure)
+enum crm_status peer_queue(struct peer *peer, enum frame_type type, uint32_t code, uint32_t stream,
+                           const ProtobufCMessage *message, struct failure *failure)
 {
     const struct frame_header header = { .type = (uint8_t)type, .code = code, .stream = stream };
     enum crm_status status = codec_append(&peer->out, &header, message, false);
@@ -118,12 +128,14 @@ enum crm_status peer_receive(struct peer *peer, struct frame *out_frame, struct 
     for (;;) {
         size_t consumed, n;
         uint8_t *room;
-        enum frame_progress progress = frame_parse(buf_slice(&peer->in), FRAME_MAX, out_frame, &consumed, failure);
+        enum frame_progress progress =
+            frame_parse(buf_slice(&peer->in), FRAME_MAX, out_frame, &consumed, failure);
 
         if (progress == FRAME_BROKEN)
             return CRM_PROTOCOL;
         if (progress == FRAME_WHOLE) {
-            buf_consume(&peer->in, consumed); /* the bytes stay where they are until more are read */
+            buf_consume(&peer->in,
+                        consumed); /* the bytes stay where they are until more are read */
             return CRM_OK;
         }
         n = peer->in.max - peer->in.size;
@@ -140,7 +152,8 @@ enum crm_status peer_fail(const struct frame *frame, struct failure *failure)
 {
     Crm__Error *error = crm__error__unpack(NULL, frame->body.size, frame->body.data);
 
-    fail(failure, (enum crm_status)frame->header.code, error ? error->field : NULL, "the server answers: %s",
+    fail(failure, (enum crm_status)frame->header.code, error ? error->field : NULL,
+         "the server answers: %s",
          error && error->text ? error->text : crm_status_info((int)frame->header.code)->sentence);
     if (error)
         crm__error__free_unpacked(error, NULL);
@@ -149,7 +162,8 @@ enum crm_status peer_fail(const struct frame *frame, struct failure *failure)
 
 /* --- logging in */
 
-static enum crm_status queue_hello(struct peer *peer, const struct peer_session *session, struct failure *failure)
+static enum crm_status queue_hello(struct peer *peer, const struct peer_session *session,
+                                   struct failure *failure)
 {
     Crm__Hello hello = CRM__HELLO__INIT;
 
@@ -158,7 +172,8 @@ static enum crm_status queue_hello(struct peer *peer, const struct peer_session 
     hello.software = (char *)"crm-bench/" CRM_VERSION;
     if (session) {
         hello.has_session_token = true;
-        hello.session_token = (ProtobufCBinaryData){ .data = (uint8_t *)session->token, .len = session->token_size };
+        hello.session_token =
+            (ProtobufCBinaryData){ .data = (uint8_t *)session->token, .len = session->token_size };
     }
     return peer_queue(peer, FRAME_HELLO, 0, 0, &hello.base, failure);
 }
@@ -174,7 +189,9 @@ static enum crm_status take_hello(struct peer *peer, bool *out_was_resumed, stru
         return status;
     if (frame.header.type == FRAME_ERROR)
         return peer_fail(&frame, failure);
-    hello = frame.header.type == FRAME_HELLO ? crm__hello__unpack(NULL, frame.body.size, frame.body.data) : NULL;
+    hello = frame.header.type == FRAME_HELLO
+                ? crm__hello__unpack(NULL, frame.body.size, frame.body.data)
+                : NULL;
     if (!hello)
         return fail(failure, CRM_PROTOCOL, NULL, "the server does not begin with a hello");
     *out_was_resumed = hello->session != NULL;
@@ -182,8 +199,8 @@ static enum crm_status take_hello(struct peer *peer, bool *out_was_resumed, stru
     return CRM_OK;
 }
 
-static enum crm_status login_on(struct peer *peer, const char *login, const char *password, struct peer_session *out_session,
-                                struct failure *failure)
+static enum crm_status login_on(struct peer *peer, const char *login, const char *password,
+                                struct peer_session *out_session, struct failure *failure)
 {
     Crm__LoginRequest request = CRM__LOGIN_REQUEST__INIT;
     struct frame frame;
@@ -194,7 +211,8 @@ static enum crm_status login_on(struct peer *peer, const char *login, const char
     request.login = (char *)login;
     request.password = (char *)password;
     if (status == CRM_OK)
-        status = peer_queue(peer, FRAME_REQUEST, OP_LOGIN, ++peer->last_stream, &request.base, failure);
+        status =
+            peer_queue(peer, FRAME_REQUEST, OP_LOGIN, ++peer->last_stream, &request.base, failure);
     if (status == CRM_OK)
         status = peer_flush(peer, failure);
     if (status == CRM_OK)
@@ -217,8 +235,9 @@ static enum crm_status login_on(struct peer *peer, const char *login, const char
     return status;
 }
 
-enum crm_status peer_login(struct peer *peer, const struct peer_target *target, const char *login, const char *password,
-                           struct peer_session *out_session, struct failure *failure)
+enum crm_status peer_login(struct peer *peer, const struct peer_target *target, const char *login,
+                           const char *password, struct peer_session *out_session,
+                           struct failure *failure)
 {
     enum crm_status status = peer_open(peer, target, failure);
 
@@ -230,8 +249,8 @@ enum crm_status peer_login(struct peer *peer, const struct peer_target *target, 
     return status;
 }
 
-enum crm_status peer_resume(struct peer *peer, const struct peer_target *target, const struct peer_session *session,
-                            struct failure *failure)
+enum crm_status peer_resume(struct peer *peer, const struct peer_target *target,
+                            const struct peer_session *session, struct failure *failure)
 {
     bool was_resumed = false;
     enum crm_status status = peer_open(peer, target, failure);
@@ -253,11 +272,13 @@ enum crm_status peer_resume(struct peer *peer, const struct peer_target *target,
 /* --- one call */
 
 enum crm_status peer_call(struct peer *peer, uint32_t operation, const ProtobufCMessage *request,
-                          const ProtobufCMessageDescriptor *reply_descriptor, struct arena *arena, const void **out_reply,
-                          peer_chunk *chunk, void *arg, struct failure *failure)
+                          const ProtobufCMessageDescriptor *reply_descriptor, struct arena *arena,
+                          const void **out_reply, peer_chunk *chunk, void *arg,
+                          struct failure *failure)
 {
     struct frame frame;
-    enum crm_status status = peer_queue(peer, FRAME_REQUEST, operation, ++peer->last_stream, request, failure);
+    enum crm_status status =
+        peer_queue(peer, FRAME_REQUEST, operation, ++peer->last_stream, request, failure);
 
     if (status == CRM_OK)
         status = peer_flush(peer, failure);

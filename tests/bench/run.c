@@ -1,10 +1,11 @@
 /*
- * run.c - the bench: starts the servers in a directory of its own, measures in rounds, prints the medians, cleans up
+ * run.c - the bench: starts the servers in a directory of its own, measures in rounds, prints the
+ * medians, cleans up
  *
  *     run [--quick | --large] [--records N] [--rounds N] [--only MEASURE] [--directory DIR]
  *
- * Finds crmd one directory above itself and echo_server beside itself. The work is done in a child: whatever ends it, the parent removes the
- * directory, and the servers are killed with it.
+ * Finds crmd one directory above itself and echo_server beside itself. The work is done in a child:
+ * whatever ends it, the parent removes the directory, and the servers are killed with it.
  */
 #include <errno.h>
 #include <ftw.h>
@@ -20,6 +21,7 @@
 #include "tests/bench/bench.h"
 
 #define RECORDS       100000
+#define RECORDS_MIN   1000
 #define ROUNDS        5
 #define DURATION_US   1000000
 #define QUICK_RECORDS 5000
@@ -32,7 +34,10 @@ static const struct {
     const char *name;
     enum crm_status (*run)(struct bench *bench);
 } measures[] = {
-    { "get", measure_gets }, { "list", measure_lists }, { "search", measure_searches }, { "update", measure_updates },
+    { "get", measure_gets },
+    { "list", measure_lists },
+    { "search", measure_searches },
+    { "update", measure_updates },
     { "connect", measure_connections },
 };
 
@@ -45,10 +50,12 @@ static enum crm_status start_echo(struct bench *bench)
     int n = snprintf(certificate, sizeof certificate, "%s/server.crt", bench->site.directory);
     enum crm_status status;
 
-    if (n < 0 || n >= PATH_MAX || snprintf(key, sizeof key, "%s/server.key", bench->site.directory) >= PATH_MAX)
+    if (n < 0 || n >= PATH_MAX ||
+        snprintf(key, sizeof key, "%s/server.key", bench->site.directory) >= PATH_MAX)
         return fail(bench->failure, CRM_INVALID, NULL, "the path of the directory is too long");
     status = child_start(argv, &bench->echo, bench->failure);
-    bench->echo_target = (struct peer_target){ .tls = bench->site.target.tls, .port = bench->echo.port };
+    bench->echo_target =
+        (struct peer_target){ .tls = bench->site.target.tls, .port = bench->echo.port };
     return status;
 }
 
@@ -63,7 +70,8 @@ static enum crm_status note_sizes(struct bench *bench)
     status = site_stats(&bench->site, &out, bench->failure);
     if (status == CRM_OK)
         status = buf_append(&out, "", 1);
-    for (line = status == CRM_OK ? strtok_r((char *)out.data, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest)) {
+    for (line = status == CRM_OK ? strtok_r((char *)out.data, "\n", &rest) : NULL; line;
+         line = strtok_r(NULL, "\n", &rest)) {
         unsigned long long first, bytes;
         char name[32];
         int n = sscanf(line, "%31s %llu %llu", name, &first, &bytes);
@@ -71,7 +79,8 @@ static enum crm_status note_sizes(struct bench *bench)
         if (n == 2 && strcmp(name, "used_bytes") == 0)
             bench_note(bench, FIGURE_BYTES_PER_RECORD, (double)first / (double)bench->n_records);
         else if (n == 3 && bytes / bench->n_records > 0)
-            printf("bytes_per_record_%s %.0f bytes\n", name, (double)bytes / (double)bench->n_records);
+            printf("bytes_per_record_%s %.0f bytes\n", name,
+                   (double)bytes / (double)bench->n_records);
     }
     buf_fini(&out);
     return status;
@@ -107,7 +116,9 @@ static enum crm_status set_up(struct bench *bench)
         status = start_echo(bench);
     if (status == CRM_OK)
         status = bench_make_directory(bench, "yardstick", directory);
-    return status == CRM_OK ? yardstick_create(directory, bench->n_records, &bench->yardstick, bench->failure) : status;
+    return status == CRM_OK
+               ? yardstick_create(directory, bench->n_records, &bench->yardstick, bench->failure)
+               : status;
 }
 
 /* --- rounds */
@@ -157,6 +168,7 @@ static enum crm_status run_rounds(struct bench *bench)
     frames_fini(&bench->gets);
     frames_fini(&bench->echoes);
     frames_fini(&bench->pages);
+    frames_fini(&bench->pages_by_name);
     frames_fini(&bench->searches);
     return status;
 }
@@ -180,7 +192,8 @@ static int work(struct bench *bench, bool is_large)
     bench->failure = &failure;
     status = is_large ? growth_run(bench) : run_rounds(bench);
     if (status != CRM_OK) {
-        fprintf(stderr, "bench: %s\n", failure.text[0] ? failure.text : crm_status_info((int)status)->sentence);
+        fprintf(stderr, "bench: %s\n",
+                failure.text[0] ? failure.text : crm_status_info((int)status)->sentence);
         return EXIT_FAILURE;
     }
     bench_print(bench);
@@ -241,7 +254,8 @@ static bool find_program(const char *name, char out_path[PATH_MAX])
     if (!slash)
         return false;
     *slash = '\0';
-    return snprintf(out_path, PATH_MAX, "%s/%s", self, name) < PATH_MAX && access(out_path, X_OK) == 0;
+    return snprintf(out_path, PATH_MAX, "%s/%s", self, name) < PATH_MAX &&
+           access(out_path, X_OK) == 0;
 }
 
 /* Cores for server and load; where there is only one they share it. */
@@ -256,19 +270,62 @@ static void choose_cores(struct bench *bench)
 }
 
 static const struct option options[] = {
-    { "quick", no_argument, NULL, 'q' },           { "large", no_argument, NULL, 'l' },
-    { "records", required_argument, NULL, 'n' },   { "rounds", required_argument, NULL, 'r' },
-    { "only", required_argument, NULL, 'o' },      { "directory", required_argument, NULL, 'd' },
+    { "quick", no_argument, NULL, 'q' },
+    { "large", no_argument, NULL, 'l' },
+    { "records", required_argument, NULL, 'n' },
+    { "rounds", required_argument, NULL, 'r' },
+    { "only", required_argument, NULL, 'o' },
+    { "directory", required_argument, NULL, 'd' },
     { NULL, 0, NULL, 0 },
 };
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: run [--quick | --large] [--records N] [--rounds N] [--only MEASURE] [--directory DIR]\n\n"
-                    "Prints figures as NAME VALUE UNIT, the median of the rounds. MEASURE: load, get, list, search, update,\n"
-                    "connect; with --large get, page, search, report, update. The directory for the databases is made below\n"
-                    "DIR (TMPDIR, else /var/tmp), which is to be on the disk that is measured, and is removed at the end.\n");
+    fprintf(stderr, "usage: run [--quick | --large] [--records N] [--rounds N] [--only MEASURE] "
+                    "[--directory DIR]\n\n"
+                    "Prints figures as NAME VALUE UNIT, the median of the rounds. MEASURE: load, "
+                    "get, get_16c32, list, search,\n"
+                    "update, update_64c, connect …; with --large get, page, search, report, "
+                    "update. The directory for the databases is made below\n"
+                    "DIR (TMPDIR, else /var/tmp), which is to be on the disk that is measured, and "
+                    "is removed at the end.\n");
     return 2;
+}
+
+/* What was typed. below is left as it is where no --directory is given. */
+static bool read_options(int argc, char **argv, struct bench *bench, bool *out_is_large,
+                         const char **below)
+{
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (option) {
+        case 'q':
+            bench->n_records = QUICK_RECORDS;
+            bench->rounds = 1;
+            bench->duration_us = QUICK_US;
+            break;
+        case 'l':
+            *out_is_large = true;
+            break;
+        case 'n':
+            bench->n_records = strtoull(optarg, NULL, 10);
+            break;
+        case 'r':
+            bench->rounds = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'o':
+            bench->only = optarg;
+            break;
+        case 'd':
+            *below = optarg;
+            break;
+        default:
+            return false;
+        }
+    }
+    return optind == argc && bench->n_records >= RECORDS_MIN && bench->rounds >= 1 &&
+           bench->rounds <= ROUNDS_MAX;
 }
 
 int main(int argc, char **argv)
@@ -277,43 +334,18 @@ int main(int argc, char **argv)
     char crmd[PATH_MAX], echo_server[PATH_MAX], directory[PATH_MAX];
     const char *below = getenv("TMPDIR");
     bool is_large = false;
-    int option;
 
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        switch (option) {
-        case 'q':
-            bench.n_records = QUICK_RECORDS;
-            bench.rounds = 1;
-            bench.duration_us = QUICK_US;
-            break;
-        case 'l':
-            is_large = true;
-            break;
-        case 'n':
-            bench.n_records = strtoull(optarg, NULL, 10);
-            break;
-        case 'r':
-            bench.rounds = (unsigned)strtoul(optarg, NULL, 10);
-            break;
-        case 'o':
-            bench.only = optarg;
-            break;
-        case 'd':
-            below = optarg;
-            break;
-        default:
-            return usage();
-        }
-    }
-    if (optind != argc || bench.n_records < 1000 || bench.rounds < 1 || bench.rounds > ROUNDS_MAX)
+    if (!below || !below[0])
+        below = "/var/tmp"; /* not /tmp, which may be memory: then a sync is none */
+    if (!read_options(argc, argv, &bench, &is_large, &below))
         return usage();
     if (!find_program("../crmd", crmd) || !find_program("echo_server", echo_server)) {
         fprintf(stderr, "bench: crmd and echo_server are not where they are built\n");
         return EXIT_FAILURE;
     }
-    if (snprintf(directory, sizeof directory, "%s/crm-bench-XXXXXX", below && below[0] ? below : "/var/tmp") >= PATH_MAX ||
+    if (snprintf(directory, sizeof directory, "%s/crm-bench-XXXXXX", below) >= PATH_MAX ||
         !mkdtemp(directory)) {
-        fprintf(stderr, "bench: cannot make a directory: %s\n", strerror(errno));
+        fprintf(stderr, "bench: cannot make a directory below %s: %s\n", below, strerror(errno));
         return EXIT_FAILURE;
     }
     bench.crmd = crmd;

@@ -15,30 +15,41 @@
 #define CHINESE       3                      /* one in so many */
 
 static const char *const syllables[] = {
-    "al", "ber", "cor", "dan", "el", "fen", "gar", "hol", "in", "jor", "kes", "lun", "mar", "nor", "os", "pel", "quin", "ros", "sel",
-    "tor", "ul", "ven", "wes", "xan", "yor", "zel", "bran", "crel", "dro", "fla", "gri", "kla",
+    "al",  "ber", "cor", "dan", "el",   "fen",  "gar", "hol", "in",  "jor", "kes",
+    "lun", "mar", "nor", "os",  "pel",  "quin", "ros", "sel", "tor", "ul",  "ven",
+    "wes", "xan", "yor", "zel", "bran", "crel", "dro", "fla", "gri", "kla",
 };
 static const char *const trades[] = {
-    "Systems", "Foods", "Logistics", "Textiles", "Energy", "Medical", "Motors", "Paper", "Chemicals", "Software", "Trading", "Steel",
+    "Systems", "Foods", "Logistics", "Textiles", "Energy",  "Medical",
+    "Motors",  "Paper", "Chemicals", "Software", "Trading", "Steel",
 };
 static const char *const industries[] = {
-    "retail", "software", "medical", "finance", "manufacturing", "logistics", "energy", "education", "marketing", "services",
+    "retail",    "software", "medical",   "finance",   "manufacturing",
+    "logistics", "energy",   "education", "marketing", "services",
 };
 static const char *const suffixes[] = { "Ltd", "Inc", "GmbH", "SA", "BV" };
-static const char *const regions[] = { "上海", "北京", "深圳", "广州", "杭州", "成都", "武汉", "南京", "苏州", "重庆" };
+static const char *const regions[] = { "上海", "北京", "深圳", "广州", "杭州",
+                                       "成都", "武汉", "南京", "苏州", "重庆" };
 static const char *const characters[] = {
-    "安", "邦", "昌", "达", "恩", "丰", "光", "海", "嘉", "凯", "力", "美", "诺", "鹏", "启", "瑞", "盛", "天", "万", "新", "信",
-    "亚", "益", "永", "宇", "泽", "正", "智", "中", "卓", "华", "宏", "建", "金", "康", "联", "明", "融", "泰", "祥",
+    "安", "邦", "昌", "达", "恩", "丰", "光", "海", "嘉", "凯", "力", "美", "诺", "鹏",
+    "启", "瑞", "盛", "天", "万", "新", "信", "亚", "益", "永", "宇", "泽", "正", "智",
+    "中", "卓", "华", "宏", "建", "金", "康", "联", "明", "融", "泰", "祥",
 };
-static const char *const trades_zh[] = { "科技", "贸易", "食品", "物流", "电子", "医药", "机械", "软件" };
+static const char *const trades_zh[] = { "科技", "贸易", "食品", "物流",
+                                         "电子", "医药", "机械", "软件" };
 static const char *const sources[] = { "fair", "web", "referral", "cold call", "partner" };
-static const char *const tag_names[] = { "key", "newsletter", "south", "north", "east", "west", "vip", "pilot" };
+static const char *const tag_names[] = { "key",  "newsletter", "south", "north",
+                                         "east", "west",       "vip",   "pilot" };
 static const char *const countries[] = { "CN", "DE", "US", "GB", "FR", "JP" };
-static const char *const stages[] = { "Prospecting", "Engaging", "Qualified", "Proposal", "Negotiation", "Won", "Lost" };
+static const char *const stages[] = { "Prospecting", "Engaging", "Qualified", "Proposal",
+                                      "Negotiation", "Won",      "Lost" };
 static const char *const notes[] = {
-    "Met at the spring fair, wants a quotation for the next quarter and a visit of our engineer.",
-    "Old contract runs out in autumn; the buyer compares three offers and decides with the plant manager.",
-    "Pays on time, orders twice a year, asks for shorter delivery and one contact person for both sites.",
+    "Met at the spring fair, wants a quotation for the next quarter and a visit of our engineer "
+    "before the summer.",
+    "Old contract runs out in autumn; the buyer compares three offers and decides with the plant "
+    "manager in May.",
+    "Pays on time, orders twice a year, asks for shorter delivery and one contact person for both "
+    "of their sites in the south.",
 };
 
 #define PICK(list, random) list[sample_random_below(random, ARRAY_LEN(list))]
@@ -69,7 +80,8 @@ static struct sample_random random_of(uint64_t seed, uint64_t n)
 static void make_id(uint64_t seed, uint64_t n, struct uuid *out_id)
 {
     struct sample_random random = random_of(seed, n);
-    uint64_t ms = (uint64_t)FIRST_MS + n / 4, bits[2] = { sample_random_next(&random), sample_random_next(&random) };
+    uint64_t ms = (uint64_t)FIRST_MS + n / 4,
+             bits[2] = { sample_random_next(&random), sample_random_next(&random) };
 
     memcpy(out_id->bytes, bits, sizeof out_id->bytes);
     for (int i = 0; i < 6; i++)
@@ -98,7 +110,8 @@ static ProtobufCBinaryData binary(const struct uuid *id)
 /* A word of three syllables. */
 static void word(struct sample_random *random, char out[16])
 {
-    snprintf(out, 16, "%s%s%s", PICK(syllables, random), PICK(syllables, random), PICK(syllables, random));
+    snprintf(out, 16, "%s%s%s", PICK(syllables, random), PICK(syllables, random),
+             PICK(syllables, random));
 }
 
 static void name_english(struct sample_customer *c, uint64_t n, struct sample_random *random)
@@ -108,7 +121,8 @@ static void name_english(struct sample_customer *c, uint64_t n, struct sample_ra
     word(random, c->brand);
     word(random, second);
     c->brand[0] = (char)(c->brand[0] - 'a' + 'A');
-    snprintf(c->name, sizeof c->name, "%.15s %s%s %s", c->brand, n % EVERY ? "" : SAMPLE_COMMON_WORD " ", second, PICK(trades, random));
+    snprintf(c->name, sizeof c->name, "%.15s %s%s %s", c->brand,
+             n % EVERY ? "" : SAMPLE_COMMON_WORD " ", second, PICK(trades, random));
     snprintf(c->legal_name, sizeof c->legal_name, "%s %s", c->name, PICK(suffixes, random));
 }
 
@@ -117,7 +131,8 @@ static void name_chinese(struct sample_customer *c, uint64_t n, struct sample_ra
     const char *region = PICK(regions, random), *trade = PICK(trades_zh, random);
 
     snprintf(c->brand, sizeof c->brand, "%s%s", PICK(characters, random), PICK(characters, random));
-    snprintf(c->name, sizeof c->name, "%s%s%s%s", region, c->brand, trade, n % EVERY ? "" : " " SAMPLE_COMMON_WORD);
+    snprintf(c->name, sizeof c->name, "%s%s%s%s", region, c->brand, trade,
+             n % EVERY ? "" : " " SAMPLE_COMMON_WORD);
     snprintf(c->legal_name, sizeof c->legal_name, "%s%s%s有限公司", region, c->brand, trade);
 }
 
@@ -133,12 +148,16 @@ static void fill_texts(struct sample_customer *c, uint64_t n, struct sample_rand
         name_chinese(c, n, random);
     else
         name_english(c, n, random);
-    snprintf(c->registration, sizeof c->registration, "HRB%09u", (unsigned)sample_random_below(random, 1000000000));
+    snprintf(c->registration, sizeof c->registration, "HRB%09u",
+             (unsigned)sample_random_below(random, 1000000000));
     snprintf(c->web, sizeof c->web, "https://www.%s%s.example", host, c->is_chinese ? "-cn" : "");
-    snprintf(c->phone, sizeof c->phone, "%s%08u", c->is_chinese ? "+86138" : "+4930", (unsigned)sample_random_below(random, 100000000));
+    snprintf(c->phone, sizeof c->phone, "%s%08u", c->is_chinese ? "+86138" : "+4930",
+             (unsigned)sample_random_below(random, 100000000));
     snprintf(c->email, sizeof c->email, "%s@%s.example", person, host);
-    snprintf(c->lines, sizeof c->lines, "%u %s Street", (unsigned)sample_random_below(random, 200) + 1, host);
-    snprintf(c->postcode, sizeof c->postcode, "%05u", (unsigned)sample_random_below(random, 100000));
+    snprintf(c->lines, sizeof c->lines, "%u %s Street",
+             (unsigned)sample_random_below(random, 200) + 1, host);
+    snprintf(c->postcode, sizeof c->postcode, "%05u",
+             (unsigned)sample_random_below(random, 100000));
     snprintf(c->note, sizeof c->note, "%s", PICK(notes, random));
     c->phones[0] = c->phone;
     c->emails[0] = c->email;

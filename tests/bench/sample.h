@@ -1,8 +1,9 @@
 /*
- * sample.h - the records of the bench: made from a seed and their place alone, so that none has to be kept
+ * sample.h - the records of the bench: made from a seed and their place alone, so that none has to
+ * be kept
  *
- * About 400 bytes each: English and Chinese names, one phone, one mail, industry, revenue, status, tags, a note. Every tenth name holds
- * SAMPLE_COMMON_WORD.
+ * About 400 bytes each: English and Chinese names, one phone, one mail, industry, revenue, status,
+ * tags, a note. Every tenth name holds SAMPLE_COMMON_WORD.
  */
 #ifndef CRM_TESTS_BENCH_SAMPLE_H
 #define CRM_TESTS_BENCH_SAMPLE_H
@@ -26,7 +27,8 @@ struct sample_customer {
     Crm__Money revenue;
     Crm__Address address, *addresses[1];
     struct uuid address_id;
-    char name[96], legal_name[112], registration[24], web[64], phone[24], email[80], lines[64], postcode[12], note[160];
+    char name[96], legal_name[112], registration[24], web[64], phone[24], email[80], lines[64],
+        postcode[12], note[160];
     char *phones[1], *emails[1], *tags[2];
     bool is_chinese;
     char brand[48]; /* the part of the name that is hardly another's */
@@ -40,7 +42,8 @@ struct sample_deal {
     char name[96];
 };
 
-/* The id of the nth customer or deal. They ascend with n, as those do that are made one after the other. */
+/* The id of the nth customer or deal. They ascend with n, as those do that are made one after the
+ * other. */
 void sample_customer_id(uint64_t n, struct uuid *out_id);
 void sample_deal_id(uint64_t n, struct uuid *out_id);
 

@@ -17,11 +17,14 @@
 #define LOAD_IN_FLIGHT 4
 #define REPLY_BUDGET   (1u << 20)
 
-static enum crm_status path_of(const struct site *site, const char *name, char out_path[PATH_MAX], struct failure *failure)
+static enum crm_status path_of(const struct site *site, const char *name, char out_path[PATH_MAX],
+                               struct failure *failure)
 {
     int n = snprintf(out_path, PATH_MAX, "%s/%s", site->directory, name);
 
-    return n > 0 && n < PATH_MAX ? CRM_OK : fail(failure, CRM_INVALID, NULL, "the path of the directory is too long");
+    return n > 0 && n < PATH_MAX
+               ? CRM_OK
+               : fail(failure, CRM_INVALID, NULL, "the path of the directory is too long");
 }
 
 /* Over what init has written. */
@@ -34,7 +37,8 @@ static enum crm_status write_settings(const struct site *site, struct failure *f
 
     config_defaults(settings_table, settings_count, &settings);
     if (status == CRM_OK)
-        status = config_load(path, settings_table, settings_count, &settings, sizeof settings, failure);
+        status =
+            config_load(path, settings_table, settings_count, &settings, sizeof settings, failure);
     if (status != CRM_OK)
         return status;
     settings.io_threads = 1; /* as many as the echo server's */
@@ -44,12 +48,16 @@ static enum crm_status write_settings(const struct site *site, struct failure *f
     if (!out)
         return fail(failure, CRM_IO, NULL, "cannot write %s: %s", path, strerror(errno));
     config_write(out, settings_table, settings_count, &settings);
-    return fclose(out) == 0 ? CRM_OK : fail(failure, CRM_IO, NULL, "cannot write %s: %s", path, strerror(errno));
+    return fclose(out) == 0
+               ? CRM_OK
+               : fail(failure, CRM_IO, NULL, "cannot write %s: %s", path, strerror(errno));
 }
 
-enum crm_status site_create(struct site *site, const char *crmd, const char *directory, struct failure *failure)
+enum crm_status site_create(struct site *site, const char *crmd, const char *directory,
+                            struct failure *failure)
 {
-    const char *argv[] = { site->crmd, "init", site->directory, "--listen", "127.0.0.1:0", "--name", "localhost", "--admin", SITE_LOGIN, NULL };
+    const char *argv[] = { site->crmd, "init",      site->directory, "--listen", "127.0.0.1:0",
+                           "--name",   "localhost", "--admin",       SITE_LOGIN, NULL };
     char ca[PATH_MAX];
     enum crm_status status;
 
@@ -85,7 +93,8 @@ void site_stop(struct site *site)
     child_stop(&site->server);
 }
 
-enum crm_status site_connect(const struct site *site, struct peer *peers, unsigned n, struct failure *failure)
+enum crm_status site_connect(const struct site *site, struct peer *peers, unsigned n,
+                             struct failure *failure)
 {
     enum crm_status status = CRM_OK;
 
@@ -100,7 +109,8 @@ void site_disconnect(struct peer *peers, unsigned n)
         peer_close(&peers[i]);
 }
 
-static enum crm_status check_count(struct peer *peer, enum kind kind, uint64_t expected, struct failure *failure)
+static enum crm_status check_count(struct peer *peer, enum kind kind, uint64_t expected,
+                                   struct failure *failure)
 {
     Crm__CountRequest request = CRM__COUNT_REQUEST__INIT;
     struct arena arena;
@@ -110,18 +120,23 @@ static enum crm_status check_count(struct peer *peer, enum kind kind, uint64_t e
     request.has_kind = true;
     request.kind = (uint32_t)kind;
     arena_init(&arena, REPLY_BUDGET);
-    status = peer_call(peer, OP_COUNT, &request.base, &crm__count_reply__descriptor, &arena, &reply, NULL, NULL, failure);
+    status = peer_call(peer, OP_COUNT, &request.base, &crm__count_reply__descriptor, &arena, &reply,
+                       NULL, NULL, failure);
     if (status == CRM_OK && ((const Crm__CountReply *)reply)->count != expected)
         status = fail(failure, CRM_FAILED, NULL, "%llu records of kind %d instead of %llu",
-                      (unsigned long long)((const Crm__CountReply *)reply)->count, kind, (unsigned long long)expected);
+                      (unsigned long long)((const Crm__CountReply *)reply)->count, kind,
+                      (unsigned long long)expected);
     arena_fini(&arena);
     return status;
 }
 
-enum crm_status site_load(struct site *site, uint64_t n_customers, uint64_t n_deals, double *out_rows_per_second, struct failure *failure)
+enum crm_status site_load(struct site *site, uint64_t n_customers, uint64_t n_deals,
+                          double *out_rows_per_second, struct failure *failure)
 {
     struct changes changes;
-    struct load_plan plan = { .in_flight = LOAD_IN_FLIGHT, .next = changes_next, .check = changes_check, .arg = &changes };
+    struct load_plan plan = {
+        .in_flight = LOAD_IN_FLIGHT, .next = changes_next, .check = changes_check, .arg = &changes
+    };
     struct load_result result = { 0 };
     struct peer peer = { 0 };
     enum crm_status status = site_connect(site, &peer, 1, failure);

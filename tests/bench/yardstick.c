@@ -59,12 +59,14 @@ static int fill(struct yardstick *yardstick, MDB_txn *txn, uint64_t from)
 
         sample_customer_fill(n, &customer);
         rc = put(txn, yardstick->dbi, n, value,
-                 RECORD_HEADER_SIZE + protobuf_c_message_pack(&customer.message.base, value + RECORD_HEADER_SIZE));
+                 RECORD_HEADER_SIZE +
+                     protobuf_c_message_pack(&customer.message.base, value + RECORD_HEADER_SIZE));
     }
     return rc;
 }
 
-enum crm_status yardstick_create(const char *directory, uint64_t n, struct yardstick **out_yardstick, struct failure *failure)
+enum crm_status yardstick_create(const char *directory, uint64_t n,
+                                 struct yardstick **out_yardstick, struct failure *failure)
 {
     struct yardstick *yardstick = calloc(1, sizeof *yardstick);
     int rc;
@@ -114,7 +116,8 @@ static int commit_one(struct yardstick *yardstick)
     if (rc)
         return rc;
     memset(value, (int)sample_random_below(&yardstick->random, 256), sizeof value);
-    rc = put(txn, yardstick->dbi, sample_random_below(&yardstick->random, yardstick->n), value, sizeof value);
+    rc = put(txn, yardstick->dbi, sample_random_below(&yardstick->random, yardstick->n), value,
+             sizeof value);
     if (rc) {
         mdb_txn_abort(txn);
         return rc;
@@ -122,7 +125,8 @@ static int commit_one(struct yardstick *yardstick)
     return mdb_txn_commit(txn);
 }
 
-enum crm_status yardstick_commits(struct yardstick *yardstick, int64_t duration_us, double *out_per_second, struct failure *failure)
+enum crm_status yardstick_commits(struct yardstick *yardstick, int64_t duration_us,
+                                  double *out_per_second, struct failure *failure)
 {
     int64_t began_us = clock_monotonic_us(), took_us = 0;
     uint64_t n = 0;
@@ -159,7 +163,8 @@ static int scan_once(struct yardstick *yardstick, uint64_t *rows)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-enum crm_status yardstick_scan(struct yardstick *yardstick, int64_t duration_us, double *out_per_second, struct failure *failure)
+enum crm_status yardstick_scan(struct yardstick *yardstick, int64_t duration_us,
+                               double *out_per_second, struct failure *failure)
 {
     int64_t began_us = clock_monotonic_us(), took_us = 0;
     uint64_t rows = 0;
