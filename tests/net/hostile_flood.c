@@ -179,8 +179,8 @@ static void peers_that_do_not_wait(void **state)
     raw_assert_alive();
 }
 
-/* An upload of which the server takes what it has granted; beyond it the connection ends. */
-static void upload_beyond_its_credit(void **state)
+/* What is on its way behind a chunk that was refused is thrown away, or is beyond the credit. */
+static void upload_whose_chunks_are_wrong(void **state)
 {
     static uint8_t data[60000];
     Crm__UploadRequest request = CRM__UPLOAD_REQUEST__INIT;
@@ -221,7 +221,7 @@ int main(void)
         cmocka_unit_test(answers_that_are_read_late),
         cmocka_unit_test(peers_that_leave_in_a_frame),
         cmocka_unit_test(peers_that_do_not_wait),
-        cmocka_unit_test(upload_beyond_its_credit),
+        cmocka_unit_test(upload_whose_chunks_are_wrong),
     };
 
     return cmocka_run_group_tests_name("hostile floods", tests, raw_group_setup, raw_group_teardown);
