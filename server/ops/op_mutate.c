@@ -11,6 +11,8 @@
 #include "server/ops/op.h"
 #include "server/ops/upload.h"
 
+#define OUTCOME_REPLY_MAX (STORE_VALUE_MAX - 64u) /* of an answer that is kept, beside what stands before it */
+
 static void hash_request(const Crm__MutateRequest *request, struct arena *arena, uint8_t out[16], enum crm_status *status)
 {
     Crm__MutateRequest content = *request;
@@ -60,6 +62,33 @@ static struct change_actor actor_of(const struct op_ctx *ctx)
     };
 }
 
+/*
+ * The answer as it is kept for the key. A batch of which much was refused may be longer than a value can be: then it is kept without sentences, which
+ * the statuses stand for.
+ */
+static enum crm_status pack_kept(struct op_ctx *ctx, Crm__MutateReply *reply, struct slice *out_packed)
+{
+    struct arena *arena = ctx->group->arena;
+    Crm__MutateReply brief = *reply;
+    enum crm_status status = codec_pack(&reply->base, arena, out_packed);
+
+    if (status != CRM_OK || out_packed->size <= OUTCOME_REPLY_MAX)
+        return status;
+    brief.results = arena_alloc(arena, reply->n_results * sizeof *brief.results);
+    for (size_t i = 0; brief.results && i < reply->n_results; i++) {
+        Crm__MutateResult *result = arena_memdup(arena, reply->results[i], sizeof *result);
+
+        if (result && result->error)
+            result->error = arena_memdup(arena, result->error, sizeof *result->error);
+        if (!result || (reply->results[i]->error && !result->error))
+            return CRM_NO_MEMORY;
+        if (result->error)
+            result->error->text = NULL;
+        brief.results[i] = result;
+    }
+    return brief.results ? codec_pack(&brief.base, arena, out_packed) : CRM_NO_MEMORY;
+}
+
 /* A key that was answered before gets its stored answer. *out_done says so. */
 static enum crm_status answered_before(struct op_ctx *ctx, const struct outcome_key *key, bool *out_done)
 {
@@ -99,7 +128,7 @@ static enum crm_status run_keyed(struct op_ctx *ctx, const Crm__MutateRequest *r
         return status;
     status = mutate_run(ctx->group, &actor, request, reply, &ctx->failure);
     if (status == CRM_OK)
-        status = codec_pack(&reply->base, ctx->group->arena, &packed);
+        status = pack_kept(ctx, reply, &packed);
     if (status == CRM_OK)
         status = outcome_keep(ctx->group, &key, &ctx->session->user, packed);
     return status;

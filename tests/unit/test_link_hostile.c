@@ -102,9 +102,45 @@ static void titles_count_for_a_chunk(void **state)
     assert_in_range(chunks, 4, 100);
 }
 
+/* --- a batch of which nearly all is refused */
+
+static Crm__Mutation *new_deal(struct fixture *f, const char *stage)
+{
+    Crm__Mutation *mutation = new_customer(f, "");
+    Crm__Deal deal = CRM__DEAL__INIT;
+    uint8_t *bytes = arena_alloc(&f->arena, 4096);
+
+    deal.name = (char *)"Deal";
+    deal.stage = (char *)stage;
+    mutation->kind = KIND_DEAL;
+    mutation->set = (ProtobufCBinaryData){ .data = bytes, .len = crm__deal__pack(&deal, bytes) };
+    return mutation;
+}
+
+static void a_long_answer_is_kept_without_sentences(void **state)
+{
+    static uint8_t client[16] = { 1 };
+    struct fixture *f = *state;
+    Crm__Mutation *mutations[400];
+    const Crm__MutateReply *reply;
+
+    login(f);
+    for (size_t i = 0; i < ARRAY_LEN(mutations); i++)
+        mutations[i] = new_deal(f, i ? long_name(f, i) : NULL);
+    for (int again = 0; again < 2; again++) {
+        reply = take(f, FRAME_REPLY, ask_mutate(f, mutations, ARRAY_LEN(mutations), client, 1), &crm__mutate_reply__descriptor);
+        assert_int_equal(reply->duplicate, again);
+        assert_int_equal(reply->n_results, ARRAY_LEN(mutations));
+        assert_int_equal(reply->results[0]->rev, 1);
+        assert_int_equal(reply->results[399]->error->status, CRM_INVALID);
+        assert_int_equal(reply->results[399]->error->text != NULL, !again);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_long_answer_is_kept_without_sentences),
         TEST(an_answer_beyond_a_frame_fails_alone),
         TEST(titles_count_for_a_chunk),
     };
