@@ -1,5 +1,5 @@
 /*
- * common.c - the actions that every kind has: assign to somebody else, restore from the recycle bin
+ * common.c - the actions that every kind has: assign to somebody else, share, restore from the recycle bin
  */
 #include "common/rules/rule.h"
 
@@ -32,6 +32,31 @@ static enum crm_status assign(struct rule_ctx *ctx, const void *argument)
     return status;
 }
 
+/* Let a user or a team see the record, or change it too, perhaps until a day; or no longer. */
+static enum crm_status share(struct rule_ctx *ctx, const void *argument)
+{
+    const Crm__ShareArgument *share = argument;
+    struct grant *grant = arena_zalloc(ctx->arena, sizeof *grant);
+    struct record principal;
+
+    if (!grant)
+        return fail(ctx->failure, CRM_NO_MEMORY, NULL, "out of memory");
+    if (!uuid_from_slice(slice_of(share->principal.data, share->principal.len), &grant->principal))
+        return rule_refuse_field(ctx, CRM_INVALID, "principal", "with which user or team?");
+    if (view_record(ctx->view, KIND_USER, &grant->principal, &principal) == CRM_OK)
+        grant->sort = GRANT_USER;
+    else if (view_record(ctx->view, KIND_TEAM, &grant->principal, &principal) == CRM_OK)
+        grant->sort = share->with_below ? GRANT_TEAM_AND_BELOW : GRANT_TEAM;
+    else
+        return rule_refuse_field(ctx, CRM_INVALID, "principal", "there is no such user or team");
+    if (share->has_until && share->until <= ctx->now_us && !share->revoke)
+        return rule_refuse_field(ctx, CRM_INVALID, "until", "a share ends in the future");
+    grant->rights = share->revoke ? GRANT_NONE : share->may_write ? GRANT_WRITE : GRANT_READ;
+    grant->until_us = share->revoke ? 0 : share->until;
+    ctx->grant = grant;
+    return CRM_OK;
+}
+
 /* Take the record out of the recycle bin; what was deleted with it comes back too. */
 static enum crm_status restore(struct rule_ctx *ctx, const void *argument)
 {
@@ -44,6 +69,7 @@ static enum crm_status restore(struct rule_ctx *ctx, const void *argument)
 
 static const struct action_def actions[] = {
     { .name = "assign", .flags = RULE_LOCAL, .right = CRM__RIGHT__RIGHT_REASSIGN, .argument = &crm__assign_argument__descriptor, .run = assign },
+    { .name = "share", .flags = RULE_LOCAL, .right = CRM__RIGHT__RIGHT_SHARE, .argument = &crm__share_argument__descriptor, .run = share },
     { .name = "restore", .flags = RULE_LOCAL, .right = CRM__RIGHT__RIGHT_RESTORE, .argument = &crm__restore_argument__descriptor, .run = restore },
 };
 

@@ -5,8 +5,6 @@
 
 #include "common/store/key.h"
 
-#define TEAM_DEPTH_MAX 32
-
 static bool manages_users(const Crm__Role *role)
 {
     for (size_t i = 0; role && i < role->n_rights; i++)
@@ -90,19 +88,9 @@ static enum crm_status user_complete(struct rule_ctx *ctx)
     return status;
 }
 
-/* Walks up from the new parent: the team itself must not be there. */
 static enum crm_status team_complete(struct rule_ctx *ctx)
 {
-    const Crm__Team *team = rule_record(ctx);
-
-    for (int depth = 0; team && team->has_parent; depth++) {
-        if (depth == TEAM_DEPTH_MAX)
-            return rule_refuse_field(ctx, CRM_INVALID, "parent", "teams nest at most %d deep", TEAM_DEPTH_MAX);
-        if (team->parent.len == UUID_SIZE && memcmp(team->parent.data, ctx->after->header.id.bytes, UUID_SIZE) == 0)
-            return rule_refuse_field(ctx, CRM_INVALID, "parent", "a team cannot be below itself");
-        team = rule_load(ctx, KIND_TEAM, team->parent);
-    }
-    return CRM_OK;
+    return rule_refuse_cycle(ctx, "parent");
 }
 
 static enum crm_status role_complete(struct rule_ctx *ctx)

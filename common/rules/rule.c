@@ -7,9 +7,11 @@
 
 #include "proto/codec.h"
 
+#define DEPTH_MAX 32 /* of records below each other */
+
 static const struct rule_module *const modules[] = {
     &rules_deal,     &rules_task,  &rules_activity,         &rules_user,          &rules_team, &rules_contact,
-    &rules_company,
+    &rules_company, &rules_customer,
     &rules_pipeline, &rules_role,  &rules_field_definition, &rules_exchange_rate, &rules_common,
 };
 
@@ -186,6 +188,23 @@ enum crm_status rule_require_fields(struct rule_ctx *ctx, char **names, size_t n
         }
     }
     return first ? fail(ctx->failure, CRM_INVALID, first, "this step needs a value in: %s", missing) : CRM_OK;
+}
+
+enum crm_status rule_refuse_cycle(struct rule_ctx *ctx, const char *name)
+{
+    const struct field_def *field = field_named(ctx, name);
+    struct record above = *ctx->after;
+    struct value value;
+
+    for (int depth = 0; field && reflect_get(field, &above, &value); depth++) {
+        if (uuid_equal(&value.ref, &ctx->after->header.id))
+            return fail(ctx->failure, CRM_INVALID, name, "a %s cannot be below itself", ctx->kind->name);
+        if (depth == DEPTH_MAX)
+            return fail(ctx->failure, CRM_INVALID, name, "%s nest at most %d deep", ctx->kind->plural, DEPTH_MAX);
+        if (view_record(ctx->view, ctx->kind->kind, &value.ref, &above) != CRM_OK)
+            break;
+    }
+    return CRM_OK;
 }
 
 enum crm_status rule_patch_other(struct rule_ctx *ctx, enum kind kind, const struct uuid *id, const char *name,

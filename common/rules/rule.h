@@ -7,6 +7,7 @@
 #ifndef CRM_RULES_RULE_H
 #define CRM_RULES_RULE_H
 
+#include "common/engine/grant.h"
 #include "common/engine/view.h"
 #include "common/model/reflect.h"
 
@@ -37,6 +38,7 @@ struct rule_ctx {
     int32_t today;               /* company-local */
     enum rule_verb verb;         /* an action may turn PATCH into RESTORE */
     bool is_override;            /* an action with a right of its own has lifted the kind's gate */
+    const struct grant *grant;   /* that an action gives or takes; NULL: none */
     struct rule_more *more;      /* newest last */
 };
 
@@ -96,6 +98,8 @@ enum crm_status rule_set_ref(struct rule_ctx *ctx, const char *field, const stru
 enum crm_status rule_clear(struct rule_ctx *ctx, const char *field) MUST_CHECK;
 /* All of these fields must have a value; otherwise CRM_INVALID names every one that is missing. */
 enum crm_status rule_require_fields(struct rule_ctx *ctx, char **names, size_t n) MUST_CHECK;
+/* field refers to a record of the same kind: walking up, the record in hand must not be met, nor more than 32 levels. CRM_INVALID. */
+enum crm_status rule_refuse_cycle(struct rule_ctx *ctx, const char *field) MUST_CHECK;
 /* Patch another record: one field. */
 enum crm_status rule_patch_other(struct rule_ctx *ctx, enum kind kind, const struct uuid *id, const char *field, const struct value *value) MUST_CHECK;
 
@@ -103,7 +107,7 @@ enum crm_status rule_patch_other(struct rule_ctx *ctx, enum kind kind, const str
 const Crm__Company *rule_company(struct rule_ctx *ctx);
 
 /* modules of this folder */
-extern const struct rule_module rules_common, rules_deal, rules_task, rules_activity, rules_user, rules_team, rules_contact, rules_company,
+extern const struct rule_module rules_common, rules_deal, rules_task, rules_activity, rules_user, rules_team, rules_contact, rules_company, rules_customer,
     rules_field_definition, rules_exchange_rate, rules_pipeline, rules_role;
 
 /* Used by rule_complete: the company value of every money field that changed, at the rate of its day. */

@@ -1,5 +1,5 @@
 /*
- * work.c - contacts, activities and tasks: names from their parts, the customer's last contact, who finished a task and when
+ * work.c - customers, contacts, activities and tasks: names from their parts, the customer's last contact, who finished a task and when
  */
 #include "common/base/calendar.h"
 #include "common/base/text.h"
@@ -25,6 +25,11 @@ static enum crm_status contact_complete(struct rule_ctx *ctx)
         name = contact->family ? contact->family : contact->given;
     }
     return name ? rule_set_text(ctx, "name", name) : CRM_OK;
+}
+
+static enum crm_status customer_complete(struct rule_ctx *ctx)
+{
+    return rule_refuse_cycle(ctx, "parent");
 }
 
 /* An activity says when the customer was last spoken to; a later one is never taken back by an earlier one. */
@@ -148,6 +153,7 @@ static enum crm_status task_complete(struct rule_ctx *ctx)
     return status;
 }
 
+const struct rule_module rules_customer = { .kind = KIND_CUSTOMER, .complete = customer_complete };
 const struct rule_module rules_contact = { .kind = KIND_CONTACT, .complete = contact_complete };
 const struct rule_module rules_activity = { .kind = KIND_ACTIVITY, .complete = activity_complete };
 const struct rule_module rules_task = { .kind = KIND_TASK, .complete = task_complete };

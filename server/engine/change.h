@@ -7,6 +7,7 @@
 #ifndef CRM_SERVER_ENGINE_CHANGE_H
 #define CRM_SERVER_ENGINE_CHANGE_H
 
+#include "common/engine/grant.h"
 #include "common/engine/index.h"
 #include "server/engine/log.h"
 
@@ -86,6 +87,7 @@ struct change_record {
     const struct field_set *changed; /* fields and header fields that differ; empty on create and delete */
     const char *action;              /* or NULL */
     int64_t happened_us;
+    const struct grant *grant;       /* given or taken by this change, or NULL */
     const struct uuid *deleted_with; /* on a taken-along delete: the record with which it went */
 };
 

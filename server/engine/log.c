@@ -8,7 +8,8 @@
  *     88 u64 number   96 u16 size of from   98 u16 size of action   100 u32 size of values
  *    104 hash      136 salt      152 from, action, changed (u32 each), values
  *
- * values = owner, team and root as they were where one of them changed, then the packed fields. The chain runs over the metadata and
+ * values = owner, team and root as they were where one of them changed, then sort u8, principal, rights u8, until i64, old rights u8, old until i64
+ * where a grant changed, then the packed fields. The chain runs over the metadata and
  * SHA-256(salt ‖ values), so that erasing a person's values leaves the chain whole (DESIGN 10).
  */
 #include "server/engine/log.h"
@@ -22,6 +23,7 @@
 #define SALT_SIZE    16
 #define FIXED_SIZE   152
 #define OLD_SIZE     (3 * UUID_SIZE)
+#define GRANT_SIZE   (1 + UUID_SIZE + 2 * (1 + 8))
 #define CHANGED_MAX  BODY_FIELDS_MAX
 
 static void put_u64(uint8_t *at, uint64_t value)
@@ -108,10 +110,30 @@ static uint8_t *put_bytes(uint8_t *at, const void *bytes, size_t size)
     return at + size;
 }
 
+static uint8_t *put_grant(uint8_t *at, const struct log_entry *entry)
+{
+    at[0] = (uint8_t)entry->grant.sort;
+    memcpy(at + 1, entry->grant.principal.bytes, UUID_SIZE);
+    at[17] = (uint8_t)entry->grant.rights;
+    put_u64(at + 18, (uint64_t)entry->grant.until_us);
+    at[26] = (uint8_t)entry->old_rights;
+    put_u64(at + 27, (uint64_t)entry->old_until_us);
+    return at + GRANT_SIZE;
+}
+
+static void get_grant(const uint8_t *at, struct log_entry *entry)
+{
+    entry->grant = (struct grant){ .sort = at[0], .rights = at[17], .until_us = (int64_t)get_u64(at + 18) };
+    memcpy(entry->grant.principal.bytes, at + 1, UUID_SIZE);
+    entry->old_rights = at[26];
+    entry->old_until_us = (int64_t)get_u64(at + 27);
+}
+
 enum crm_status log_append(struct log_head *head, struct writeset *set, struct log_entry *entry, struct arena *arena)
 {
     size_t old_size = has_old_header(entry) ? OLD_SIZE : 0;
-    size_t values_size = old_size + entry->previous.size;
+    size_t grant_size = entry->flags & LOG_GRANT ? GRANT_SIZE : 0;
+    size_t values_size = old_size + grant_size + entry->previous.size;
     size_t size = FIXED_SIZE + entry->from.size + entry->action.size + 4 * entry->changed.n + values_size;
     uint8_t *content, *value = sealed_alloc(arena, size, &content);
     uint8_t *at;
@@ -131,6 +153,8 @@ enum crm_status log_append(struct log_head *head, struct writeset *set, struct l
         at = put_bytes(at, entry->old_team.bytes, UUID_SIZE);
         at = put_bytes(at, entry->old_root.bytes, UUID_SIZE);
     }
+    if (grant_size)
+        at = put_grant(at, entry);
     put_bytes(at, entry->previous.data, entry->previous.size);
     chain_hash(head->hash, content, size, values_size, entry->hash);
     memcpy(content + HASH_OFFSET, entry->hash, SHA256_SIZE);
@@ -183,6 +207,13 @@ static enum crm_status decode_rest(const uint8_t *at, size_t values_size, struct
         memcpy(entry->old_root.bytes, at + 2 * UUID_SIZE, UUID_SIZE);
         at += OLD_SIZE;
         values_size -= OLD_SIZE;
+    }
+    if (entry->flags & LOG_GRANT) {
+        if (values_size < GRANT_SIZE)
+            return CRM_CORRUPT;
+        get_grant(at, entry);
+        at += GRANT_SIZE;
+        values_size -= GRANT_SIZE;
     }
     entry->previous = slice_of(at, values_size);
     return CRM_OK;

@@ -8,6 +8,7 @@
 #define CRM_SERVER_ENGINE_LOG_H
 
 #include "common/base/digest.h"
+#include "common/engine/grant.h"
 #include "common/engine/view.h"
 #include "common/model/body.h"
 
@@ -16,6 +17,7 @@ enum log_verb { LOG_CREATE = 1, LOG_PATCH = 2, LOG_DELETE = 3, LOG_RESTORE = 4 }
 enum log_flag {
     LOG_VIEW = 1, /* owner, team, parent or a grant changed: whose view it left or entered is told to feed and sync */
     LOG_ROOT = 2, /* the access root changed: old_owner, old_team and old_root are kept although owner and team may have stayed */
+    LOG_GRANT = 4, /* a grant was given or taken: grant, old_rights and old_until_us are kept */
 };
 
 struct log_entry {
@@ -36,6 +38,9 @@ struct log_entry {
     struct slice action; /* name; empty for plain changes */
     struct field_set changed;
     struct uuid old_owner, old_team, old_root; /* with LOG_ROOT, or HEADER_OWNER or HEADER_TEAM in changed */
+    struct grant grant;      /* with LOG_GRANT: as it is from now on, */
+    enum grant_rights old_rights; /* and as it was */
+    int64_t old_until_us;
     struct slice previous; /* packed: the changed fields as they were */
 };
 

@@ -31,6 +31,7 @@ struct work {
     int64_t happened_us;
     const char *action;
     enum rule_verb verb;
+    const struct grant *grant; /* that an action gives or takes */
     struct rule_more *more;
     bool is_override;
 };
@@ -229,6 +230,7 @@ static enum crm_status ask_rules(struct work *work, const struct action_def *act
     work->happened_us = ctx.happened_us;
     work->verb = ctx.verb;
     work->more = ctx.more;
+    work->grant = ctx.grant;
     return status == CRM_OK ? CRM_OK : fail(failure_of(work), status, NULL, "%s", crm_status_info((int)status)->sentence);
 }
 
@@ -285,6 +287,7 @@ static enum crm_status finish(struct work *work, struct record_header *out_heade
     struct change_record record = {
         .verb = work->has_before ? LOG_PATCH : LOG_CREATE, .kind = work->kind, .before = work->has_before ? &work->before : NULL,
         .after = &work->after, .changed = &changed, .action = work->action, .happened_us = work->happened_us,
+        .grant = work->grant,
     };
     enum crm_status status = validate_after(work);
 
@@ -294,7 +297,7 @@ static enum crm_status finish(struct work *work, struct record_header *out_heade
         status = differences(work, &changed);
     if (status != CRM_OK)
         return fail(failure_of(work), status, NULL, "%s", crm_status_info((int)status)->sentence);
-    if (work->has_before && changed.n == 0) {
+    if (work->has_before && changed.n == 0 && !work->grant) {
         *out_header = work->before.header;
         return CRM_OK;
     }

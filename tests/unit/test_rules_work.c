@@ -168,6 +168,17 @@ static void completes_a_user(void **state)
     server_refuses(s, server_patch(s, KIND_USER, &id, server_ref(s, "manager", &id), NULL), CRM_INVALID, "manager");
 }
 
+static void keeps_customers_a_tree(void **state)
+{
+    struct server *server = *state;
+    struct uuid top, below;
+
+    server_create(server, KIND_CUSTOMER, &top, "name=Top");
+    server_create(server, KIND_CUSTOMER, &below, "name=Below", server_ref(server, "parent", &top));
+    server_refuses(server, server_patch(server, KIND_CUSTOMER, &top, server_ref(server, "parent", &top), NULL), CRM_INVALID, "parent");
+    server_refuses(server, server_patch(server, KIND_CUSTOMER, &top, server_ref(server, "parent", &below), NULL), CRM_INVALID, "parent");
+}
+
 static void keeps_teams_a_tree(void **state)
 {
     struct server *s = *state;
@@ -309,6 +320,7 @@ int main(void)
         server_test(repeats_a_task),
         server_test(does_not_repeat_what_is_dropped),
         server_test(completes_a_user),
+        server_test(keeps_customers_a_tree),
         server_test(keeps_teams_a_tree),
         server_test(checks_the_scopes_of_a_role),
         server_test(keeps_an_active_administrator),
