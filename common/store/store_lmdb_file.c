@@ -189,11 +189,6 @@ enum crm_status lmdb_usage(struct store *base, struct store_usage *out_usage)
     return CRM_OK;
 }
 
-bool lmdb_is_short(struct store *base)
-{
-    return atomic_load_explicit(&((struct store_lmdb *)base)->is_short, memory_order_relaxed);
-}
-
 void lmdb_refresh_short(struct store_lmdb *store)
 {
     struct store_usage usage;
@@ -208,6 +203,16 @@ void lmdb_refresh_short(struct store_lmdb *store)
                    lmdb_usage(&store->base, &usage) == CRM_OK && usage.used_bytes > limit;
     }
     atomic_store_explicit(&store->is_short, is_short, memory_order_relaxed);
+}
+
+bool lmdb_is_short(struct store *base)
+{
+    struct store_lmdb *store = (struct store_lmdb *)base;
+
+    /* Who makes room should not have to wait for the next look. */
+    if (atomic_load_explicit(&store->is_short, memory_order_relaxed))
+        lmdb_refresh_short(store);
+    return atomic_load_explicit(&store->is_short, memory_order_relaxed);
 }
 
 static enum crm_status file_sync(const char *file)

@@ -379,9 +379,9 @@ void link_tick(struct link *link, int64_t now_us)
         return;
     if (!link->has_hello && now_us - link->since_us > HELLO_US)
         link_break(link, CRM_PROTOCOL, "no hello in time");
-    else if (!link->has_session && now_us - link->since_us > LOGIN_US)
+    else if (!link->was_known && now_us - link->since_us > LOGIN_US)
         link_break(link, CRM_NOT_LOGGED_IN, "no login in time");
-    else if (link->has_session && link->n_streams == 0 && now_us - link->active_us > idle_us)
+    else if (link->n_streams == 0 && now_us - link->active_us > idle_us)
         link_break(link, CRM_BUSY, "the connection was idle for too long");
     else
         tick_requests(link, now_us);
