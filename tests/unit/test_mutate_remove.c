@@ -126,17 +126,18 @@ static void takes_children_along_and_brings_them_back(void **state)
 static void deletes_what_refers_to_itself(void **state)
 {
     struct server *s = *state;
-    struct uuid id;
+    struct uuid id, field;
     struct record bin;
 
+    server_create(s, KIND_FIELD_DEFINITION, &field, "kind=customer", "name=twin", "type=reference", "ref_kind=customer");
     server_create(s, KIND_CUSTOMER, &id, "name=Ouroboros");
-    server_change(s, KIND_CUSTOMER, &id, server_ref(s, "parent", &id));
+    server_change(s, KIND_CUSTOMER, &id, server_ref(s, "twin", &id));
     server_delete(s, KIND_CUSTOMER, &id);
     assert_int_equal(server_load(s, KIND_CUSTOMER, &id, true, &bin), CRM_OK);
     assert_int_equal(bin.header.rev, 4);
     assert_int_equal(bin.header.seq, s->seq);
     server_restore(s, KIND_CUSTOMER, &id);
-    assert_field(s, KIND_CUSTOMER, &id, "parent", "");
+    assert_field(s, KIND_CUSTOMER, &id, "twin", "");
 }
 
 /* One batch id joins what went together. */
