@@ -2,7 +2,6 @@
  * op_count.c - how many records match, and what they add up to by group; on a worker, since it may look at all of them
  */
 #include "common/base/clock.h"
-#include "server/engine/log.h"
 #include "server/ops/wire.h"
 
 #define GROUPS_MAX 10000
@@ -30,8 +29,11 @@ static bool rewind_record(void *arg, struct record *record)
 {
     struct counting *counting = arg;
     bool existed = false;
+    enum crm_status status = wire_rewind(counting->ctx, counting->as_of, record, &existed);
 
-    return log_rewind(counting->ctx->view, counting->as_of, counting->ctx->scratch, record, &existed) == CRM_OK && existed;
+    if (counting->status == CRM_OK && status != CRM_OK) /* a count without it would be wrong */
+        counting->status = op_fail(counting->ctx, status, "%s", crm_status_info((int)status)->sentence);
+    return status == CRM_OK && existed;
 }
 
 /* The value's bytes, enough to tell groups apart. */
@@ -237,7 +239,7 @@ static enum crm_status run_count(struct op_ctx *ctx)
         status = list_begin(ctx->view, &query, ctx->arena, &cursor, &ctx->failure);
     while (status == CRM_OK && state == LIST_MORE) {
         arena_reset(ctx->scratch);
-        status = list_step(cursor, ctx->view, STEP_ROWS, 0, count_record, &counting, ctx->scratch, &state, &ctx->failure);
+        status = list_step(cursor, ctx->view, counting.as_of ? REWIND_ROWS : STEP_ROWS, 0, count_record, &counting, ctx->scratch, &state, &ctx->failure);
         if (status == CRM_OK)
             status = counting.status;
     }

@@ -10,13 +10,25 @@
 /* A history between its turns. */
 struct history_state {
     bool is_feed;
-    struct record record; /* the record as it was after the entry at next; its body in the request's arena */
+    struct record record; /* the record as it was after the entry at next; its body is in body */
+    uint8_t *body;        /* room for the largest: the memory of a long history does not grow */
     uint64_t next;        /* seq */
     uint64_t limit;       /* entries left, 0: none is set */
     bool limited;
     uint64_t head;
     bool done;
 };
+
+/* The body outlives its turn. */
+static enum crm_status keep_body(struct history_state *state, struct slice body)
+{
+    if (body.size > RECORD_SIZE_MAX)
+        return CRM_CORRUPT;
+    if (body.size)
+        memmove(state->body, body.data, body.size);
+    state->record.body = slice_of(state->body, body.size);
+    return CRM_OK;
+}
 
 static enum crm_status begin_record(struct op_ctx *ctx, const Crm__HistoryRequest *request, struct history_state *state)
 {
@@ -30,9 +42,11 @@ static enum crm_status begin_record(struct op_ctx *ctx, const Crm__HistoryReques
         status = view_deleted(ctx->view, (enum kind)request->kind, &id, &state->record);
     if (status != CRM_OK)
         return op_fail(ctx, status, "there is no such %s", kind_def(request->kind)->name);
-    state->record.body.data = arena_memdup(ctx->arena, state->record.body.data, state->record.body.size);
     state->next = state->record.header.seq;
-    return state->record.body.data || state->record.body.size == 0 ? CRM_OK : op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+    state->body = arena_alloc(ctx->arena, RECORD_SIZE_MAX);
+    if (!state->body)
+        return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+    return keep_body(state, state->record.body) == CRM_OK ? CRM_OK : op_fail(ctx, CRM_CORRUPT, "the stored record is damaged");
 }
 
 static enum crm_status begin_history(struct op_ctx *ctx)
@@ -127,11 +141,12 @@ static Crm__Change *make_change(struct op_ctx *ctx, const struct log_entry *entr
 static enum crm_status step_back(struct op_ctx *ctx, struct history_state *state, const struct log_entry *entry)
 {
     struct slice body;
-    enum crm_status status = body_overlay(ctx->arena, state->record.body, &entry->changed, entry->previous, &body);
+    enum crm_status status = body_overlay(ctx->scratch, state->record.body, &entry->changed, entry->previous, &body);
 
+    if (status == CRM_OK)
+        status = keep_body(state, body);
     if (status != CRM_OK)
         return status;
-    state->record.body = body;
     if (field_set_has(&entry->changed, HEADER_OWNER) || field_set_has(&entry->changed, HEADER_TEAM)) {
         state->record.header.owner = entry->old_owner;
         state->record.header.team = entry->old_team;

@@ -4,7 +4,6 @@
 #include "common/base/clock.h"
 #include "common/engine/search.h"
 #include "proto/codec.h"
-#include "server/engine/log.h"
 #include "server/ops/token.h"
 #include "server/ops/wire.h"
 
@@ -23,6 +22,7 @@ struct list_state_kept {
     uint64_t rows;
     int64_t began_us;
     struct op_ctx *ctx;        /* of the turn, for the hooks */
+    enum crm_status rewound;   /* the first record that could not be taken back: it must not be missing without a word */
 };
 
 /* Records of one turn on their way into a chunk. */
@@ -36,8 +36,11 @@ static bool rewind_record(void *arg, struct record *record)
 {
     struct list_state_kept *state = arg;
     bool existed = false;
+    enum crm_status status = wire_rewind(state->ctx, state->as_of, record, &existed);
 
-    return log_rewind(state->ctx->view, state->as_of, state->ctx->scratch, record, &existed) == CRM_OK && existed;
+    if (state->rewound == CRM_OK)
+        state->rewound = status;
+    return status == CRM_OK && existed;
 }
 
 static enum crm_status read_sort(struct op_ctx *ctx, const Crm__ListRequest *request, struct list_query *query)
@@ -149,8 +152,10 @@ static enum crm_status step_list(struct op_ctx *ctx, bool *out_more)
     enum crm_status status;
 
     wire_records_init(&emit.records, ctx->scratch, ctx->view, request->titles);
-    status = list_step(state->cursor, ctx->view, TURN_ROWS, clock_monotonic_us() + TURN_US, emit_record, &emit, ctx->scratch, &list,
-                       &ctx->failure);
+    status = list_step(state->cursor, ctx->view, state->as_of ? REWIND_ROWS : TURN_ROWS, clock_monotonic_us() + TURN_US, emit_record, &emit,
+                       ctx->scratch, &list, &ctx->failure);
+    if (status == CRM_OK)
+        status = state->rewound;
     if (status == CRM_OK)
         status = wire_records_finish(&emit.records, &ctx->packed);
     if (status != CRM_OK)

@@ -10,6 +10,7 @@
 
 #define RECORD_FRAMING_MAX 6  /* key and length before a record */
 #define TITLE_FIXED        40 /* of a packed title, beside its text */
+#define REWIND_BUDGET      (64u << 20) /* memory to take one record back */
 
 void wire_records_init(struct wire_records *records, struct arena *arena, const struct view *view, bool with_titles)
 {
@@ -280,6 +281,21 @@ enum crm_status wire_as_of(struct op_ctx *ctx, const Crm__AsOf *as_of, uint64_t 
     if (*out_seq == 0)
         return op_fail_field(ctx, CRM_NOT_FOUND, "as_of", "there was nothing at that time");
     return CRM_OK;
+}
+
+enum crm_status wire_rewind(struct op_ctx *ctx, uint64_t seq, struct record *record, bool *out_existed)
+{
+    struct arena way;
+    enum crm_status status;
+
+    arena_init(&way, REWIND_BUDGET);
+    status = log_rewind(ctx->view, seq, &way, record, out_existed);
+    if (status == CRM_OK && *out_existed && record->body.size) {
+        record->body.data = arena_memdup(ctx->scratch, record->body.data, record->body.size);
+        status = record->body.data ? CRM_OK : CRM_NO_MEMORY;
+    }
+    arena_fini(&way);
+    return status;
 }
 
 static enum crm_status resolve(void *arg, enum kind kind, struct slice text, struct uuid *out_id, struct failure *failure)

@@ -45,6 +45,13 @@ Crm__Explain *wire_explain(const struct list_explain *explain, int64_t microseco
 /* What as_of of a request means as a seq; 0: now. CRM_GONE, CRM_INVALID. */
 enum crm_status wire_as_of(struct op_ctx *ctx, const Crm__AsOf *as_of, uint64_t *out_seq) MUST_CHECK;
 
+/*
+ * A record as it was at seq, its body in the turn's scratch; *out_existed: was it there? What that takes on the way is given back at once. In one turn at
+ * most REWIND_ROWS: so many bodies fit, however large.
+ */
+enum crm_status wire_rewind(struct op_ctx *ctx, uint64_t seq, struct record *record, bool *out_existed) MUST_CHECK;
+#define REWIND_ROWS 100
+
 /* filter and sort of a request, checked and bound to the session. */
 enum crm_status wire_filter(struct op_ctx *ctx, const struct kind_def *kind, size_t n, Crm__FilterNode *const *nodes, struct filter *out_filter) MUST_CHECK;
 

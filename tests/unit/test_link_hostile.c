@@ -137,9 +137,100 @@ static void a_long_answer_is_kept_without_sentences(void **state)
     }
 }
 
+/* --- records that have changed often */
+
+/* A customer whose note of so many bytes is written so many times. */
+static struct uuid often_changed(struct fixture *f, size_t note_size, size_t times)
+{
+    struct uuid id;
+    char *note = arena_alloc(&f->arena, note_size + 1);
+
+    add_named(f, 1, false, NULL, &id);
+    for (size_t done = 0; done < times;) {
+        Crm__Mutation *mutations[20];
+        size_t n = times - done < ARRAY_LEN(mutations) ? times - done : ARRAY_LEN(mutations);
+
+        for (size_t i = 0; i < n; i++, done++) {
+            Crm__Customer customer = CRM__CUSTOMER__INIT;
+            uint8_t *bytes = arena_alloc(&f->arena, note_size + 64);
+
+            memset(note, 'a' + (int)(done % 26), note_size);
+            note[note_size] = '\0';
+            customer.note = note;
+            mutations[i] = new_customer(f, "");
+            mutations[i]->verb = CRM__VERB__VERB_PATCH;
+            mutations[i]->has_id = true;
+            mutations[i]->id = (ProtobufCBinaryData){ .data = arena_memdup(&f->arena, id.bytes, UUID_SIZE), .len = UUID_SIZE };
+            mutations[i]->set = (ProtobufCBinaryData){ .data = bytes, .len = crm__customer__pack(&customer, bytes) };
+        }
+        take(f, FRAME_REPLY, ask_mutate(f, mutations, n, NULL, 0), &crm__mutate_reply__descriptor);
+    }
+    return id;
+}
+
+static void a_long_history_is_told_to_its_end(void **state)
+{
+    enum { TIMES = 4000, NOTE = 30000 };
+    struct fixture *f = *state;
+    Crm__HistoryRequest history = CRM__HISTORY_REQUEST__INIT;
+    struct arena arena;
+    struct frame frame;
+    struct uuid id;
+    size_t changes = 0;
+
+    login(f);
+    arena_fini(&f->arena);
+    arena_init(&f->arena, 1u << 30);
+    id = often_changed(f, NOTE, TIMES);
+    history.has_kind = history.has_id = true;
+    history.kind = KIND_CUSTOMER;
+    history.id = (ProtobufCBinaryData){ .data = id.bytes, .len = UUID_SIZE };
+    ask(f, OP_HISTORY, &history.base);
+    for (take_frame(f, &frame); frame.header.type == FRAME_CHUNK; take_frame(f, &frame)) {
+        Crm__Credit credit = CRM__CREDIT__INIT;
+        const void *chunk;
+
+        arena_init(&arena, 16u << 20);
+        assert_int_equal(codec_unpack(&frame, &crm__history_chunk__descriptor, FRAME_MAX, &arena, &chunk, NULL), CRM_OK);
+        changes += ((const Crm__HistoryChunk *)chunk)->n_changes;
+        arena_fini(&arena);
+        credit.has_bytes = true;
+        credit.bytes = frame.header.length;
+        send_frame(f, FRAME_CREDIT, 0, frame.header.stream, &credit.base);
+    }
+    assert_int_equal(frame.header.type, FRAME_END);
+    assert_int_equal(changes, TIMES + 1);
+}
+
+/* A page as of the past, and how many there were. */
+static void the_past_is_whole_or_an_error(void **state)
+{
+    enum { TIMES = 400, NOTE = 30000 };
+    struct fixture *f = *state;
+    Crm__ListRequest list = CRM__LIST_REQUEST__INIT;
+    Crm__CountRequest count = CRM__COUNT_REQUEST__INIT;
+    Crm__AsOf as_of = CRM__AS_OF__INIT;
+    const Crm__ListChunk *chunk;
+
+    login(f);
+    as_of.has_seq = true;
+    as_of.seq = atomic_load(&f->core.seq) + 2; /* created, and its note written once */
+    often_changed(f, NOTE, TIMES);
+    list.has_kind = count.has_kind = true;
+    list.kind = count.kind = KIND_CUSTOMER;
+    list.as_of = count.as_of = &as_of;
+    chunk = take(f, FRAME_CHUNK, ask(f, OP_LIST, &list.base), &crm__list_chunk__descriptor);
+    assert_int_equal(chunk->n_records, 1);
+    assert_int_equal(chunk->records[0]->header->rev, 2);
+    take(f, FRAME_END, f->next_stream - 1, NULL);
+    assert_int_equal(((const Crm__CountReply *)take(f, FRAME_REPLY, ask(f, OP_COUNT, &count.base), &crm__count_reply__descriptor))->count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_long_history_is_told_to_its_end),
+        TEST(the_past_is_whole_or_an_error),
         TEST(a_long_answer_is_kept_without_sentences),
         TEST(an_answer_beyond_a_frame_fails_alone),
         TEST(titles_count_for_a_chunk),
