@@ -201,6 +201,21 @@ static inline Crm__Mutation *ledger_assignment(struct ledger *ledger, const stru
     return server_action(ledger->server, record->kind, &record->id, "assign", &to.base);
 }
 
+static inline Crm__Mutation *ledger_share(struct ledger *ledger, const struct ledger_record *record)
+{
+    const struct ledger_record *with = ledger_pick(ledger, server_random(2) ? KIND_USER : KIND_TEAM, true);
+    Crm__ShareArgument share = CRM__SHARE_ARGUMENT__INIT;
+
+    if (with) {
+        share.has_principal = true;
+        share.principal = server_id(ledger->server, &with->id);
+    }
+    share.has_may_write = share.has_revoke = true;
+    share.may_write = server_random(2) == 0;
+    share.revoke = server_random(3) == 0;
+    return server_action(ledger->server, record->kind, &record->id, "share", &share.base);
+}
+
 /* Any change that a user might ask for; many are refused. */
 static inline Crm__Mutation *ledger_mutation(struct ledger *ledger)
 {
@@ -222,8 +237,10 @@ static inline Crm__Mutation *ledger_mutation(struct ledger *ledger)
     if (what < 70 && record->kind == kind)
         return server_random(2) ? server_patch(s, kind, &record->id, t[1] ? t[1] : t[0], t[2], NULL)
                                 : server_patch(s, kind, &record->id, t[3] ? t[3] : t[0], NULL);
-    if (what < 78)
+    if (what < 77)
         return ledger_assignment(ledger, record);
+    if (what < 80)
+        return ledger_share(ledger, record);
     if (what < 90 && record->kind == KIND_DEAL)
         return server_move(s, &record->id, LEDGER_ONE_OF("move", "reopen"), LEDGER_ONE_OF("Prospecting", "Qualified", "Won", "Lost"));
     return server_deletion(s, record->kind, &record->id);
