@@ -124,7 +124,7 @@ static enum crm_status forget_answered(struct change_group *group, const struct 
     return CRM_OK;
 }
 
-enum crm_status outcome_keep(struct change_group *group, const struct outcome_key *key, const struct uuid *user, struct slice reply)
+static enum crm_status keep(struct change_group *group, const struct outcome_key *key, const struct uuid *user, struct slice reply)
 {
     uint8_t *content, *value = sealed_alloc(group->arena, OUTCOME_FIXED + reply.size, &content);
     struct key row;
@@ -145,6 +145,15 @@ enum crm_status outcome_keep(struct change_group *group, const struct outcome_ke
     if (status == CRM_OK)
         status = forget_answered(group, key, &low_mark);
     return status == CRM_OK ? put_client(group, key->client, user, low_mark) : status;
+}
+
+enum crm_status outcome_keep(struct change_group *group, const struct outcome_key *key, const struct uuid *user, struct slice reply)
+{
+    enum crm_status status = keep(group, key, user, reply);
+
+    if (status != CRM_OK)
+        change_group_spoil(group);
+    return status;
 }
 
 struct sweep {

@@ -27,7 +27,8 @@ struct outcome_key {
 enum crm_status outcome_find(const struct change_group *group, const struct outcome_key *key, const struct uuid *user,
                              struct slice *out_reply, struct failure *failure) MUST_CHECK;
 
-/* Keep the answer, forget those up to the low mark. Into set directly: nothing else can refuse any more. */
+/* Keep the answer, forget those up to the low mark. Into the group directly: nothing else can refuse any more. On failure the group is
+ * spoiled, since it holds the changes that the answer was about. */
 enum crm_status outcome_keep(struct change_group *group, const struct outcome_key *key, const struct uuid *user, struct slice reply) MUST_CHECK;
 
 /* Delete the rows of clients that were last used before a time, at most max of them: housekeeping on the bulk queue. */

@@ -15,6 +15,14 @@
 #define SESSION_FIXED 32 /* user, created, expires */
 #define INVITE_SIZE   24 /* user, expires */
 
+/* Rows go into the group as they come, several for a login: where one fails the group holds a part of it. */
+static enum crm_status settle(struct change_group *group, enum crm_status status)
+{
+    if (status != CRM_OK)
+        change_group_spoil(group);
+    return status;
+}
+
 static void copy_text(char *out, size_t size, struct slice text)
 {
     size_t n = text_prefix_size(text, size - 1);
@@ -123,7 +131,7 @@ enum crm_status session_open(struct change_group *group, struct session *session
     uint8_t *content, *value = sealed_alloc(group->arena, SESSION_FIXED + name_size, &content);
 
     if (!value)
-        return CRM_NO_MEMORY;
+        return settle(group, CRM_NO_MEMORY);
     random_bytes(out_token, TOKEN_SIZE);
     hash_secret(slice_of(out_token, TOKEN_SIZE), session->token_hash);
     session->expires_us = expires_us;
@@ -132,12 +140,13 @@ enum crm_status session_open(struct change_group *group, struct session *session
     memcpy(content + 24, &expires_us, 8);
     if (name_size)
         memcpy(content + SESSION_FIXED, device_name, name_size);
-    return writeset_put(group->set, STORE_SESSION, slice_of(session->token_hash, SHA256_SIZE), sealed_close(value, SESSION_FIXED + name_size));
+    return settle(group, writeset_put(group->set, STORE_SESSION, slice_of(session->token_hash, SHA256_SIZE),
+                                      sealed_close(value, SESSION_FIXED + name_size)));
 }
 
 enum crm_status session_close(struct change_group *group, const struct session *session)
 {
-    return writeset_delete(group->set, STORE_SESSION, slice_of(session->token_hash, SHA256_SIZE));
+    return settle(group, writeset_delete(group->set, STORE_SESSION, slice_of(session->token_hash, SHA256_SIZE)));
 }
 
 static void credential_key(struct key *key, char sort, const void *bytes, size_t size)
@@ -170,10 +179,10 @@ enum crm_status credential_store(struct change_group *group, const struct uuid *
     struct key key;
 
     if (!value)
-        return CRM_NO_MEMORY;
+        return settle(group, CRM_NO_MEMORY);
     memcpy(content, encoded, size);
     credential_key(&key, 'p', user->bytes, UUID_SIZE);
-    return writeset_put(group->set, STORE_CREDENTIAL, key_slice(&key), sealed_close(value, size));
+    return settle(group, writeset_put(group->set, STORE_CREDENTIAL, key_slice(&key), sealed_close(value, size)));
 }
 
 static void invite_key(struct key *key, const char *code)
@@ -192,7 +201,7 @@ enum crm_status invite_create(struct change_group *group, const struct uuid *use
     struct key key;
 
     if (!value)
-        return CRM_NO_MEMORY;
+        return settle(group, CRM_NO_MEMORY);
     random_bytes(random, sizeof random);
     for (size_t i = 0; i < sizeof random; i++)
         out_code[i] = letters[random[i] % 32];
@@ -200,7 +209,7 @@ enum crm_status invite_create(struct change_group *group, const struct uuid *use
     memcpy(content, user->bytes, UUID_SIZE);
     memcpy(content + 16, &expires_us, 8);
     invite_key(&key, out_code);
-    return writeset_put(group->set, STORE_CREDENTIAL, key_slice(&key), sealed_close(value, INVITE_SIZE));
+    return settle(group, writeset_put(group->set, STORE_CREDENTIAL, key_slice(&key), sealed_close(value, INVITE_SIZE)));
 }
 
 enum crm_status invite_find(const struct view *view, const char *code, int64_t now_us, struct uuid *out_user)
@@ -228,5 +237,5 @@ enum crm_status invite_use(struct change_group *group, const char *code)
     struct key key;
 
     invite_key(&key, code);
-    return writeset_delete(group->set, STORE_CREDENTIAL, key_slice(&key));
+    return settle(group, writeset_delete(group->set, STORE_CREDENTIAL, key_slice(&key)));
 }

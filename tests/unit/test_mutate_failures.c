@@ -54,9 +54,8 @@ static enum crm_status run_keyed(struct server *server, struct change_group *gro
         return status;
     status = codec_pack(&server->reply.base, group->arena, &packed);
     if (status == CRM_OK)
-        status = outcome_keep(group, &keyed->key, &server->user, packed);
-    if (status != CRM_OK)
-        change_group_spoil(group);
+        return outcome_keep(group, &keyed->key, &server->user, packed);
+    change_group_spoil(group);
     return status;
 }
 
@@ -86,6 +85,55 @@ static void try_budgets(struct server *s, const Crm__MutateRequest *request)
     }
     s->group_budget = SERVER_GROUP;
     assert_true(failed > 50);
+    assert_true(content(s) != before);
+}
+
+/* A login by invitation uses the code, stores the password and opens a session: all of it or nothing. */
+struct login {
+    char code[INVITE_CODE_SIZE];
+    struct session session;
+};
+
+static enum crm_status run_invite(struct server *server, struct change_group *group, void *arg)
+{
+    struct login *login = arg;
+
+    return invite_create(group, &server->user, INT64_MAX, login->code);
+}
+
+static enum crm_status run_login(struct server *server, struct change_group *group, void *arg)
+{
+    struct login *login = arg;
+    uint8_t token[TOKEN_SIZE];
+    enum crm_status status = invite_use(group, login->code);
+
+    login->session.user = server->user;
+    if (status == CRM_OK)
+        status = credential_store(group, &server->user, "$argon2id$of the new password");
+    return status == CRM_OK ? session_open(group, &login->session, "laptop", INT64_MAX, token) : status;
+}
+
+static void logs_in_whole(void **state)
+{
+    struct server *s = *state;
+    struct login login = { .code = "" };
+    struct server_turn invite = { .work = run_invite, .arg = &login };
+    enum crm_status status;
+    uint64_t before;
+    size_t failed = 0;
+
+    assert_int_equal(server_turn(s, &invite), CRM_OK);
+    before = content(s);
+    for (s->group_budget = 64;; s->group_budget += 16, failed++) {
+        struct server_turn turn = { .work = run_login, .arg = &login };
+
+        status = server_turn(s, &turn);
+        if (status == CRM_OK)
+            break;
+        assert_int_equal(status, CRM_NO_MEMORY);
+        assert_true(content(s) == before);
+    }
+    assert_true(failed > 10);
     assert_true(content(s) != before);
 }
 
@@ -243,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         server_test(fails_whole_on_a_create),  server_test(fails_whole_on_a_cascade),       server_test(fails_whole_on_actions),
         server_test(fails_whole_on_a_batch),   cmocka_unit_test(leaves_nothing_in_a_full_store), server_test(works_around_a_damaged_record),
+        server_test(logs_in_whole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
