@@ -157,7 +157,7 @@ enum crm_status frames_add_pages(struct frames *frames, size_t n, uint32_t sort_
         arena_reset(arena);
         if (status == CRM_OK)
             status = peer_call(peer, OP_LIST, &request.base, &crm__list_reply__descriptor, arena,
-                               &reply, NULL, NULL, failure);
+                               &reply, failure);
         if (status != CRM_OK || !((const Crm__ListReply *)reply)->has_token)
             break;
         request.has_token = true;

@@ -271,10 +271,22 @@ enum crm_status peer_resume(struct peer *peer, const struct peer_target *target,
 
 /* --- one call */
 
+/* A chunk has been read: the server may send as much again. */
+static enum crm_status give_credit(struct peer *peer, const struct frame_header *chunk,
+                                   struct failure *failure)
+{
+    Crm__Credit credit = CRM__CREDIT__INIT;
+    enum crm_status status;
+
+    credit.has_bytes = true;
+    credit.bytes = chunk->length;
+    status = peer_queue(peer, FRAME_CREDIT, 0, chunk->stream, &credit.base, failure);
+    return status == CRM_OK ? peer_flush(peer, failure) : status;
+}
+
 enum crm_status peer_call(struct peer *peer, uint32_t operation, const ProtobufCMessage *request,
                           const ProtobufCMessageDescriptor *reply_descriptor, struct arena *arena,
-                          const void **out_reply, peer_chunk *chunk, void *arg,
-                          struct failure *failure)
+                          const void **out_reply, struct failure *failure)
 {
     struct frame frame;
     enum crm_status status =
@@ -290,8 +302,8 @@ enum crm_status peer_call(struct peer *peer, uint32_t operation, const ProtobufC
             return peer_fail(&frame, failure);
         if (frame.header.type == FRAME_REPLY || frame.header.type == FRAME_END)
             return codec_unpack(&frame, reply_descriptor, FRAME_MAX, arena, out_reply, failure);
-        if (frame.header.type == FRAME_CHUNK && chunk)
-            status = chunk(arg, frame.body, failure);
+        if (frame.header.type == FRAME_CHUNK)
+            status = give_credit(peer, &frame.header, failure);
     }
     return status;
 }

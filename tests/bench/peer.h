@@ -65,14 +65,10 @@ enum crm_status peer_login(struct peer *peer, const struct peer_target *target, 
 enum crm_status peer_resume(struct peer *peer, const struct peer_target *target,
                             const struct peer_session *session, struct failure *failure) MUST_CHECK;
 
-/* What a call brings besides its answer: the body of each chunk, borrowed. */
-typedef enum crm_status peer_chunk(void *arg, struct slice body, struct failure *failure);
-/* One request and its answer, unpacked into arena. The chunks of a stream go to chunk, or nowhere
- * where it is NULL. */
+/* One request and its answer, unpacked into arena. The chunks of a stream are read and dropped. */
 enum crm_status peer_call(struct peer *peer, uint32_t operation, const ProtobufCMessage *request,
                           const ProtobufCMessageDescriptor *reply_descriptor, struct arena *arena,
-                          const void **out_reply, peer_chunk *chunk, void *arg,
-                          struct failure *failure) MUST_CHECK;
+                          const void **out_reply, struct failure *failure) MUST_CHECK;
 
 /* Put the sentence of an ERROR frame into failure; gives the frame's status. */
 enum crm_status peer_fail(const struct frame *frame, struct failure *failure);

@@ -121,7 +121,7 @@ static enum crm_status check_count(struct peer *peer, enum kind kind, uint64_t e
     request.kind = (uint32_t)kind;
     arena_init(&arena, REPLY_BUDGET);
     status = peer_call(peer, OP_COUNT, &request.base, &crm__count_reply__descriptor, &arena, &reply,
-                       NULL, NULL, failure);
+                       failure);
     if (status == CRM_OK && ((const Crm__CountReply *)reply)->count != expected)
         status = fail(failure, CRM_FAILED, NULL, "%llu records of kind %d instead of %llu",
                       (unsigned long long)((const Crm__CountReply *)reply)->count, kind,
