@@ -2,6 +2,7 @@
  * op_count.c - how many records match, and what they add up to by group; on a worker, since it may look at all of them
  */
 #include "common/base/clock.h"
+#include "server/engine/log.h"
 #include "server/ops/wire.h"
 
 #define GROUPS_MAX 10000
@@ -179,10 +180,13 @@ static enum crm_status answer(struct counting *counting, const struct list_expla
     struct op_ctx *ctx = counting->ctx;
     const Crm__CountRequest *request = ctx->request;
     Crm__CountReply *reply = ctx->reply;
+    struct log_head head;
 
+    if (log_head_load(ctx->view, &head) != CRM_OK)
+        return op_fail(ctx, CRM_IO, "the log cannot be read");
     reply->has_count = reply->has_seq = true;
     reply->count = explain->matched;
-    reply->seq = atomic_load(&ctx->core->seq);
+    reply->seq = head.seq; /* of this snapshot: the newest may be newer */
     reply->groups = arena_alloc(ctx->arena, (counting->n_groups + 1) * sizeof *reply->groups);
     if (!reply->groups)
         return op_fail(ctx, CRM_NO_MEMORY, "out of memory");

@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/engine/search.h"
 #include "proto/codec.h"
+#include "server/engine/log.h"
 #include "server/ops/token.h"
 #include "server/ops/wire.h"
 
@@ -83,6 +84,7 @@ static enum crm_status begin_list(struct op_ctx *ctx)
     const Crm__ListRequest *request = ctx->request;
     struct list_state_kept *state = arena_zalloc(ctx->arena, sizeof *state);
     const struct kind_def *kind = kind_def(request->kind);
+    struct log_head head;
     enum crm_status status;
 
     if (!state)
@@ -92,7 +94,9 @@ static enum crm_status begin_list(struct op_ctx *ctx)
     ctx->state = state;
     state->ctx = ctx;
     state->began_us = clock_monotonic_us();
-    state->seq = atomic_load(&ctx->core->seq);
+    if (log_head_load(ctx->view, &head) != CRM_OK)
+        return op_fail(ctx, CRM_IO, "the log cannot be read");
+    state->seq = head.seq; /* of this snapshot: the newest may be newer */
     state->query = (struct list_query){ .kind = kind, .filter = &state->filter, .limit = request->limit, .deleted = request->deleted, .arg = state };
     status = wire_filter(ctx, kind, request->n_filter, request->filter, &state->filter);
     if (status == CRM_OK)
@@ -170,39 +174,90 @@ const struct op_def op_list = {
     .reply = &crm__list_reply__descriptor, .chunk = &crm__list_chunk__descriptor, .run = begin_list, .step = step_list,
 };
 
-/* --- search: bounded, so one turn */
+/* --- search: what is found is bounded, so one turn finds it; telling may take several */
+
+#define SEARCH_MOST 1000
+
+/* What was found; the records are read again in the turn that tells them. */
+struct search_state {
+    bool is_done; /* all is found */
+    size_t n, told;
+    struct {
+        enum kind kind;
+        struct uuid id;
+    } found[SEARCH_MOST];
+    struct list_explain explain;
+    int64_t began_us;
+};
 
 static enum crm_status begin_search(struct op_ctx *ctx)
 {
     const Crm__SearchRequest *request = ctx->request;
 
-    return request->text ? CRM_OK : op_fail_field(ctx, CRM_INVALID, "text", "what is to be found?");
+    if (!request->text)
+        return op_fail_field(ctx, CRM_INVALID, "text", "what is to be found?");
+    if (request->limit > SEARCH_MOST)
+        return op_fail_field(ctx, CRM_INVALID, "limit", "a search gives at most %d records", SEARCH_MOST);
+    ctx->state = arena_zalloc(ctx->arena, sizeof(struct search_state));
+    return ctx->state ? CRM_OK : op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+}
+
+static bool note_found(void *arg, const struct record *record)
+{
+    struct search_state *state = arg;
+
+    state->found[state->n].kind = record->header.kind;
+    state->found[state->n++].id = record->header.id;
+    return state->n < SEARCH_MOST;
+}
+
+static enum crm_status find_all(struct op_ctx *ctx, struct search_state *state)
+{
+    const Crm__SearchRequest *request = ctx->request;
+    struct search_query query = { .text = slice_text(request->text), .kinds = request->kinds, .n_kinds = request->n_kinds,
+                                  .limit = request->limit ? request->limit : 20 };
+
+    state->is_done = true;
+    state->began_us = clock_monotonic_us();
+    return search_run(ctx->view, &query, ctx->scratch, note_found, state, &state->explain, &ctx->failure);
+}
+
+/* A chunk of what was found; what has gone since then is passed over. */
+static enum crm_status tell_found(struct op_ctx *ctx, struct search_state *state)
+{
+    Crm__ListReply *reply = ctx->reply;
+    struct emit emit = { .budget = ctx->chunk_budget };
+    bool has_room = true;
+
+    wire_records_init(&emit.records, ctx->scratch, ctx->view, false);
+    for (; state->told < state->n && has_room; state->told++) {
+        struct record record;
+        enum crm_status status = view_record(ctx->view, state->found[state->told].kind, &state->found[state->told].id, &record);
+
+        if (status == CRM_OK)
+            has_room = emit_record(&emit, &record);
+        else if (status != CRM_NOT_FOUND)
+            return status;
+    }
+    reply->has_rows = true;
+    reply->rows += emit.records.n;
+    return wire_records_finish(&emit.records, &ctx->packed);
 }
 
 static enum crm_status step_search(struct op_ctx *ctx, bool *out_more)
 {
     const Crm__SearchRequest *request = ctx->request;
     Crm__ListReply *reply = ctx->reply;
-    struct search_query query = { .text = slice_text(request->text), .kinds = request->kinds, .n_kinds = request->n_kinds,
-                                  .limit = request->limit ? request->limit : 20 };
-    struct emit emit = { .budget = ctx->chunk_budget };
-    struct list_explain explain;
-    int64_t began_us = clock_monotonic_us();
-    enum crm_status status;
+    struct search_state *state = ctx->state;
+    enum crm_status status = state->is_done ? CRM_OK : find_all(ctx, state);
 
-    if (query.limit > 1000)
-        return op_fail_field(ctx, CRM_INVALID, "limit", "a search gives at most 1000 records");
-    wire_records_init(&emit.records, ctx->scratch, ctx->view, false);
-    status = search_run(ctx->view, &query, ctx->scratch, emit_record, &emit, &explain, &ctx->failure);
     if (status == CRM_OK)
-        status = wire_records_finish(&emit.records, &ctx->packed);
+        status = tell_found(ctx, state);
     if (status != CRM_OK)
         return op_fail(ctx, status, "%s", crm_status_info((int)status)->sentence);
-    reply->has_rows = true;
-    reply->rows = emit.records.n;
-    if (request->explain)
-        reply->explain = wire_explain(&explain, clock_monotonic_us() - began_us, ctx->arena);
-    *out_more = false;
+    *out_more = state->told < state->n;
+    if (!*out_more && request->explain)
+        reply->explain = wire_explain(&state->explain, clock_monotonic_us() - state->began_us, ctx->arena);
     return CRM_OK;
 }
 

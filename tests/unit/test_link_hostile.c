@@ -226,9 +226,78 @@ static void the_past_is_whole_or_an_error(void **state)
     assert_int_equal(((const Crm__CountReply *)take(f, FRAME_REPLY, ask(f, OP_COUNT, &count.base), &crm__count_reply__descriptor))->count, 1);
 }
 
+/* --- searches and lists */
+
+static void a_search_of_many_comes_in_chunks(void **state)
+{
+    enum { FOUND = 300 };
+    struct fixture *f = *state;
+    Crm__SearchRequest search = CRM__SEARCH_REQUEST__INIT;
+    size_t records = 0, chunks = 0;
+    struct frame frame;
+    const void *message;
+
+    login(f);
+    add_named(f, FOUND, true, NULL, NULL);
+    search.text = (char *)"0000";
+    search.has_limit = true;
+    search.limit = 1000;
+    ask(f, OP_SEARCH, &search.base);
+    for (take_frame(f, &frame); frame.header.type == FRAME_CHUNK; take_frame(f, &frame), chunks++) {
+        Crm__Credit credit = CRM__CREDIT__INIT;
+
+        assert_int_equal(codec_unpack(&frame, &crm__list_chunk__descriptor, FRAME_MAX, &f->arena, &message, NULL), CRM_OK);
+        records += ((const Crm__ListChunk *)message)->n_records;
+        credit.has_bytes = true;
+        credit.bytes = frame.header.length;
+        send_frame(f, FRAME_CREDIT, 0, frame.header.stream, &credit.base);
+    }
+    assert_int_equal(frame.header.type, FRAME_END);
+    assert_int_equal(codec_unpack(&frame, &crm__list_reply__descriptor, FRAME_MAX, &f->arena, &message, NULL), CRM_OK);
+    assert_int_equal(records, FOUND);
+    assert_int_equal(((const Crm__ListReply *)message)->rows, FOUND);
+    assert_in_range(chunks, 4, FOUND);
+}
+
+/* A commit between the turn's snapshot and its list: what it has moved must be flagged on later pages, so the list's seq is that of its snapshot. */
+static void a_list_has_the_seq_of_its_snapshot(void **state)
+{
+    struct fixture *f = *state;
+    Crm__ListRequest list = CRM__LIST_REQUEST__INIT;
+    struct slice bytes;
+    uint64_t seq;
+    size_t consumed;
+
+    login(f);
+    add_named(f, 1, false, NULL, NULL);
+    seq = atomic_load(&f->core.seq);
+    list.has_kind = true;
+    list.kind = KIND_CUSTOMER;
+    bytes = frame_bytes(f, FRAME_REQUEST, OP_LIST, f->next_stream++, &list.base);
+    assert_true(link_input(f->link, bytes, &consumed)); /* the turn has its snapshot now, and goes on */
+    atomic_fetch_add(&f->core.seq, 1);                  /* as the writer does after a commit */
+    bytes = frame_bytes(f, FRAME_REQUEST, OP_LIST, f->next_stream++, &list.base);
+    assert_true(link_input(f->link, bytes, &consumed));
+    atomic_fetch_sub(&f->core.seq, 1);
+    for (uint32_t stream = f->next_stream - 2, ended = 0; ended < 2;) {
+        struct frame frame;
+        const void *reply;
+
+        take_frame(f, &frame);
+        assert_in_range(frame.header.stream, stream, stream + 1);
+        if (frame.header.type != FRAME_END)
+            continue;
+        assert_int_equal(codec_unpack(&frame, &crm__list_reply__descriptor, FRAME_MAX, &f->arena, &reply, NULL), CRM_OK);
+        assert_int_equal(((const Crm__ListReply *)reply)->seq, seq);
+        ended++;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_search_of_many_comes_in_chunks),
+        TEST(a_list_has_the_seq_of_its_snapshot),
         TEST(a_long_history_is_told_to_its_end),
         TEST(the_past_is_whole_or_an_error),
         TEST(a_long_answer_is_kept_without_sentences),
