@@ -275,8 +275,10 @@ void link_answer(struct link *link, struct request *take_request)
 
 enum crm_status link_event(struct link *link, uint32_t stream, const Crm__Event *event)
 {
-    if (link->carrier.out->size > OUTPUT_HIGH || link->is_closing)
+    if (link->carrier.out->size > OUTPUT_HIGH || link->is_closing) {
+        link->has_missed = true;
         return CRM_BUSY;
+    }
     return link_send(link, FRAME_EVENT, 0, stream, &event->base, true);
 }
 
@@ -331,6 +333,10 @@ bool link_resume(struct link *link)
 {
     unsigned n = link->n_streams;
 
+    if (link->has_missed && link_wants_input(link)) {
+        link->has_missed = false;
+        push_catch_up(link->thread, link, link->id);
+    }
     /* Each stream gets one turn; the round begins behind the one that was last. */
     for (unsigned i = 0; i < n && link->n_streams > 0; i++) {
         struct stream *stream = &link->streams[(link->round + i) % link->n_streams];

@@ -228,12 +228,9 @@ static bool is_answered_at_once(const struct op_def *op)
 /* Registered first, then answered: no commit falls between the two. */
 static void start_watch(struct link *link, struct stream *stream, struct request *request)
 {
-    const struct op_watch *watch = request->ctx.watch;
-    Crm__SubscribeReply *reply = request->ctx.reply;
-    Crm__Event behind = CRM__EVENT__INIT;
     bool more;
 
-    if (push_subscribe(link->thread, link->id, request->stream, watch) != CRM_OK) {
+    if (push_subscribe(link->thread, link->id, request->stream, request->ctx.watch) != CRM_OK) {
         link_fail_request(link, request, fail(&request->ctx.failure, CRM_NO_MEMORY, NULL, "out of memory"));
         link_close_stream(link, stream);
         return;
@@ -241,12 +238,7 @@ static void start_watch(struct link *link, struct stream *stream, struct request
     stream->is_watching = true;
     if (request->op->step(&request->ctx, &more) == CRM_OK)
         link_reply(link, request);
-    if (watch->has_after && watch->after_seq < reply->seq) {
-        behind.has_behind = behind.behind = behind.has_seq = true;
-        behind.seq = reply->seq;
-        if (link_event(link, stream->id, &behind) != CRM_OK)
-            link_close_stream(link, stream);
-    }
+    push_catch_up(link->thread, link, link->id);
 }
 
 static void run_stream(struct link *link, const struct op_def *op, const struct frame *frame)

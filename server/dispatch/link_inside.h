@@ -41,6 +41,7 @@ struct link {
     bool has_hello, is_closing, is_draining, has_session;
     bool was_known;              /* logged in at some time: large frames that are under way are read even when the session has ended */
     bool had_expired;            /* the session that it had, or wanted to resume: whoever asks without one is told so */
+    bool has_missed;             /* an event was left out because the output was high */
     uint64_t features;           /* chosen */
     struct session session;
     int64_t expires_us;          /* of the session, monotonic: jumps of the wall clock change nothing */

@@ -15,7 +15,7 @@ struct subscription {
     uint64_t link_id;
     uint32_t stream;
     struct op_watch watch;
-    bool is_behind; /* an event was left out */
+    uint64_t behind; /* seq of the last event that was left out; 0: none */
 };
 
 /* What a commit tells one thread. */
@@ -29,10 +29,13 @@ struct publication {
 enum crm_status push_subscribe(struct dispatch_thread *thread, uint64_t link_id, uint32_t stream, const struct op_watch *watch)
 {
     struct subscription *subscription = malloc(sizeof *subscription);
+    uint64_t seq = atomic_load(&thread->dispatch->core->seq);
 
     if (!subscription)
         return CRM_NO_MEMORY;
     *subscription = (struct subscription){ .next = thread->subscriptions, .link_id = link_id, .stream = stream, .watch = *watch };
+    if (watch->has_after && watch->after_seq < seq)
+        subscription->behind = seq;
     thread->subscriptions = subscription;
     atomic_fetch_add(&thread->dispatch->watches, 1);
     return CRM_OK;
@@ -92,13 +95,27 @@ static void tell(struct dispatch_thread *thread, struct subscription *subscripti
         pointers[event.n_changes] = &changes[event.n_changes];
         event.n_changes++;
     }
-    if (event.n_changes == 0 && !subscription->is_behind)
+    if (event.n_changes == 0 && !subscription->behind)
         return;
     event.changes = pointers;
     event.has_seq = event.has_behind = true;
     event.seq = news->seq;
-    event.behind = subscription->is_behind || left_out;
-    subscription->is_behind = link_event(link, subscription->stream, &event) != CRM_OK;
+    event.behind = subscription->behind || left_out;
+    subscription->behind = link_event(link, subscription->stream, &event) == CRM_OK ? 0 : news->seq;
+}
+
+void push_catch_up(struct dispatch_thread *thread, struct link *link, uint64_t link_id)
+{
+    for (struct subscription *subscription = thread->subscriptions; subscription; subscription = subscription->next) {
+        Crm__Event event = CRM__EVENT__INIT;
+
+        if (subscription->link_id != link_id || !subscription->behind)
+            continue;
+        event.has_seq = event.has_behind = event.behind = true;
+        event.seq = subscription->behind;
+        if (link_event(link, subscription->stream, &event) == CRM_OK)
+            subscription->behind = 0;
+    }
 }
 
 static void deliver(struct mail *mail, void *arg)

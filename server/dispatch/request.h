@@ -100,11 +100,13 @@ struct link *thread_link(struct dispatch_thread *thread, uint64_t id);
 
 /* --- link.c: the answer of a request that was away */
 void link_answer(struct link *link, struct request *take_request);
-/* An event for a subscription: CRM_BUSY when the output is high. */
+/* An event for a subscription: CRM_BUSY when the output is high; push_catch_up is called when it has drained. */
 enum crm_status link_event(struct link *link, uint32_t stream, const Crm__Event *event) MUST_CHECK;
 
 /* --- push.c: subscriptions of one thread */
 enum crm_status push_subscribe(struct dispatch_thread *thread, uint64_t link_id, uint32_t stream, const struct op_watch *watch) MUST_CHECK;
+/* Tell the subscriptions of a link that have missed events that they are behind. */
+void push_catch_up(struct dispatch_thread *thread, struct link *link, uint64_t link_id);
 void push_unsubscribe(struct dispatch_thread *thread, uint64_t link_id, uint32_t stream);
 void push_unsubscribe_link(struct dispatch_thread *thread, uint64_t link_id);
 /* Writer thread: tell every io thread. */

@@ -160,6 +160,16 @@ static inline uint32_t ask(struct fixture *f, enum operation op, const ProtobufC
     return stream;
 }
 
+/* Until another thread has posted something. */
+static inline void wait_for_wake(struct fixture *f)
+{
+    pthread_mutex_lock(&f->lock);
+    while (f->wakes == 0)
+        pthread_cond_wait(&f->woken, &f->lock);
+    f->wakes = 0;
+    pthread_mutex_unlock(&f->lock);
+}
+
 /* Let streams go on, and answers of other threads come in, until there is a frame. */
 static inline void take_frame(struct fixture *f, struct frame *out_frame)
 {
@@ -172,11 +182,7 @@ static inline void take_frame(struct fixture *f, struct frame *out_frame)
         dispatch_thread_end_turn(f->thread);
         if (more || f->out.size > 0)
             continue;
-        pthread_mutex_lock(&f->lock);
-        while (f->wakes == 0)
-            pthread_cond_wait(&f->woken, &f->lock);
-        f->wakes = 0;
-        pthread_mutex_unlock(&f->lock);
+        wait_for_wake(f);
         dispatch_thread_drain(f->thread);
     }
     out_frame->body.data = arena_memdup(&f->arena, out_frame->body.size ? out_frame->body.data : (const uint8_t *)"", out_frame->body.size + 1);

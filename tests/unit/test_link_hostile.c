@@ -293,9 +293,93 @@ static void a_list_has_the_seq_of_its_snapshot(void **state)
     }
 }
 
+/* --- subscribers that do not read */
+
+/* Fill the output above the mark at which nothing more is produced; how much was there before. */
+static size_t fill_output(struct fixture *f)
+{
+    size_t before = f->out.size;
+    uint8_t *room = buf_reserve(&f->out, 300000);
+
+    assert_non_null(room);
+    memset(room, 0, 300000);
+    buf_commit(&f->out, 300000);
+    return before;
+}
+
+static uint32_t subscribe(struct fixture *f, bool has_after)
+{
+    Crm__SubscribeRequest request = CRM__SUBSCRIBE_REQUEST__INIT;
+
+    request.has_after_seq = has_after;
+    return ask(f, OP_SUBSCRIBE, &request.base);
+}
+
+static const Crm__Event *take_event(struct fixture *f, uint32_t stream)
+{
+    return take(f, FRAME_EVENT, stream, &crm__event__descriptor);
+}
+
+/* Nothing else happens afterwards: the next commit may be days away. */
+static void who_missed_an_event_is_told_when_the_output_has_drained(void **state)
+{
+    struct fixture *f = *state;
+    const Crm__Event *event;
+    uint64_t seq;
+    uint32_t stream;
+    size_t kept;
+
+    login(f);
+    stream = subscribe(f, false);
+    take(f, FRAME_REPLY, stream, NULL);
+    ask_mutate(f, (Crm__Mutation *[]){ new_customer(f, "Missed") }, 1, NULL, 0);
+    kept = fill_output(f);
+    while (atomic_load(&f->core.seq) == 0 || f->out.size == kept + 300000) { /* until the answer is there */
+        wait_for_wake(f);
+        dispatch_thread_drain(f->thread);
+    }
+    buf_truncate(&f->out, 0);
+    seq = atomic_load(&f->core.seq);
+    event = take_event(f, stream);
+    assert_true(event->behind);
+    assert_int_equal(event->seq, seq);
+    assert_int_equal(event->n_changes, 0);
+}
+
+/* A subscription that begins in the past, when its reply has filled the output. */
+static void a_subscription_is_not_lost_for_a_full_output(void **state)
+{
+    struct fixture *f = *state;
+    struct slice bytes;
+    Crm__SubscribeRequest request = CRM__SUBSCRIBE_REQUEST__INIT;
+    uint32_t stream;
+    size_t consumed;
+    uint8_t *room;
+
+    login(f);
+    add_named(f, 1, false, NULL, NULL);
+    request.has_after_seq = true;
+    request.after_seq = 1;
+    stream = f->next_stream++;
+    bytes = frame_bytes(f, FRAME_REQUEST, OP_SUBSCRIBE, stream, &request.base);
+    room = buf_reserve(&f->out, 256 * 1024);
+    assert_non_null(room);
+    buf_commit(&f->out, 256 * 1024); /* as high as it may be: the reply goes above */
+    assert_true(link_input(f->link, bytes, &consumed));
+    dispatch_thread_end_turn(f->thread);
+    buf_consume(&f->out, 256 * 1024);
+    take(f, FRAME_REPLY, stream, NULL);
+    assert_true(take_event(f, stream)->behind);
+    ask_mutate(f, (Crm__Mutation *[]){ new_customer(f, "Later") }, 1, NULL, 0);
+    for (struct frame frame = { 0 }; frame.header.type != FRAME_EVENT;)
+        take_frame(f, &frame);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(who_missed_an_event_is_told_when_the_output_has_drained),
+        TEST(a_subscription_is_not_lost_for_a_full_output),
         TEST(a_search_of_many_comes_in_chunks),
         TEST(a_list_has_the_seq_of_its_snapshot),
         TEST(a_long_history_is_told_to_its_end),
