@@ -2,8 +2,20 @@
  * dispatch.c - writer and workers, made and ended together
  */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "server/dispatch/request.h"
+
+#define MEMORY_LEAST (256u << 20)
+
+/* A quarter of the machine for all requests together; the rest is for the store's pages, and others. */
+static size_t memory_for_requests(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    size_t quarter = pages > 0 && size > 0 ? (size_t)pages / 4 * (size_t)size : 0;
+
+    return quarter > MEMORY_LEAST ? quarter : MEMORY_LEAST;
+}
 
 enum crm_status dispatch_create(struct core *core, struct dispatch **out_dispatch)
 {
@@ -13,6 +25,7 @@ enum crm_status dispatch_create(struct core *core, struct dispatch **out_dispatc
     if (!dispatch)
         return CRM_NO_MEMORY;
     dispatch->core = core;
+    dispatch->memory.max = memory_for_requests();
     if (pthread_mutex_init(&dispatch->lock, NULL) != 0) {
         free(dispatch);
         return CRM_NO_MEMORY;

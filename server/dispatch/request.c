@@ -18,8 +18,8 @@ struct request *request_create(struct dispatch_thread *thread)
     if (!request)
         return NULL;
     request->thread = thread;
-    arena_init(&request->arena, REQUEST_BUDGET);
-    arena_init(&request->scratch, FAST_BUDGET);
+    arena_init_shared(&request->arena, REQUEST_BUDGET, &thread->dispatch->memory);
+    arena_init_shared(&request->scratch, FAST_BUDGET, &thread->dispatch->memory);
     return request;
 }
 
@@ -114,8 +114,11 @@ static enum crm_status apply_write(struct write_job *job, struct change_group *g
         ctx->schema = group->schema;
         status = request->op->run(ctx);
     }
-    if (status == CRM_OK)
+    if (status == CRM_OK) {
         status = pack_reply(request);
+        if (status != CRM_OK)
+            change_group_spoil(group); /* what cannot be told must not be done */
+    }
     ctx->group = NULL;
     ctx->view = NULL;
     return status;

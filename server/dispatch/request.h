@@ -27,6 +27,7 @@ struct dispatch {
     pthread_mutex_t lock; /* of threads */
     struct dispatch_thread *threads[64];
     unsigned n_threads;
+    struct arena_pool memory; /* of all requests: no number of clients may hold more */
     atomic_uint watches; /* subscriptions on all threads: without any, commits publish nothing */
 };
 

@@ -127,10 +127,13 @@ static enum crm_status run_keyed(struct op_ctx *ctx, const Crm__MutateRequest *r
     if (status != CRM_OK || done)
         return status;
     status = mutate_run(ctx->group, &actor, request, reply, &ctx->failure);
-    if (status == CRM_OK)
-        status = pack_kept(ctx, reply, &packed);
+    if (status != CRM_OK)
+        return status;
+    status = pack_kept(ctx, reply, &packed);
     if (status == CRM_OK)
         status = outcome_keep(ctx->group, &key, &ctx->session->user, packed);
+    if (status != CRM_OK)
+        change_group_spoil(ctx->group); /* changes without a kept answer could be doubled */
     return status;
 }
 

@@ -141,8 +141,10 @@ static enum crm_status run_login(struct op_ctx *ctx)
     if (status == CRM_OK)
         status = session_open(ctx->group, session, request->device_name,
                               ctx->group->now_us + ctx->core->settings.session_hours * US_PER_HOUR, token);
-    if (status == CRM_OK && !login_reply_fill(ctx->reply, ctx->view, session, token, ctx->arena))
+    if (status == CRM_OK && !login_reply_fill(ctx->reply, ctx->view, session, token, ctx->arena)) {
+        change_group_spoil(ctx->group); /* a session whose token nobody has */
         status = CRM_NO_MEMORY;
+    }
     secret_wipe(token, sizeof token);
     ctx->opened = session;
     return status == CRM_OK ? CRM_OK : op_fail(ctx, status, "the session cannot be opened");

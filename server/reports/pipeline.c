@@ -25,6 +25,7 @@ struct line {
     struct uuid pipeline, team, owner;
     struct slice stage;
     int order; /* of the stage within its pipeline */
+    struct slice team_name, owner_name;
     char currency[4];
     int64_t count, sum;
 };
@@ -166,23 +167,36 @@ static int stage_order(struct collect *collect, const struct line *line)
     return INT32_MAX;
 }
 
-static int compare_lines(const void *left, const void *right)
+static int compare_by(const struct line *a, const struct line *b, enum dimension dimension)
+{
+    int order;
+
+    switch (dimension) {
+    case BY_TEAM:
+        return slice_compare(a->team_name, b->team_name);
+    case BY_OWNER:
+        return slice_compare(a->owner_name, b->owner_name);
+    default:
+        order = memcmp(a->pipeline.bytes, b->pipeline.bytes, UUID_SIZE);
+        if (!order)
+            order = (a->order > b->order) - (a->order < b->order);
+        return order ? order : slice_compare(a->stage, b->stage);
+    }
+}
+
+/* In the order in which the dimensions were asked for; then by currency. */
+static int compare_lines(const void *left, const void *right, void *arg)
 {
     const struct line *a = left, *b = right;
-    int order = memcmp(a->pipeline.bytes, b->pipeline.bytes, UUID_SIZE);
+    const struct collect *collect = arg;
+    int order = 0;
 
-    if (!order)
-        order = (a->order > b->order) - (a->order < b->order);
-    if (!order)
-        order = slice_compare(a->stage, b->stage);
-    if (!order)
-        order = memcmp(a->team.bytes, b->team.bytes, UUID_SIZE);
-    if (!order)
-        order = memcmp(a->owner.bytes, b->owner.bytes, UUID_SIZE);
+    for (size_t i = 0; i < collect->n_by && !order; i++)
+        order = compare_by(a, b, collect->by[i]);
     return order ? order : memcmp(a->currency, b->currency, 3);
 }
 
-static struct slice title_of(struct report_ctx *ctx, enum kind kind, const struct uuid *id)
+static struct slice name_of(struct report_ctx *ctx, enum kind kind, const struct uuid *id)
 {
     struct record record;
     struct value value;
@@ -192,6 +206,22 @@ static struct slice title_of(struct report_ctx *ctx, enum kind kind, const struc
     return slice_text("(gone)");
 }
 
+/* What a line is shown and sorted by. */
+static void name_lines(struct collect *collect)
+{
+    for (size_t i = 0; i < collect->n; i++) {
+        struct line *line = &collect->lines[i];
+
+        line->order = is_grouped(collect, BY_STAGE) ? stage_order(collect, line) : 0;
+        if (is_grouped(collect, BY_TEAM))
+            line->team_name = name_of(collect->ctx, KIND_TEAM, &line->team);
+        if (is_grouped(collect, BY_OWNER))
+            line->owner_name = name_of(collect->ctx, KIND_USER, &line->owner);
+    }
+    if (collect->n)
+        qsort_r(collect->lines, collect->n, sizeof collect->lines[0], compare_lines, collect);
+}
+
 static bool write_line(struct report_ctx *ctx, const struct collect *collect, const struct line *line, unsigned level)
 {
     Crm__ReportRow *row = report_row(ctx, level);
@@ -199,8 +229,8 @@ static bool write_line(struct report_ctx *ctx, const struct collect *collect, co
 
     for (size_t i = 0; ok && level == 0 && i < collect->n_by; i++) {
         struct slice text = collect->by[i] == BY_STAGE  ? line->stage
-                            : collect->by[i] == BY_TEAM ? title_of(ctx, KIND_TEAM, &line->team)
-                                                        : title_of(ctx, KIND_USER, &line->owner);
+                            : collect->by[i] == BY_TEAM ? line->team_name
+                                                        : line->owner_name;
 
         ok = report_set_text(ctx, row, i, text);
     }
@@ -226,7 +256,8 @@ static bool write_totals(struct report_ctx *ctx, const struct collect *lines)
             return false;
         total->count += lines->lines[i].count;
     }
-    qsort(totals.lines, totals.n, sizeof totals.lines[0], compare_lines);
+    if (totals.n)
+        qsort_r(totals.lines, totals.n, sizeof totals.lines[0], compare_lines, &totals);
     for (size_t i = 0; i < totals.n; i++)
         if (totals.lines[i].count && !write_line(ctx, lines, &totals.lines[i], 2))
             return false;
@@ -278,10 +309,7 @@ static enum crm_status run_pipeline(struct report_ctx *ctx)
     status = rollup_each_until(ctx->view, ROLLUP_DEAL, end, add_cell, &collect);
     if (status != CRM_OK)
         return fail(ctx->failure, status, NULL, "the totals cannot be read");
-    for (size_t i = 0; i < collect.n; i++)
-        collect.lines[i].order = stage_order(&collect, &collect.lines[i]);
-    if (collect.n)
-        qsort(collect.lines, collect.n, sizeof collect.lines[0], compare_lines);
+    name_lines(&collect);
     if (!write_columns(ctx, &collect))
         return fail(ctx->failure, CRM_NO_MEMORY, NULL, "out of memory");
     for (size_t i = 0; i < collect.n; i++)
