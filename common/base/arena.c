@@ -52,18 +52,40 @@ static void protobuf_free(void *arena, void *pointer)
     (void)pointer;
 }
 
-static void block_destroy(struct arena_block *block)
+static void pool_give(struct arena_pool *pool, size_t size)
+{
+    if (pool)
+        atomic_fetch_sub_explicit(&pool->used, size, memory_order_relaxed);
+}
+
+static bool pool_take(struct arena_pool *pool, size_t size)
+{
+    if (!pool)
+        return true;
+    if (atomic_fetch_add_explicit(&pool->used, size, memory_order_relaxed) + size <= pool->max)
+        return true;
+    pool_give(pool, size);
+    return false;
+}
+
+static void block_destroy(struct arena *arena, struct arena_block *block)
 {
     ASAN_UNPOISON_MEMORY_REGION(block->data, block->size);
+    pool_give(arena->pool, sizeof(*block) + block->size);
     free(block);
 }
 
-static struct arena_block *block_create(size_t size)
+static struct arena_block *block_create(struct arena *arena, size_t size)
 {
-    struct arena_block *block = malloc(sizeof(*block) + size);
+    struct arena_block *block;
 
-    if (!block)
+    if (!pool_take(arena->pool, sizeof(*block) + size))
         return NULL;
+    block = malloc(sizeof(*block) + size);
+    if (!block) {
+        pool_give(arena->pool, sizeof(*block) + size);
+        return NULL;
+    }
     block->size = size;
     block->fill = 0;
     ASAN_POISON_MEMORY_REGION(block->data, size);
@@ -103,7 +125,7 @@ static void *refuse(struct arena *arena)
 static void *arena_alloc_slow(struct arena *arena, size_t size, size_t rounded)
 {
     bool is_large = rounded > LARGE;
-    struct arena_block *block = block_create(is_large ? rounded : next_block_size(arena, rounded));
+    struct arena_block *block = block_create(arena, is_large ? rounded : next_block_size(arena, rounded));
 
     if (!block)
         return refuse(arena);
@@ -126,13 +148,19 @@ void arena_init(struct arena *arena, size_t budget)
                                             .allocator_data = arena };
 }
 
+void arena_init_shared(struct arena *arena, size_t budget, struct arena_pool *pool)
+{
+    arena_init(arena, budget);
+    arena->pool = pool;
+}
+
 void arena_fini(struct arena *arena)
 {
     if (!arena)
         return;
     for (struct arena_block *block = arena->blocks, *next; block; block = next) {
         next = block->next;
-        block_destroy(block);
+        block_destroy(arena, block);
     }
     arena->blocks = NULL;
     arena->used = 0;
@@ -148,7 +176,7 @@ void arena_reset(struct arena *arena)
         if (!kept && sizeof(*block) + block->size <= BLOCK_MOST)
             kept = block;
         else
-            block_destroy(block);
+            block_destroy(arena, block);
     }
     if (kept) {
         kept->next = NULL;

@@ -5,6 +5,8 @@
  */
 #include "tests/unit/link_fixture.h"
 
+#include "server/dispatch/request.h"
+
 #define LONG_NAME 1000 /* bytes of a name that makes answers large */
 
 /* --- talking */
@@ -375,9 +377,70 @@ static void a_subscription_is_not_lost_for_a_full_output(void **state)
         take_frame(f, &frame);
 }
 
+/* --- requests that hold memory */
+
+/* A list of all customers that are not of 500 industries. */
+static uint32_t ask_heavy_list(struct fixture *f)
+{
+    static Crm__Value values[500], *pointers[ARRAY_LEN(values)];
+    Crm__FilterNode nodes[2], *filter[] = { &nodes[0], &nodes[1] };
+    Crm__ListRequest list = CRM__LIST_REQUEST__INIT;
+
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        crm__value__init(&values[i]);
+        values[i].text = (char *)long_name(f, i) + LONG_NAME - 100;
+        pointers[i] = &values[i];
+    }
+    crm__filter_node__init(&nodes[0]);
+    nodes[0].has_op = nodes[0].has_field = true;
+    nodes[0].op = 1; /* equals any */
+    nodes[0].field = field_ref(KIND_CUSTOMER, "industry");
+    nodes[0].n_values = ARRAY_LEN(values);
+    nodes[0].values = pointers;
+    crm__filter_node__init(&nodes[1]);
+    nodes[1].has_op = true;
+    nodes[1].op = 22; /* not */
+    list.has_kind = true;
+    list.kind = KIND_CUSTOMER;
+    list.n_filter = ARRAY_LEN(filter);
+    list.filter = filter;
+    return ask(f, OP_LIST, &list.base);
+}
+
+static void all_requests_share_a_bound_of_memory(void **state)
+{
+    enum { BOUND = 4u << 20 };
+    struct fixture *f = *state;
+    size_t refused = 0, before;
+
+    login(f);
+    add_named(f, 400, true, NULL, NULL); /* more than the credit of a stream: each list stays open */
+    before = atomic_load(&f->dispatch->memory.used);
+    f->dispatch->memory.max = BOUND;
+    for (size_t i = 0; i < STREAMS_MAX; i++) {
+        uint32_t stream = ask_heavy_list(f);
+        struct failure failure = { 0 };
+        struct frame frame;
+        size_t size;
+
+        while (link_resume(f->link))
+            buf_truncate(&f->out, 0);
+        refused += frame_parse(buf_slice(&f->out), FRAME_MAX, &frame, &size, &failure) == FRAME_WHOLE && frame.header.type == FRAME_ERROR &&
+                   frame.header.stream == stream && frame.header.code == CRM_NO_MEMORY;
+        dispatch_thread_end_turn(f->thread);
+        assert_true(atomic_load(&f->dispatch->memory.used) <= BOUND);
+        buf_truncate(&f->out, 0);
+    }
+    assert_in_range(refused, 1, STREAMS_MAX - 2);
+    still_answers(f);
+    open_link(f); /* who goes gives it back */
+    assert_true(atomic_load(&f->dispatch->memory.used) <= before + 2 * 65536);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(all_requests_share_a_bound_of_memory),
         TEST(who_missed_an_event_is_told_when_the_output_has_drained),
         TEST(a_subscription_is_not_lost_for_a_full_output),
         TEST(a_search_of_many_comes_in_chunks),
