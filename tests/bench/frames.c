@@ -17,7 +17,9 @@
 #define STREAM_OFFSET 12 /* in a frame's header */
 #define PAGE_ROWS     100
 #define SEARCH_ROWS   20
-#define PREFIX_SIZE   5
+#define PREFIX_NARROW 5
+#define PREFIX_BROAD  3
+#define CJK_PAIR      6 /* bytes of two characters */
 #define PHONE_DIGITS  6
 #define SEED          7
 
@@ -168,22 +170,23 @@ enum crm_status frames_add_pages(struct frames *frames, size_t n, uint32_t sort_
     return status;
 }
 
-/* What somebody who looks for this customer types, in the nth way. */
-static void search_text(const struct sample_customer *customer, unsigned way, char *out,
-                        size_t size)
+/* What somebody who looks for this customer types, in the nth way; broadly, so that many others are
+ * found too. */
+static void search_text(const struct sample_customer *customer, unsigned way, bool is_broad,
+                        char *out, size_t size)
 {
     if (way == 0)
-        snprintf(out, size, "%.*s", PREFIX_SIZE, customer->brand);
+        snprintf(out, size, "%.*s", is_broad ? PREFIX_BROAD : PREFIX_NARROW, customer->brand);
     else if (way == 1)
-        snprintf(out, size, "%s", customer->brand);
+        snprintf(out, size, "%.*s", CJK_PAIR, is_broad ? customer->name : customer->brand);
     else if (way == 2)
         snprintf(out, size, "%s", customer->phone + strlen(customer->phone) - PHONE_DIGITS);
     else
         snprintf(out, size, "%s", SAMPLE_COMMON_WORD);
 }
 
-enum crm_status frames_add_searches(struct frames *frames, size_t n, uint64_t n_customers,
-                                    struct failure *failure)
+enum crm_status frames_add_searches(struct frames *frames, size_t n, bool all_broad,
+                                    uint64_t n_customers, struct failure *failure)
 {
     struct sample_random random = { .state = SEED };
     enum crm_status status = CRM_OK;
@@ -197,7 +200,7 @@ enum crm_status frames_add_searches(struct frames *frames, size_t n, uint64_t n_
         do
             sample_customer_fill(sample_random_below(&random, n_customers), &customer);
         while (way < 2 && customer.is_chinese != (way == 1));
-        search_text(&customer, way, text, sizeof text);
+        search_text(&customer, way, all_broad || i / 4 % 2, text, sizeof text);
         request.text = text;
         request.has_limit = true;
         request.limit = SEARCH_ROWS;

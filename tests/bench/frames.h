@@ -32,10 +32,13 @@ enum crm_status frames_add_echoes(struct frames *frames, const struct frames *li
 enum crm_status frames_add_pages(struct frames *frames, size_t n, uint32_t sort_field,
                                  struct peer *peer, uint64_t n_customers,
                                  struct failure *failure) MUST_CHECK;
-/* n searches: a prefix, two CJK characters, a phone's ending, and the word that a tenth of the
- * names hold, equally often. */
-enum crm_status frames_add_searches(struct frames *frames, size_t n, uint64_t n_customers,
-                                    struct failure *failure) MUST_CHECK;
+/*
+ * n searches: a prefix, two CJK characters, a phone's ending, and the word that a tenth of the
+ * names hold, equally often. Every other prefix and pair finds few records; all_broad: all find
+ * more than a page, whatever the size of the base.
+ */
+enum crm_status frames_add_searches(struct frames *frames, size_t n, bool all_broad,
+                                    uint64_t n_customers, struct failure *failure) MUST_CHECK;
 /* The pipeline report by stage. */
 enum crm_status frames_add_report(struct frames *frames, struct failure *failure) MUST_CHECK;
 

@@ -56,8 +56,8 @@ static enum crm_status make_frames(struct bench *bench, struct growth *growth, e
         status = frames_add_pages(&frames[READ_PAGE], PAGES, 0, &peer, site->n_customers,
                                   bench->failure);
     if (status == CRM_OK)
-        status =
-            frames_add_searches(&frames[READ_SEARCH], SEARCHES, site->n_customers, bench->failure);
+        status = frames_add_searches(&frames[READ_SEARCH], SEARCHES, true, site->n_customers,
+                                     bench->failure);
     if (status == CRM_OK)
         status = frames_add_report(&frames[READ_REPORT], bench->failure);
     site_disconnect(&peer, 1);

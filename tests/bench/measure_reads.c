@@ -155,7 +155,7 @@ enum crm_status measure_searches(struct bench *bench)
 
     if (status == CRM_OK && !bench->searches.n) {
         frames_init(&bench->searches);
-        status = frames_add_searches(&bench->searches, SEARCHES, bench->site.n_customers,
+        status = frames_add_searches(&bench->searches, SEARCHES, false, bench->site.n_customers,
                                      bench->failure);
     }
     if (status == CRM_OK)
