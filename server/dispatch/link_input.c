@@ -471,7 +471,7 @@ bool link_input(struct link *link, struct slice input, size_t *out_consumed)
     size_t consumed = 0;
 
     link->active_us = clock_monotonic_us();
-    for (int n = 0; n < FRAMES_PER_TURN && !link->is_closing && link_wants_input(link); n++) {
+    for (int n = 0; n < FRAMES_PER_TURN && link_wants_input(link); n++) {
         struct failure failure = { 0 };
         struct frame frame;
         size_t size;
@@ -486,6 +486,8 @@ bool link_input(struct link *link, struct slice input, size_t *out_consumed)
         }
         on_frame(link, &frame);
         consumed += size;
+        if (n % FRAMES_PER_CLOCK == 0 && clock_monotonic_us() - link->active_us >= TURN_US)
+            break;
     }
     *out_consumed = consumed;
     return !link->is_closing;

@@ -14,6 +14,8 @@
 #define LOGIN_US          INT64_C(20000000)
 #define PING_INTERVAL_MS  1000
 #define FRAMES_PER_TURN   256
+#define TURN_US           2000
+#define FRAMES_PER_CLOCK  4             /* the clock is asked so often */
 #define CANCELS_MAX       50            /* in CANCEL_WINDOW_US */
 #define CANCEL_WINDOW_US  INT64_C(10000000)
 

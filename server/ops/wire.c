@@ -10,6 +10,7 @@
 
 #define RECORD_FRAMING_MAX 6  /* key and length before a record */
 #define TITLE_FIXED        40 /* of a packed title, beside its text */
+#define NAMES_MAX          100 /* of records in a filter: each is looked for in several indexes, on the io thread */
 #define REWIND_BUDGET      (64u << 20) /* memory to take one record back */
 
 void wire_records_init(struct wire_records *records, struct arena *arena, const struct view *view, bool with_titles)
@@ -298,21 +299,31 @@ enum crm_status wire_rewind(struct op_ctx *ctx, uint64_t seq, struct record *rec
     return status;
 }
 
+/* Names of records in a filter. */
+struct naming {
+    struct op_ctx *ctx;
+    size_t n;
+};
+
 static enum crm_status resolve(void *arg, enum kind kind, struct slice text, struct uuid *out_id, struct failure *failure)
 {
-    struct op_ctx *ctx = arg;
+    struct naming *naming = arg;
+    struct op_ctx *ctx = naming->ctx;
     const char *selector = arena_strndup(ctx->arena, text.data, text.size);
     enum kind found;
 
     (void)failure; /* select_record fills the request's own, which is the same one */
+    if (++naming->n > NAMES_MAX)
+        return op_fail_field(ctx, CRM_TOO_LARGE, "filter", "a filter names at most %d records: give their ids", NAMES_MAX);
     return selector ? select_record(ctx, kind, selector, false, out_id, &found) : CRM_NO_MEMORY;
 }
 
 enum crm_status wire_filter(struct op_ctx *ctx, const struct kind_def *kind, size_t n, Crm__FilterNode *const *nodes, struct filter *out_filter)
 {
+    struct naming naming = { .ctx = ctx };
     enum crm_status status = filter_from_wire(ctx->schema, kind, n, nodes, ctx->arena, out_filter, &ctx->failure);
 
     if (status == CRM_OK)
-        status = filter_bind(out_filter, resolve, ctx, &ctx->session->user, &ctx->session->team, &ctx->failure);
+        status = filter_bind(out_filter, resolve, &naming, &ctx->session->user, &ctx->session->team, &ctx->failure);
     return status;
 }

@@ -1,13 +1,45 @@
 /*
  * test_link_hostile.c - clients that ask for too much, and what happens to their neighbours
  *
- * The same server as test_link.c, over plain buffers.
+ * The same server as test_link.c, over plain buffers. Time stands, or runs as a test says.
  */
 #include "tests/unit/link_fixture.h"
+
+#include <stdatomic.h>
+#include <sys/random.h>
 
 #include "server/dispatch/request.h"
 
 #define LONG_NAME 1000 /* bytes of a name that makes answers large */
+
+/* --- a clock that the tests set */
+
+static atomic_llong time_us = 1000000000, time_step_us; /* each look at the clock takes a step */
+
+static int64_t fake_monotonic(void)
+{
+    return atomic_fetch_add(&time_us, atomic_load(&time_step_us));
+}
+
+static int64_t fake_now(void)
+{
+    return INT64_C(1700000000000000) + atomic_load(&time_us);
+}
+
+static void fake_random(void *out, size_t size)
+{
+    if (getrandom(out, size, 0) != (ssize_t)size)
+        abort();
+}
+
+static int set_clock(void **state)
+{
+    static const struct clock_source source = { fake_now, fake_monotonic, fake_random };
+
+    (void)state;
+    clock_replace(&source);
+    return 0;
+}
 
 /* --- talking */
 
@@ -437,9 +469,65 @@ static void all_requests_share_a_bound_of_memory(void **state)
     assert_true(atomic_load(&f->dispatch->memory.used) <= before + 2 * 65536);
 }
 
+/* --- requests that take long */
+
+/* Every look at the clock takes half a millisecond: after 2 ms others have their turn, however much is there. */
+static void a_turn_of_requests_ends_by_time(void **state)
+{
+    enum { PINGS = 200 };
+    struct fixture *f = *state;
+    Crm__PingRequest ping = CRM__PING_REQUEST__INIT;
+    uint8_t *bytes = arena_alloc(&f->arena, PINGS * 64);
+    size_t size = 0, consumed = 0;
+
+    login(f);
+    for (int i = 0; i < PINGS; i++) {
+        struct slice one = frame_bytes(f, FRAME_REQUEST, OP_PING, f->next_stream++, &ping.base);
+
+        memcpy(bytes + size, one.data, one.size);
+        size += one.size;
+    }
+    atomic_store(&time_step_us, 500);
+    assert_true(link_input(f->link, slice_of(bytes, size), &consumed));
+    atomic_store(&time_step_us, 0);
+    assert_in_range(consumed, size / PINGS, size / 4);
+    feed(f, slice_of(bytes + consumed, size - consumed));
+    for (uint32_t stream = f->next_stream - PINGS; stream < f->next_stream; stream++)
+        take(f, FRAME_REPLY, stream, NULL);
+}
+
+static void a_filter_does_not_name_thousands_of_records(void **state)
+{
+    static Crm__Value values[101], *pointers[ARRAY_LEN(values)];
+    struct fixture *f = *state;
+    Crm__FilterNode node = CRM__FILTER_NODE__INIT, *filter[] = { &node };
+    Crm__ListRequest list = CRM__LIST_REQUEST__INIT;
+
+    login(f);
+    add_named(f, ARRAY_LEN(values), false, NULL, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        crm__value__init(&values[i]);
+        values[i].text = arena_printf(&f->arena, "short %zu", i);
+        pointers[i] = &values[i];
+    }
+    node.has_op = node.has_field = list.has_kind = true;
+    node.op = 1;
+    node.field = field_ref(KIND_CUSTOMER, "parent");
+    node.n_values = ARRAY_LEN(values) - 1;
+    node.values = pointers;
+    list.kind = KIND_CUSTOMER;
+    list.n_filter = 1;
+    list.filter = filter;
+    take(f, FRAME_END, ask(f, OP_LIST, &list.base), NULL);
+    node.n_values++;
+    take_error(f, ask(f, OP_LIST, &list.base), CRM_TOO_LARGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_turn_of_requests_ends_by_time),
+        TEST(a_filter_does_not_name_thousands_of_records),
         TEST(all_requests_share_a_bound_of_memory),
         TEST(who_missed_an_event_is_told_when_the_output_has_drained),
         TEST(a_subscription_is_not_lost_for_a_full_output),
@@ -452,5 +540,5 @@ int main(void)
         TEST(titles_count_for_a_chunk),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, set_clock, NULL);
 }
