@@ -11,6 +11,7 @@
 
 #include "client/cli/change_value.h"
 #include "client/cli/profile.h"
+#include "common/base/calendar.h"
 #include "proto/codec.h"
 
 #define FILE_SIZE_MAX 65536
@@ -204,6 +205,26 @@ enum crm_status change_list(struct change *change, const struct field_def *field
     return status;
 }
 
+enum crm_status change_happened(struct change *change, struct slice text, struct failure *failure)
+{
+    struct failure here = { 0 };
+    enum crm_status status =
+        instant_parse(text, change->context.now_us, &change->happened_us, &here);
+
+    if (status)
+        return fail(failure, status, CHANGE_HAPPENED, "%s", here.text);
+    change->has_happened = true;
+    return CRM_OK;
+}
+
+static enum crm_status set_happened(struct change *change, json_t *json, struct failure *failure)
+{
+    struct slice text;
+    enum crm_status status = json_to_text(json, change->arena, &text, failure);
+
+    return status ? status : change_happened(change, text, failure);
+}
+
 static enum crm_status set_json(struct change *change, const struct field_def *field, json_t *json,
                                 struct failure *failure)
 {
@@ -271,6 +292,12 @@ enum crm_status change_json(struct change *change, json_t *object, struct failur
 
         if (json_is_null(json) || is_about_record(change, key, json))
             continue;
+        if (!field && strcmp(key, CHANGE_HAPPENED) == 0) {
+            status = set_happened(change, json, failure);
+            if (status)
+                return status;
+            continue;
+        }
         if (!field)
             return fail(failure, CRM_INVALID, key, "a %s has no such field", change->kind->name);
         if (!is_handed_over(field) && field->flags & (FIELD_DERIVED | FIELD_HEADER))
@@ -335,6 +362,8 @@ enum crm_status change_finish(struct change *change, bool is_create, Crm__Mutati
         return fail(failure, status, NULL, "the values cannot be put together");
     mutation->has_kind = true;
     mutation->kind = (uint32_t)change->kind->kind;
+    mutation->has_happened_at = change->has_happened;
+    mutation->happened_at = change->happened_us;
     if (!is_create && change->n_clear > 0) {
         mutation->clear =
             arena_memdup(change->arena, change->clear, change->n_clear * sizeof(*change->clear));

@@ -40,7 +40,13 @@ struct change {
     size_t n_given;
     bool has_owner, has_team;
     struct uuid owner, team;
+    bool has_happened;
+    int64_t happened_us; /* when it happened, where that is not now */
 };
+
+/* What a file calls the time at which a record's creation happened: no field of it, unless the
+ * company has added one of that name. */
+#define CHANGE_HAPPENED "happened"
 
 /* arena outlives the change; resolve may be NULL: then references must be ids. */
 void change_init(struct change *change, const struct schema *schema, const struct kind_def *kind,
@@ -60,15 +66,18 @@ enum crm_status change_text(struct change *change, const struct field_def *field
  * fields the same as change_text. */
 enum crm_status change_list(struct change *change, const struct field_def *field, struct slice text,
                             struct failure *failure) MUST_CHECK;
+/* When the change happened: an instant or a day, which is its beginning. */
+enum crm_status change_happened(struct change *change, struct slice text,
+                                struct failure *failure) MUST_CHECK;
 /* A whole record as JSON: null and absent fields are left out, and so is what only the server sets.
- */
+ * The key CHANGE_HAPPENED says when. */
 enum crm_status change_json(struct change *change, json_t *object,
                             struct failure *failure) MUST_CHECK;
 
 /* Nothing was asked for? */
 bool change_is_empty(const struct change *change);
-/* Fill in kind, set, clear, add and remove, and for a create owner and team; everything in the
- * arena. */
+/* Fill in kind, set, clear, add and remove, when it happened, and for a create owner and team;
+ * everything in the arena. */
 enum crm_status change_finish(struct change *change, bool is_create, Crm__Mutation *mutation,
                               struct failure *failure) MUST_CHECK;
 /* The action that hands a record to owner and team, for an existing record; CRM_OK with action NULL

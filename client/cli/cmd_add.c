@@ -7,6 +7,8 @@
 #include "client/cli/import.h"
 #include "client/cli/result.h"
 #include "client/cli/select.h"
+#include "common/base/calendar.h"
+#include "common/base/clock.h"
 
 static enum crm_status add_one(struct cli *cli, const struct kind_def *kind, int argc, char **argv)
 {
@@ -21,8 +23,16 @@ static enum crm_status add_one(struct cli *cli, const struct kind_def *kind, int
     return status ? status : result_of_create(cli, &change, &result);
 }
 
+/* What is read, and what holds for each of its rows. */
+struct load {
+    const struct kind_def *kind;
+    struct import *import;
+    bool has_at;
+    int64_t at_us; /* --at: when a row that does not say it happened */
+};
+
 /* A row of the file to a mutation in the batch's arena. */
-static enum crm_status row_change(struct bulk *bulk, const struct kind_def *kind,
+static enum crm_status row_change(struct bulk *bulk, const struct load *load,
                                   const struct import_row *row, Crm__Mutation *mutation,
                                   struct failure *failure)
 {
@@ -35,9 +45,13 @@ static enum crm_status row_change(struct bulk *bulk, const struct kind_def *kind
 
     if (!id || !made)
         return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
-    change_init(&change, bulk->cli->schema, kind, &context, &bulk->arena, select_resolve,
+    change_init(&change, bulk->cli->schema, load->kind, &context, &bulk->arena, select_resolve,
                 bulk->cli);
-    if (row->object)
+    change.has_happened = load->has_at;
+    change.happened_us = load->at_us;
+    if (row->happened)
+        status = change_happened(&change, *row->happened, failure);
+    if (!status && row->object)
         status = change_json(&change, row->object, failure);
     for (size_t i = 0; i < row->n_cells && !status; i++)
         if (row->fields[i] && row->cells[i].size > 0)
@@ -57,8 +71,7 @@ static enum crm_status row_change(struct bulk *bulk, const struct kind_def *kind
 
 /* One row: read, turned into a change, handed on. A bad row is told and passed over; *out_is_end
  * also where the file cannot be read on. */
-static enum crm_status add_row(struct bulk *bulk, const struct kind_def *kind,
-                               struct import *import, bool *out_is_end)
+static enum crm_status add_row(struct bulk *bulk, const struct load *load, bool *out_is_end)
 {
     Crm__Mutation mutation = CRM__MUTATION__INIT;
     struct failure failure = { 0 };
@@ -68,16 +81,16 @@ static enum crm_status add_row(struct bulk *bulk, const struct kind_def *kind,
     if (status)
         return status;
     if (bulk->n == 0)
-        bulk->progress.total = import_estimate(import);
-    status = import_next(import, &row, out_is_end, &failure);
+        bulk->progress.total = import_estimate(load->import);
+    status = import_next(load->import, &row, out_is_end, &failure);
     if (!status && *out_is_end)
         return CRM_OK;
     if (!status)
-        status = row_change(bulk, kind, &row, &mutation, &failure);
+        status = row_change(bulk, load, &row, &mutation, &failure);
     if (!status)
         return bulk_add(bulk, &mutation, row.line, false);
     bulk_refuse(bulk, row.line, &failure);
-    *out_is_end = import_is_broken(import) || status == CRM_IO;
+    *out_is_end = import_is_broken(load->import) || status == CRM_IO;
     if (crm_status_info((int)status)->exit_code == crm_status_info(CRM_UNREACHABLE)->exit_code)
         return fail(&bulk->cli->failure, status, NULL, "%s",
                     failure.text); /* the look-up of a name found no server: no further row will */
@@ -104,7 +117,7 @@ static void print_result(void *arg, size_t line, const Crm__MutateResult *answer
 
 static enum crm_status add_many(struct cli *cli, const struct kind_def *kind)
 {
-    struct import *import = NULL;
+    struct load load = { .kind = kind, .has_at = cli->options.at != NULL };
     struct bulk bulk;
     struct told told = { .cli = cli, .kind = kind, .key = &bulk.key };
     bool is_end = false;
@@ -114,15 +127,18 @@ static enum crm_status add_many(struct cli *cli, const struct kind_def *kind)
         bulk.on_result = print_result;
         bulk.arg = &told;
     }
+    if (!status && load.has_at)
+        status =
+            instant_parse(slice_text(cli->options.at), clock_now_us(), &load.at_us, &cli->failure);
     if (!status)
-        status = import_open(cli, kind, cli->options.from, &import);
+        status = import_open(cli, kind, cli->options.from, &load.import);
     if (!status) {
         while (!status && !is_end)
-            status = add_row(&bulk, kind, import, &is_end);
+            status = add_row(&bulk, &load, &is_end);
         status = bulk_finish(&bulk, status);
         bulk_show(&bulk, kind, "Created", "已创建");
     }
-    import_close(import);
+    import_close(load.import);
     bulk_fini(&bulk);
     return status;
 }

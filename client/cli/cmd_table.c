@@ -118,7 +118,9 @@ static const struct command commands[] = {
                      "--jsonl writes them, or CSV whose first line names fields. Lines "
                      "that are refused are told with their number, the others are created, and the "
                      "exit code is 8. With the same --key the same file can be "
-                     "sent again: nothing is created twice.",
+                     "sent again: nothing is created twice. The key or column happened says when a "
+                     "record came to be, as an instant or a day, where it has no field of that "
+                     "name; --at says it for every line that does not.",
       EXAMPLES(
           "crm add customer name='Acme GmbH' industry=retail phones=+49301234567", "one customer",
           "crm add deal name=Renewal customer='Acme GmbH' amount='12k EUR' expected_close=+30d",
@@ -237,7 +239,7 @@ static const struct command commands[] = {
       WORDS("pipeline"),
       .min_args = 1,
       .max_args = 1,
-      .description = "pipeline: number and worth of deals, by stage, team, owner or currency.",
+      .description = "pipeline: number and worth of deals, by stage, team or owner; amounts by currency.",
       EXAMPLES("crm report pipeline --by stage,team", "stages, and teams within",
                "crm report pipeline --as-of 2017-03-31", "at the end of a quarter") },
     { .name = "describe",

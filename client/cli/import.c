@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "client/cli/change.h"
+
 #define LINE_MAX_BYTES  ((size_t)1 << 20)
 #define ARRAY_MAX_BYTES ((size_t)64 << 20)
 
@@ -31,6 +33,7 @@ struct import {
     struct csv_reader *csv;
     const struct field_def **fields; /* of the columns */
     size_t n_fields;
+    size_t happened; /* the column CHANGE_HAPPENED; n_fields: there is none */
 };
 
 /* The first character that says something: [ an array, { JSON lines, anything else CSV. */
@@ -64,8 +67,8 @@ static enum crm_status open_array(struct import *import, struct failure *failure
     return CRM_OK;
 }
 
-static enum crm_status column_field(struct import *import, struct slice cell,
-                                    const struct field_def **out_field, struct failure *failure)
+static enum crm_status column_field(struct import *import, size_t column, struct slice cell,
+                                    struct failure *failure)
 {
     struct cli *cli = import->cli;
     const char *name = arena_strndup(&cli->arena, cell.data, cell.size);
@@ -74,15 +77,18 @@ static enum crm_status column_field(struct import *import, struct slice cell,
 
     if (!name)
         return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
+    if (!field && strcmp(name, CHANGE_HAPPENED) == 0) {
+        import->happened = column;
+        return CRM_OK;
+    }
     if (!field)
         return fail(
             failure, CRM_INVALID, name,
             "a %s has no such field: the first line of a CSV file names the fields of its columns",
             import->kind->name);
-    *out_field = field;
-    if (field->ref != HEADER_OWNER && field->ref != HEADER_TEAM &&
-        field->flags & (FIELD_HEADER | FIELD_DERIVED))
-        *out_field = NULL; /* a list that was written by --csv comes back */
+    if (field->ref == HEADER_OWNER || field->ref == HEADER_TEAM ||
+        !(field->flags & (FIELD_HEADER | FIELD_DERIVED)))
+        import->fields[column] = field; /* else a list that was written by --csv comes back */
     return CRM_OK;
 }
 
@@ -102,9 +108,9 @@ static enum crm_status open_csv(struct import *import, struct failure *failure)
     import->fields = calloc(n + 1, sizeof(*import->fields));
     if (!import->fields)
         return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
-    import->n_fields = n;
+    import->n_fields = import->happened = n;
     for (size_t i = 0; i < n && !status; i++)
-        status = column_field(import, cells[i], &import->fields[i], failure);
+        status = column_field(import, i, cells[i], failure);
     return status;
 }
 
@@ -190,6 +196,8 @@ static enum crm_status next_csv(struct import *import, struct import_row *out_ro
     if (out_row->n_cells > import->n_fields)
         return fail(failure, CRM_INVALID, NULL, "the row has %zu cells, the header %zu",
                     out_row->n_cells, import->n_fields);
+    if (import->happened < out_row->n_cells && out_row->cells[import->happened].size > 0)
+        out_row->happened = &out_row->cells[import->happened];
     return CRM_OK;
 }
 

@@ -17,8 +17,9 @@ struct import_row {
     json_t *object; /* NULL: cells */
     const struct slice *cells;
     const struct field_def *const
-        *fields; /* NULL where a column only the server sets is passed over */
+        *fields; /* NULL where a column is no field to be set: passed over */
     size_t n_cells;
+    const struct slice *happened; /* the cell that says when; NULL: there is none */
 };
 
 /* Open path ("-": the standard input) and look at its beginning. CRM_INVALID: a column that is no

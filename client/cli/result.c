@@ -9,8 +9,6 @@
 
 #include "client/cli/display.h"
 #include "client/cli/json.h"
-#include "common/base/calendar.h"
-#include "common/base/clock.h"
 
 static json_t *result_json(const struct result *result, const Crm__MutateResult *answer,
                            const struct mutate_key *key, bool is_dry_run)
@@ -72,13 +70,10 @@ enum crm_status result_of_create(struct cli *cli, struct change *change, struct 
     struct mutate_key key;
     enum crm_status status = mutate_key_init(cli, &key);
 
+    if (!status && cli->options.at)
+        status = change_happened(change, slice_text(cli->options.at), &cli->failure);
     if (!status)
         status = change_finish(change, true, &mutation, &cli->failure);
-    if (!status && cli->options.at) {
-        mutation.has_happened_at = true;
-        status = instant_parse(slice_text(cli->options.at), clock_now_us(), &mutation.happened_at,
-                               &cli->failure);
-    }
     if (status)
         return status;
     result->id = mutate_key_id(&key, 1);

@@ -164,6 +164,27 @@ setup() {
     fails 2 crm add products --from absent.csv
 }
 
+@test "records from a file say when they came to be" {
+    cat >some.jsonl <<'END'
+{"name":"Old offer","amount":"2k CNY","stage":"Prospecting","happened":"2017-01-10"}
+{"name":"Older offer","amount":"3k CNY","stage":"Prospecting","happened":"2016-06-01T09:30:00+08:00"}
+{"name":"Offer of the option","amount":"5k CNY","stage":"Prospecting"}
+{"name":"Bad offer","happened":"one day"}
+END
+    fails 8 crm add deals --from some.jsonl --at 2018-05-05
+    contains "some.jsonl:4: field 'happened'"
+    printf 'happened,name,amount\n2017-02-01,Offer of a table,7k CNY\n,Offer of today,11k CNY\n' | crm add deals --from -
+    deals_at() { crm report pipeline --by team --as-of "$1" --json | jq -r '.[-1].deals // 0'; }
+    [ "$(deals_at 2016-05-31)" = 0 ]
+    [ "$(deals_at 2016-06-01)" = 1 ]
+    [ "$(deals_at 2017-01-10)" = 2 ]
+    [ "$(deals_at 2017-02-01)" = 3 ]
+    [ "$(deals_at 2018-05-05)" = 4 ]
+    [ "$(crm history deal 'Older offer' --json | jq -r '.[0].happened')" = 2016-06-01T09:30:00+08:00 ]
+    fails 6 crm add deals --from some.jsonl --at someday
+    crm rm deals --where 'name ~ offer' --yes --quiet
+}
+
 @test "what a list prints can be read in again" {
     crm add customer name='Round' phones=1 phones=2 revenue='3m EUR' founded=1999-12-31 \
         addresses='{"kind":"office","city":"Bonn"}' --quiet
