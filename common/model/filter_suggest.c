@@ -39,16 +39,21 @@ static size_t min3(size_t a, size_t b, size_t c)
 }
 
 /* Characters to insert, drop or replace; two that changed places count once. Three rows of the
- * usual table are enough. */
-static size_t edit_distance(const int32_t *a, size_t n_a, const int32_t *b, size_t n_b)
+ * usual table are enough. limit or more once that is sure: most words are far from most others. */
+static size_t edit_distance(const int32_t *a, size_t n_a, const int32_t *b, size_t n_b,
+                            size_t limit)
 {
     size_t rows[3][WORD_MAX + 1];
     size_t *above_that = rows[0], *above = rows[1], *row = rows[2];
+    size_t least_above = 0;
 
+    if ((n_a > n_b ? n_a - n_b : n_b - n_a) >= limit)
+        return limit;
     for (size_t j = 0; j <= n_b; j++)
         above[j] = j;
     for (size_t i = 1; i <= n_a; i++) {
         size_t *oldest = above_that;
+        size_t least = i;
 
         row[0] = i;
         for (size_t j = 1; j <= n_b; j++) {
@@ -56,7 +61,11 @@ static size_t edit_distance(const int32_t *a, size_t n_a, const int32_t *b, size
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
                 above_that[j - 2] + 1 < row[j])
                 row[j] = above_that[j - 2] + 1;
+            least = row[j] < least ? row[j] : least;
         }
+        if (least >= limit && least_above >= limit) /* what follows is built on these two rows */
+            return limit;
+        least_above = least;
         above_that = above;
         above = row;
         row = oldest;
@@ -81,7 +90,7 @@ static bool is_nearer(struct nearest *nearest, const char *candidate)
 
     if (n == 0)
         return false;
-    distance = edit_distance(nearest->typed, nearest->n_typed, word, n);
+    distance = edit_distance(nearest->typed, nearest->n_typed, word, n, nearest->distance);
     if (distance >= nearest->distance)
         return false;
     nearest->distance = distance;
