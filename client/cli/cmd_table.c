@@ -239,7 +239,8 @@ static const struct command commands[] = {
       WORDS("pipeline"),
       .min_args = 1,
       .max_args = 1,
-      .description = "pipeline: number and worth of deals, by stage, team or owner; amounts by currency.",
+      .description = "pipeline: number and worth of deals, by stage, team or owner, and by the "
+                     "currency of the amounts.",
       EXAMPLES("crm report pipeline --by stage,team", "stages, and teams within",
                "crm report pipeline --as-of 2017-03-31", "at the end of a quarter") },
     { .name = "describe",

@@ -59,12 +59,12 @@ static json_t *activity_json(struct sample *sample, const struct sample_deal *de
     day_format(day, date);
     snprintf(started, sizeof started, "%sT%02d:%02d:00%s", date, hour, minute,
              customer->is_chinese ? "+08:00" : "-06:00");
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s}", "activity_kind", talk->kind,
-                     "subject", customer->is_chinese ? talk->chinese : talk->english, "customer",
-                     customer->name, "deal", deal->id, "started", started, "duration", duration,
-                     "direction", is_incoming ? "in" : "out", "outcome",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s}", "activity_kind",
+                     talk->kind, "subject", customer->is_chinese ? talk->chinese : talk->english,
+                     "customer", customer->name, "deal", deal->id, "started", started, "duration",
+                     duration, "direction", is_incoming ? "in" : "out", "outcome",
                      customer->is_chinese ? chinese_outcomes[outcome] : american_outcomes[outcome],
-                     "owner", customer->rep);
+                     "owner", customer->rep, "happened", started);
 }
 
 enum crm_status sample_activities(struct sample *sample, struct failure *failure)

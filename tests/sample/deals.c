@@ -113,6 +113,8 @@ static void add_open(struct sample *sample, const struct sample_deal *deal, json
         stage = last;
     json_object_set_new(record, "stage", json_string(open_stages[stage]));
     json_object_set_new(record, "expected_close", output_day(deal->end));
+    json_object_set_new(record, "happened",
+                        output_day(deal->engaged)); /* of others: when it closed */
     if (stage > 0)
         json_object_set_new(record, "next_step", json_string(step));
 }

@@ -233,17 +233,20 @@ static enum crm_status measure(struct maven *maven, struct failure *failure)
     return CRM_OK;
 }
 
-/* Dates: what the file says, or when a deal of usual length would close. */
+/* Dates: what the file says, or when a deal of usual length would close. An open deal came to be
+ * when it was engaged; of a closed one the server takes the day on which it closed. */
 static void add_days(const struct maven *maven, size_t row, json_t *record)
 {
     int32_t engaged = maven->last_day, closed;
 
     if (day_of(table_cell(&maven->deals, row, D_ENGAGED), &engaged))
         json_object_set_new(record, "engaged", output_day(engaged));
-    if (day_of(table_cell(&maven->deals, row, D_CLOSED), &closed))
+    if (day_of(table_cell(&maven->deals, row, D_CLOSED), &closed)) {
         json_object_set_new(record, "closed", output_day(closed));
-    else
+    } else {
         json_object_set_new(record, "expected_close", output_day(engaged + maven->median_cycle));
+        json_object_set_new(record, "happened", output_day(engaged));
+    }
 }
 
 static enum crm_status add_deal(struct maven *maven, size_t row, struct failure *failure)
