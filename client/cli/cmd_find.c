@@ -30,6 +30,7 @@ enum crm_status cmd_find(struct cli *cli, int argc, char **argv)
         request.has_limit = true;
         request.limit = cli->options.limit < UINT32_MAX ? (uint32_t)cli->options.limit : UINT32_MAX;
     }
+    request.has_titles = request.titles = true;
     request.has_explain = request.explain = cli->options.explain;
     status = query_run(cli, OP_SEARCH, &request.base, rows, &call, &reply);
     if (!status)

@@ -225,11 +225,12 @@ static enum crm_status find_all(struct op_ctx *ctx, struct search_state *state)
 /* A chunk of what was found; what has gone since then is passed over. */
 static enum crm_status tell_found(struct op_ctx *ctx, struct search_state *state)
 {
+    const Crm__SearchRequest *request = ctx->request;
     Crm__ListReply *reply = ctx->reply;
     struct emit emit = { .budget = ctx->chunk_budget };
     bool has_room = true;
 
-    wire_records_init(&emit.records, ctx->scratch, ctx->view, false);
+    wire_records_init(&emit.records, ctx->scratch, ctx->view, request->titles);
     for (; state->told < state->n && has_room; state->told++) {
         struct record record;
         enum crm_status status = view_record(ctx->view, state->found[state->told].kind, &state->found[state->told].id, &record);

@@ -45,6 +45,10 @@ setup() {
     done
     run crm find findab
     contains "Findable Ltd"
+    [ "$(crm find findab --kind customer --columns owner --csv)" = $'owner\nU-1' ]
+    [ "$(crm find findab --json | jq -r '.[0].owner.name')" = admin ]
+    run crm find findab --kind customer --columns name,owner
+    contains admin
     fails 3 crm show C-99999
     fails 3 crm show customer nobody-of-that-name
 }
