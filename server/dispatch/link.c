@@ -164,6 +164,7 @@ void link_set_session(struct link *link, const struct session *session)
         link->session = *session;
     link->expires_us = clock_monotonic_us() + (session->expires_us - clock_now_us());
     link->has_session = link->was_known = true;
+    link->identities = atomic_load(&link->thread->dispatch->identities);
 }
 
 /* --- streams */
@@ -195,16 +196,55 @@ void link_close_stream(struct link *link, struct stream *stream)
     *stream = link->streams[--link->n_streams];
 }
 
+/* The session goes, and what it has under way here; what is with the writer or a worker is still answered. The table of streams is another afterwards. */
+static void end_session(struct link *link, enum crm_status why)
+{
+    link->has_session = false;
+    link->had_expired = why == CRM_SESSION_EXPIRED;
+    secret_wipe(&link->session, sizeof link->session);
+    for (unsigned i = link->n_streams; i-- > 0;) { /* from the end: one that takes the place of another has been looked at */
+        struct stream *stream = &link->streams[i];
+
+        if (stream->is_away)
+            continue;
+        link_send_error(link, stream->id, why, NULL, NULL, NULL);
+        link_close_stream(link, stream);
+    }
+}
+
+bool link_check_session(struct link *link, int64_t now_us)
+{
+    uint64_t identities = atomic_load(&link->thread->dispatch->identities);
+    const struct view *view;
+    enum crm_status status = CRM_OK;
+
+    if (!link->has_session)
+        return false;
+    if (now_us > link->expires_us) {
+        status = CRM_SESSION_EXPIRED;
+    } else if (link->identities != identities) {
+        dispatch_thread_end_turn(link->thread); /* a snapshot that this turn has may be older than the change */
+        status = thread_view(link->thread, thread_schema(link->thread), &view);
+        if (status == CRM_OK)
+            status = session_refresh(view, clock_now_us(), &link->session);
+        link->identities = identities;
+    }
+    if (status != CRM_OK)
+        end_session(link, status == CRM_SESSION_EXPIRED ? status : CRM_NOT_LOGGED_IN);
+    return link->has_session;
+}
+
 /* --- what a request came to */
 
-static void finish_login(struct link *link, struct request *request)
+/* A login that has ended another's session, or a logout. Streams may be closed by it. */
+static void finish_login(struct link *link, const struct request *request)
 {
-    if (request->ctx.opened)
-        link_set_session(link, request->ctx.opened);
-    if (request->ctx.close_session) {
-        link->has_session = false;
-        secret_wipe(&link->session, sizeof link->session);
-    }
+    const struct session *opened = request->ctx.opened;
+
+    if (link->has_session && (request->ctx.close_session || (opened && !uuid_equal(&opened->user, &link->session.user))))
+        end_session(link, CRM_NOT_LOGGED_IN);
+    if (opened)
+        link_set_session(link, opened);
 }
 
 static void log_request(const struct link *link, const struct request *request, enum crm_status status)
@@ -230,7 +270,6 @@ void link_reply(struct link *link, struct request *request)
         return;
     }
     log_request(link, request, CRM_OK);
-    finish_login(link, request);
     if (is_packed)
         (void)send_packed(link, FRAME_REPLY, request->stream, ctx->packed, compress);
     else
@@ -270,6 +309,8 @@ void link_answer(struct link *link, struct request *take_request)
         link_reply(link, take_request);
     if (stream && (take_request->status != CRM_OK || !goes_on))
         link_close_stream(link, stream);
+    if (take_request->status == CRM_OK)
+        finish_login(link, take_request);
     request_destroy(take_request);
 }
 
@@ -383,6 +424,7 @@ void link_tick(struct link *link, int64_t now_us)
 
     if (link->is_closing)
         return;
+    (void)link_check_session(link, now_us); /* subscriptions ask for nothing, and must not go on behind its end */
     if (!link->has_hello && now_us - link->since_us > HELLO_US)
         link_break(link, CRM_PROTOCOL, "no hello in time");
     else if (!link->was_known && now_us - link->since_us > LOGIN_US)

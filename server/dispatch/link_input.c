@@ -120,11 +120,7 @@ static enum crm_status gate_request(struct link *link, const struct frame_header
         return fail(failure, CRM_SHUTTING_DOWN, NULL, "the server is shutting down, connect again");
     if (!op)
         return fail(failure, CRM_UNKNOWN_OPERATION, NULL, "there is no operation number %u", header->code);
-    if (link->has_session && link->active_us > link->expires_us) {
-        link->has_session = false;
-        link->had_expired = true;
-    }
-    if (!(op->flags & OP_NO_LOGIN) && !link->has_session)
+    if (!link_check_session(link, link->active_us) && !(op->flags & OP_NO_LOGIN))
         return link->had_expired ? fail(failure, CRM_SESSION_EXPIRED, NULL, "the session has ended, log in again")
                                  : fail(failure, CRM_NOT_LOGGED_IN, NULL, "log in first");
     if (op->right && !(link->session.rights & (1u << op->right)))

@@ -40,6 +40,7 @@ struct link {
     char peer[64];
     char software[64];
     int64_t since_us, active_us; /* monotonic: opened; the last request */
+    uint64_t identities;         /* dispatch's when the session was looked at last */
     bool has_hello, is_closing, is_draining, has_session;
     bool was_known;              /* logged in at some time: large frames that are under way are read even when the session has ended */
     bool had_expired;            /* the session that it had, or wanted to resume: whoever asks without one is told so */
@@ -62,6 +63,8 @@ void link_send_error(struct link *link, uint32_t stream, enum crm_status status,
 void link_break(struct link *link, enum crm_status status, const char *text);
 void link_close(struct link *link, const char *why);
 void link_set_session(struct link *link, const struct session *session);
+/* Is there one, now? Ends one that has expired or was closed, whose user is gone or not active; takes over changed rights. */
+bool link_check_session(struct link *link, int64_t now_us);
 struct stream *link_stream(struct link *link, uint32_t id);
 /* There must be room (the gate has looked). */
 struct stream *link_open_stream(struct link *link, uint32_t id);

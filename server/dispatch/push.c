@@ -1,5 +1,5 @@
 /*
- * push.c - subscriptions: after a commit every io thread that has some is told, and tells its links
+ * push.c - after a commit: who is logged in is looked at again where it may have changed; every io thread is told for its subscriptions
  *
  * A link whose output is high gets no events but one "behind" when it has drained: it then pulls by history from the last seq it has.
  */
@@ -134,12 +134,15 @@ static void deliver(struct mail *mail, void *arg)
 void push_publish(void *arg, const struct change_event *events, uint64_t seq)
 {
     struct dispatch *dispatch = arg;
+    bool is_identity = false;
     size_t n = 0;
 
+    for (const struct change_event *event = events; event; event = event->next, n++)
+        is_identity |= event->kind == KIND_USER || event->kind == KIND_ROLE;
+    if (is_identity)
+        atomic_fetch_add(&dispatch->identities, 1);
     if (atomic_load(&dispatch->watches) == 0)
         return;
-    for (const struct change_event *event = events; event; event = event->next)
-        n++;
     pthread_mutex_lock(&dispatch->lock);
     for (unsigned i = 0; i < dispatch->n_threads; i++) {
         struct publication *news = malloc(sizeof *news + n * sizeof news->events[0]);

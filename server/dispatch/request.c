@@ -129,6 +129,8 @@ static void write_done(struct write_job *job, enum crm_status status)
     struct request *request = (struct request *)((char *)job - offsetof(struct request, write));
 
     request->status = status;
+    if (status == CRM_OK && request->ctx.ends_sessions)
+        atomic_fetch_add(&request->thread->dispatch->identities, 1);
     post_back(request);
 }
 

@@ -28,6 +28,7 @@ struct dispatch {
     struct dispatch_thread *threads[64];
     unsigned n_threads;
     struct arena_pool memory; /* of all requests: no number of clients may hold more */
+    atomic_ullong identities; /* rises when users, roles or sessions have changed: every link looks at its session again */
     atomic_uint watches; /* subscriptions on all threads: without any, commits publish nothing */
 };
 

@@ -64,6 +64,7 @@ struct op_ctx {
     struct uuid *upload_id;        /* set by BEGIN, kept with the stream */
     struct op_watch *watch;
     bool close_session;            /* logout: the connection's session ends */
+    bool ends_sessions;            /* others may have ended with it: every connection looks at its own again */
     struct session *opened;        /* login: the session that the connection has from now on; in arena */
 };
 

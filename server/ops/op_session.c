@@ -6,6 +6,8 @@
  */
 #include "server/ops/op_session.h"
 
+#include <stdio.h>
+
 #include "common/base/calendar.h"
 #include "common/base/clock.h"
 #include "common/model/reflect.h"
@@ -75,7 +77,7 @@ Crm__LoginReply *login_reply_create(const struct view *view, const struct sessio
 struct login_state {
     struct uuid user;
     bool has_new_password;
-    char encoded[PASSWORD_ENCODED_SIZE];
+    char encoded[PASSWORD_ENCODED_SIZE]; /* the new one, or that which the password fits */
 };
 
 static enum crm_status prepare_code(struct op_ctx *ctx, const Crm__LoginRequest *request, struct login_state *state)
@@ -111,7 +113,28 @@ static enum crm_status prepare_login(struct op_ctx *ctx)
         return op_fail(ctx, status, "the credentials cannot be read");
     if (!password_verify(encoded, request->password))
         return op_fail(ctx, CRM_BAD_CREDENTIALS, "wrong user name or password");
+    snprintf(state->encoded, sizeof state->encoded, "%s", encoded);
     return CRM_OK;
+}
+
+/* The password may have been changed while the login was on its way, by somebody who wanted to keep just this one out. */
+static enum crm_status check_unchanged(struct op_ctx *ctx, const struct login_state *state)
+{
+    const char *encoded = NULL;
+    enum crm_status status = credential_load(ctx->view, &state->user, ctx->group->arena, &encoded);
+
+    if (status == CRM_NOT_FOUND || (status == CRM_OK && strcmp(encoded, state->encoded) != 0))
+        return op_fail(ctx, CRM_BAD_CREDENTIALS, "wrong user name or password");
+    return status == CRM_OK ? CRM_OK : op_fail(ctx, status, "the credentials cannot be read");
+}
+
+/* Who has opened a session with the old password is out; the one with token_hash goes on. */
+static enum crm_status set_password(struct op_ctx *ctx, const struct uuid *user, const char *encoded, const uint8_t *token_hash)
+{
+    enum crm_status status = session_close_others(ctx->group, user, token_hash);
+
+    ctx->ends_sessions = true;
+    return status == CRM_OK ? credential_store(ctx->group, user, encoded) : status;
 }
 
 static enum crm_status run_login(struct op_ctx *ctx)
@@ -129,6 +152,10 @@ static enum crm_status run_login(struct op_ctx *ctx)
         status = invite_find(ctx->view, request->code, ctx->group->now_us, &state->user);
         if (status != CRM_OK)
             return op_fail(ctx, CRM_BAD_CREDENTIALS, "the invitation is not known, was used, or has expired");
+    } else {
+        status = check_unchanged(ctx, state);
+        if (status != CRM_OK)
+            return status;
     }
     status = session_load(ctx->view, &state->user, session);
     if (status != CRM_OK)
@@ -136,7 +163,7 @@ static enum crm_status run_login(struct op_ctx *ctx)
     if (state->has_new_password) {
         status = invite_use(ctx->group, request->code);
         if (status == CRM_OK)
-            status = credential_store(ctx->group, &state->user, state->encoded);
+            status = set_password(ctx, &state->user, state->encoded, NULL);
     }
     if (status == CRM_OK)
         status = session_open(ctx->group, session, request->device_name,
@@ -159,7 +186,7 @@ const struct op_def op_login = {
 
 static enum crm_status run_logout(struct op_ctx *ctx)
 {
-    ctx->close_session = true;
+    ctx->close_session = ctx->ends_sessions = true;
     return session_close(ctx->group, ctx->session);
 }
 
@@ -256,7 +283,7 @@ static enum crm_status run_password(struct op_ctx *ctx)
 {
     struct login_state *state = ctx->state;
 
-    return credential_store(ctx->group, &state->user, state->encoded);
+    return set_password(ctx, &state->user, state->encoded, ctx->session->token_hash);
 }
 
 const struct op_def op_password = {

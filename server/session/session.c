@@ -96,16 +96,13 @@ static void hash_secret(struct slice secret, uint8_t out[SHA256_SIZE])
     sha256(&secret, 1, out);
 }
 
-enum crm_status session_resume(const struct view *view, struct slice token, int64_t now_us, struct session *out_session)
+static enum crm_status load_by_hash(const struct view *view, const uint8_t hash[SHA256_SIZE], int64_t now_us, struct session *out_session)
 {
-    uint8_t hash[SHA256_SIZE];
     struct slice value, content;
     struct uuid user;
     int64_t expires_us;
-    enum crm_status status;
+    enum crm_status status = view_get(view, STORE_SESSION, slice_of(hash, SHA256_SIZE), &value);
 
-    hash_secret(token, hash);
-    status = view_get(view, STORE_SESSION, slice_of(hash, sizeof hash), &value);
     if (status == CRM_NOT_FOUND)
         return CRM_NOT_LOGGED_IN;
     if (status == CRM_OK)
@@ -120,8 +117,26 @@ enum crm_status session_resume(const struct view *view, struct slice token, int6
     if (status != CRM_OK)
         return status == CRM_BAD_CREDENTIALS ? CRM_NOT_LOGGED_IN : status;
     out_session->expires_us = expires_us;
-    memcpy(out_session->token_hash, hash, sizeof hash);
+    memcpy(out_session->token_hash, hash, SHA256_SIZE);
     return CRM_OK;
+}
+
+enum crm_status session_resume(const struct view *view, struct slice token, int64_t now_us, struct session *out_session)
+{
+    uint8_t hash[SHA256_SIZE];
+
+    hash_secret(token, hash);
+    return load_by_hash(view, hash, now_us, out_session);
+}
+
+enum crm_status session_refresh(const struct view *view, int64_t now_us, struct session *session)
+{
+    struct session fresh;
+    enum crm_status status = load_by_hash(view, session->token_hash, now_us, &fresh);
+
+    if (status == CRM_OK)
+        *session = fresh;
+    return status;
 }
 
 enum crm_status session_open(struct change_group *group, struct session *session, const char *device_name, int64_t expires_us,
@@ -147,6 +162,54 @@ enum crm_status session_open(struct change_group *group, struct session *session
 enum crm_status session_close(struct change_group *group, const struct session *session)
 {
     return settle(group, writeset_delete(group->set, STORE_SESSION, slice_of(session->token_hash, SHA256_SIZE)));
+}
+
+/* A session to be closed; they are found first, since a scan does not bear changes. */
+struct closing {
+    struct closing *next;
+    uint8_t hash[SHA256_SIZE];
+};
+
+struct closing_scan {
+    struct arena *arena;
+    const struct uuid *user;
+    const uint8_t *kept; /* token_hash, or NULL */
+    struct closing *found;
+    enum crm_status status;
+};
+
+static bool find_other(void *arg, struct slice key, struct slice value)
+{
+    struct closing_scan *scan = arg;
+    struct closing *closing;
+    struct slice content;
+
+    scan->status = sealed_open(value, SESSION_FIXED, &content);
+    if (scan->status != CRM_OK || key.size != SHA256_SIZE || memcmp(content.data, scan->user->bytes, UUID_SIZE) != 0 ||
+        (scan->kept && memcmp(key.data, scan->kept, SHA256_SIZE) == 0))
+        return scan->status == CRM_OK;
+    closing = arena_alloc(scan->arena, sizeof *closing);
+    if (!closing) {
+        scan->status = CRM_NO_MEMORY;
+        return false;
+    }
+    memcpy(closing->hash, key.data, SHA256_SIZE);
+    closing->next = scan->found;
+    scan->found = closing;
+    return true;
+}
+
+enum crm_status session_close_others(struct change_group *group, const struct uuid *user, const uint8_t *token_hash)
+{
+    struct view view = { .txn = group->txn, .group = group->set, .schema = group->schema };
+    struct closing_scan scan = { .arena = group->arena, .user = user, .kept = token_hash, .status = CRM_OK };
+    enum crm_status status = view_scan(&view, STORE_SESSION, &(struct store_range){ 0 }, find_other, &scan);
+
+    if (status == CRM_OK)
+        status = scan.status;
+    for (const struct closing *closing = scan.found; closing && status == CRM_OK; closing = closing->next)
+        status = writeset_delete(group->set, STORE_SESSION, slice_of(closing->hash, SHA256_SIZE));
+    return status;
 }
 
 static void credential_key(struct key *key, char sort, const void *bytes, size_t size)

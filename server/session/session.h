@@ -35,10 +35,15 @@ enum crm_status session_find_login(const struct view *view, struct slice login, 
 /* By token: CRM_NOT_LOGGED_IN, CRM_SESSION_EXPIRED. */
 enum crm_status session_resume(const struct view *view, struct slice token, int64_t now_us, struct session *out_session) MUST_CHECK;
 
+/* A session that was open is looked at again: still there, its user active, with which rights? As session_resume. */
+enum crm_status session_refresh(const struct view *view, int64_t now_us, struct session *session) MUST_CHECK;
+
 /* A new token for session->user, stored hashed; sets session->token_hash. */
 enum crm_status session_open(struct change_group *group, struct session *session, const char *device_name, int64_t expires_us,
                              uint8_t out_token[TOKEN_SIZE]) MUST_CHECK;
 enum crm_status session_close(struct change_group *group, const struct session *session) MUST_CHECK;
+/* All of a user but the one with this token_hash (NULL: all). */
+enum crm_status session_close_others(struct change_group *group, const struct uuid *user, const uint8_t *token_hash) MUST_CHECK;
 
 /* The stored argon2id string of a user, in the arena; CRM_NOT_FOUND. */
 enum crm_status credential_load(const struct view *view, const struct uuid *user, struct arena *arena, const char **out_encoded) MUST_CHECK;

@@ -523,9 +523,152 @@ static void a_filter_does_not_name_thousands_of_records(void **state)
     take_error(f, ask(f, OP_LIST, &list.base), CRM_TOO_LARGE);
 }
 
+/* --- sessions that end while they are used */
+
+/* Another connection beside the first; both write to the same output. */
+static struct link *second_link(struct fixture *f, const uint8_t *token)
+{
+    struct link *first = f->link;
+
+    f->link = NULL;
+    open_link(f);
+    hello(f, token);
+    take(f, FRAME_HELLO, 0, NULL);
+    return first;
+}
+
+static void swap_links(struct fixture *f, struct link **other)
+{
+    struct link *link = f->link;
+
+    f->link = *other;
+    *other = link;
+}
+
+static void a_logout_ends_what_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    Crm__LogoutRequest logout = CRM__LOGOUT_REQUEST__INIT;
+    uint32_t watching[3];
+
+    login(f);
+    for (size_t i = 0; i < ARRAY_LEN(watching); i++) {
+        watching[i] = subscribe(f, false);
+        take(f, FRAME_REPLY, watching[i], NULL);
+    }
+    take(f, FRAME_REPLY, ask(f, OP_LOGOUT, &logout.base), NULL);
+    for (size_t i = ARRAY_LEN(watching); i-- > 0;)
+        take_error(f, watching[i], CRM_NOT_LOGGED_IN);
+    assert_int_equal(atomic_load(&f->dispatch->watches), 0);
+}
+
+static void a_token_that_was_logged_out_is_out_everywhere(void **state)
+{
+    struct fixture *f = *state;
+    Crm__LogoutRequest logout = CRM__LOGOUT_REQUEST__INIT;
+    Crm__PingRequest ping = CRM__PING_REQUEST__INIT;
+    const Crm__LoginReply *reply = login(f);
+    struct link *other;
+    uint32_t watching = subscribe(f, false);
+
+    take(f, FRAME_REPLY, watching, NULL);
+    other = second_link(f, reply->token.data);
+    take(f, FRAME_REPLY, ask(f, OP_LOGOUT, &logout.base), NULL);
+    swap_links(f, &other);
+    f->next_stream = watching + 1;
+    link_tick(f->link, atomic_load(&time_us)); /* a subscription asks for nothing */
+    take_error(f, watching, CRM_NOT_LOGGED_IN);
+    take_error(f, ask(f, OP_PING, &ping.base), CRM_NOT_LOGGED_IN);
+    link_destroy(other);
+}
+
+static void a_new_password_ends_other_sessions(void **state)
+{
+    struct fixture *f = *state;
+    Crm__PasswordRequest password = CRM__PASSWORD_REQUEST__INIT;
+    Crm__PingRequest ping = CRM__PING_REQUEST__INIT;
+    struct link *other;
+
+    login(f);
+    other = f->link;
+    f->link = NULL;
+    open_link(f);
+    login(f);
+    password.current = (char *)PASSWORD;
+    password.password = (char *)"battery staple";
+    take(f, FRAME_REPLY, ask(f, OP_PASSWORD, &password.base), NULL);
+    still_answers(f);
+    swap_links(f, &other);
+    take_error(f, ask(f, OP_PING, &ping.base), CRM_NOT_LOGGED_IN);
+    link_destroy(other);
+}
+
+static ProtobufCBinaryData role_named(struct fixture *f, const char *name)
+{
+    Crm__GetRequest get = CRM__GET_REQUEST__INIT;
+    const Crm__GetReply *reply;
+
+    get.has_kind = true;
+    get.kind = KIND_ROLE;
+    get.selector = (char *)(uintptr_t)name;
+    reply = take(f, FRAME_REPLY, ask(f, OP_GET, &get.base), &crm__get_reply__descriptor);
+    return reply->record->header->id;
+}
+
+/* Whose account is closed while they are connected. */
+static void a_user_who_is_not_active_any_more_is_out(void **state)
+{
+    struct fixture *f = *state;
+    Crm__PingRequest ping = CRM__PING_REQUEST__INIT;
+    const Crm__LoginReply *admin = login(f), *ann;
+    Crm__InviteRequest invite = CRM__INVITE_REQUEST__INIT;
+    Crm__LoginRequest by_code = CRM__LOGIN_REQUEST__INIT;
+    Crm__User user = CRM__USER__INIT;
+    Crm__Mutation *mutation = new_customer(f, "");
+    const Crm__MutateReply *created;
+    uint8_t bytes[256];
+    struct link *other;
+
+    user.login = user.name = (char *)"ann";
+    user.has_team = user.has_role = true;
+    user.team = admin->team;
+    user.role = role_named(f, admin->role);
+    mutation->kind = KIND_USER;
+    mutation->set = (ProtobufCBinaryData){ .data = bytes, .len = crm__user__pack(&user, bytes) };
+    created = take(f, FRAME_REPLY, ask_mutate(f, &mutation, 1, NULL, 0), &crm__mutate_reply__descriptor);
+    invite.has_user = true;
+    invite.user = created->results[0]->id;
+    by_code.code = ((const Crm__InviteReply *)take(f, FRAME_REPLY, ask(f, OP_INVITE, &invite.base), &crm__invite_reply__descriptor))->code;
+    by_code.new_password = (char *)"battery staple";
+    other = second_link(f, NULL);
+    ann = take(f, FRAME_REPLY, ask(f, OP_LOGIN, &by_code.base), &crm__login_reply__descriptor);
+    assert_string_equal(ann->login, "ann");
+
+    crm__user__init(&user);
+    user.has_active = true;
+    user.active = false;
+    mutation = new_customer(f, "");
+    mutation->kind = KIND_USER;
+    mutation->verb = CRM__VERB__VERB_PATCH;
+    mutation->has_id = true;
+    mutation->id = created->results[0]->id;
+    mutation->set = (ProtobufCBinaryData){ .data = bytes, .len = crm__user__pack(&user, bytes) };
+    swap_links(f, &other);
+    f->next_stream = 1000;
+    take(f, FRAME_REPLY, ask_mutate(f, &mutation, 1, NULL, 0), NULL);
+    still_answers(f);
+    swap_links(f, &other);
+    take_error(f, ask(f, OP_PING, &ping.base), CRM_NOT_LOGGED_IN);
+    link_destroy(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_logout_ends_what_goes_on),
+        TEST(a_token_that_was_logged_out_is_out_everywhere),
+        TEST(a_new_password_ends_other_sessions),
+        TEST(a_user_who_is_not_active_any_more_is_out),
         TEST(a_turn_of_requests_ends_by_time),
         TEST(a_filter_does_not_name_thousands_of_records),
         TEST(all_requests_share_a_bound_of_memory),
