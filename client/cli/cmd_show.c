@@ -97,53 +97,115 @@ static enum crm_status show_fields(struct cli *cli, const struct kind_def *kind,
     return status ? fail(&cli->failure, status, NULL, "out of memory") : CRM_OK;
 }
 
-static bool refers_to(const struct kind_def *from, enum kind to)
+/* A field by which records of a kind belong to one of another. */
+static bool refers_to(const struct field_def *field, enum kind to)
 {
-    for (size_t i = 0; i < from->n_fields; i++)
-        if (from->fields[i].type == FIELD_REFERENCE && from->fields[i].ref_kind == to &&
-            !(from->fields[i].flags & FIELD_REPEATED))
-            return true;
-    return false;
+    return field->type == FIELD_REFERENCE && field->ref_kind == to &&
+           !(field->flags & FIELD_REPEATED);
 }
 
-/* "Deals", and the first of them. */
-static enum crm_status show_related(struct cli *cli, const struct kind_def *kind,
-                                    const struct record *parent)
+/* "customer = C-4": a filter for what refers to a record by any field. "" where its kind has none;
+ * NULL when memory is spent. */
+static const char *related_filter(struct cli *cli, const struct kind_def *kind, enum kind to,
+                                  const char *record)
 {
-    Crm__ListRequest request = CRM__LIST_REQUEST__INIT;
+    const char *filter = "";
+
+    for (size_t i = 0; i < kind->n_fields && filter; i++)
+        if (refers_to(&kind->fields[i], to))
+            filter = arena_printf(&cli->arena, "%s%s%s = %s", filter, *filter ? " or " : "",
+                                  kind->fields[i].name, record);
+    return filter;
+}
+
+/* What is worked on first, and of that the newest. */
+static const char *related_sort(enum kind kind)
+{
+    switch (kind) {
+    case KIND_DEAL:
+        return "state,-engaged,-number";
+    case KIND_ACTIVITY:
+        return "-started,-number";
+    default:
+        return "-created,-number";
+    }
+}
+
+/* "7 more: crm list deals 'customer = C-4'" */
+static enum crm_status tell_more(struct cli *cli, const struct kind_def *kind,
+                                 const struct record *parent, const Crm__ListRequest *request,
+                                 uint64_t n_shown)
+{
+    const char *label =
+        display_label(parent->header.kind, &parent->header.id, parent->header.number, &cli->arena);
+    const char *filter = label ? related_filter(cli, kind, parent->header.kind, label) : NULL;
+    char number[32];
+    uint64_t count;
+    enum crm_status status;
+
+    if (!filter)
+        return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
+    status = query_count(cli, request, &count);
+    if (!status && count > n_shown)
+        printf(cli->chinese ? "还有 %s 条: crm list %s '%s'\n" : "%s more: crm list %s '%s'\n",
+               cli_grouped((int64_t)(count - n_shown), number), kind->plural, filter);
+    return status;
+}
+
+/* "Deals", and the first of them. filter: which those are. */
+static enum crm_status show_related(struct cli *cli, const struct kind_def *kind,
+                                    const struct record *parent, const char *filter)
+{
+    Crm__ListRequest request;
     const Crm__ListReply *reply;
     struct crm_call *call = NULL;
     struct rows *rows = NULL;
-    enum crm_status status = rows_create(cli, kind, &rows);
+    enum crm_status status;
 
+    cli->options.sort = related_sort(kind->kind);
+    status = query_list(cli, kind, filter, &request);
+    if (!status)
+        status = rows_create(cli, kind, &rows);
     if (status)
         return status;
-    request.has_kind = request.has_parent = request.has_limit = request.has_titles =
-        request.titles = true;
-    request.kind = (uint32_t)kind->kind;
-    request.parent = (ProtobufCBinaryData){ .len = UUID_SIZE,
-                                            .data = (uint8_t *)(uintptr_t)parent->header.id.bytes };
-    request.limit = cli->options.all ? 0 : RELATED_ROWS;
+    request.has_limit = !cli->options.all;
+    request.limit = RELATED_ROWS;
+    request.deleted = false; /* of a deleted record too: what is still there */
     status = query_run(cli, OP_LIST, &request.base, rows, &call, &reply);
     if (!status && rows_count(rows) > 0) {
-        const char *more =
-            reply->has_token && reply->token.len > 0
-                ? cli_label(cli, " (first 5, --all for the rest)", "(前 5 条,--all 显示全部)")
-                : "";
-
-        printf("\n%s%s%s%s\n", cli->colour ? "\033[1m" : "", display_kind_label(cli, kind, true),
-               cli->colour ? "\033[0m" : "", more);
+        printf("\n%s%s%s\n", cli->colour ? "\033[1m" : "", display_kind_label(cli, kind, true),
+               cli->colour ? "\033[0m" : "");
         status = rows_finish(rows);
+        if (!status && reply->has_token && reply->token.len > 0)
+            status = tell_more(cli, kind, parent, &request, rows_count(rows));
     }
     crm_call_destroy(call);
     rows_destroy(rows);
     return status;
 }
 
+/* What belongs to a record, kind by kind. */
+static enum crm_status show_all_related(struct cli *cli, const struct record *record)
+{
+    const struct kind_def *kind;
+    char id[UUID_TEXT_SIZE];
+    enum crm_status status = CRM_OK;
+
+    uuid_format(&record->header.id, id);
+    for (size_t i = 0; !status && (kind = kind_at(i)); i++) {
+        const char *filter = related_filter(cli, kind, record->header.kind, id);
+
+        if (!filter)
+            return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
+        if (*filter && !(kind->flags & KIND_ADMINISTRATION))
+            status = show_related(cli, kind, record, filter);
+    }
+    return status;
+}
+
 static enum crm_status show_people(struct cli *cli, const struct kind_def *kind,
                                    const struct record *record)
 {
-    const struct kind_def *other;
     enum crm_status status;
 
     printf("%s%s%s%s\n", cli->colour ? "\033[1m" : "", display_record(cli, record, &cli->arena),
@@ -153,10 +215,7 @@ static enum crm_status show_people(struct cli *cli, const struct kind_def *kind,
     if (cli->options.as_of || kind->flags & KIND_ADMINISTRATION)
         return status;
     fflush(stdout);
-    for (size_t i = 0; !status && (other = kind_at(i)); i++)
-        if (!(other->flags & KIND_ADMINISTRATION) && refers_to(other, kind->kind))
-            status = show_related(cli, other, record);
-    return status;
+    return status ? status : show_all_related(cli, record);
 }
 
 enum crm_status cmd_show(struct cli *cli, int argc, char **argv)

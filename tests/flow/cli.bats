@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # cli.bats - what people and scripts do with crm, against a real server
 
+bats_require_minimum_version 1.5.0
 load server
 
 setup_file() {
@@ -119,6 +120,24 @@ setup() {
     run crm report pipeline --by stage
     contains Won
     contains 12,000.00
+}
+
+@test "a record shows what belongs to it: open deals first, the newest first, and where the rest is" {
+    crm add customer name='Busy' --quiet
+    for n in 1 2 3 4; do
+        crm add deal name="Done $n" customer=Busy stage=Won closed=2017-0$n-01 engaged=2016-0$n-01 --quiet
+        crm add deal name="Open $n" customer=Busy engaged=2015-0$n-01 --quiet
+        crm log customer Busy call "Talk $n" started="2017-01-0$n 10:00" --quiet
+    done
+    run crm show customer Busy
+    [ "$(grep -o 'Open [1-4]\|Done [1-4]\|Talk [1-4]' <<<"$output" | tr '\n' ,)" = \
+        'Open 4,Open 3,Open 2,Open 1,Done 4,Talk 4,Talk 3,Talk 2,Talk 1,' ]
+    more=$(sed -n 's/^3 more: crm list //p' <<<"$output")
+    [[ $more == "deals 'customer = C-"* ]]
+    [ "$(eval "crm list $more --jsonl" | wc -l)" = 8 ]
+    run crm show customer Busy --all
+    [ "$(grep -c 'Done [1-4]' <<<"$output")" = 4 ]
+    run ! grep -q ' more: ' <<<"$output"
 }
 
 @test "what is deleted can be restored by the printed command" {
