@@ -247,14 +247,36 @@ static void finish_login(struct link *link, const struct request *request)
         link_set_session(link, opened);
 }
 
+/* What is the server's own fault, and not the client's. Not what a client can bring about again and again: full, out of memory. */
+static bool is_fault(enum crm_status status)
+{
+    return status == CRM_FAILED || status == CRM_CORRUPT || status == CRM_IO;
+}
+
 static void log_request(const struct link *link, const struct request *request, enum crm_status status)
 {
-    log_debug("request", "link=%" PRIx64 " stream=%u op=%s status=%s us=%" PRId64, link->id, request->stream, request->op->name,
-              crm_status_info((int)status)->name, clock_monotonic_us() - request->started_us);
+    enum log_level level = is_fault(status) ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG;
+    char trace[2 * sizeof request->trace + 1];
+
+    if (!log_enabled(level))
+        return;
+    hex_format(request->trace, sizeof request->trace, trace);
+    log_write(level, "request", "link=%" PRIx64 " stream=%u op=%s status=%s us=%" PRId64 " trace=%s", link->id, request->stream, request->op->name,
+              crm_status_info((int)status)->name, clock_monotonic_us() - request->started_us, trace);
+}
+
+/* A trace that the client did not give is made for an error only: who succeeds asks nobody about it. */
+static void make_trace(struct request *request)
+{
+    static const uint8_t none[sizeof request->trace];
+
+    if (memcmp(request->trace, none, sizeof none) == 0)
+        random_bytes(request->trace, sizeof request->trace);
 }
 
 void link_fail_request(struct link *link, struct request *request, enum crm_status status)
 {
+    make_trace(request);
     log_request(link, request, status);
     link_send_error(link, request->stream, status, &request->ctx.failure, request->ctx.error, request->trace);
 }

@@ -142,10 +142,6 @@ static void read_meta(struct request *request, const ProtobufCMessage *message)
     request->deadline_us = request->started_us + (int64_t)deadline * 1000;
     if (meta && meta->has_trace && meta->trace.len == sizeof request->trace)
         memcpy(request->trace, meta->trace.data, sizeof request->trace);
-    else if (!request->is_pooled)
-        random_bytes(request->trace, sizeof request->trace);
-    else
-        memset(request->trace, 0, sizeof request->trace);
 }
 
 /* Who asks, as log and history name it. A request that may be away when its link ends has its own copies. */
@@ -170,6 +166,7 @@ static enum crm_status prepare(struct link *link, struct request *request, const
     request->started_us = link->active_us;
     request->deadline_us = link->active_us + DEADLINE_DEFAULT * INT64_C(1000);
     request->schema = schema_ref(thread_schema(link->thread));
+    memset(request->trace, 0, sizeof request->trace);
     *ctx = (struct op_ctx){
         .core = link->thread->dispatch->core, .schema = request->schema, .arena = &request->arena, .scratch = &request->scratch,
         .upload_id = &request->upload_id,

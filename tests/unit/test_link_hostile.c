@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "server/dispatch/request.h"
 
@@ -662,9 +663,78 @@ static void a_user_who_is_not_active_any_more_is_out(void **state)
     link_destroy(other);
 }
 
+/* --- what an administrator can find again */
+
+static void an_error_has_a_trace_of_its_own(void **state)
+{
+    static const uint8_t none[16], mine[16] = { 1, 2, 3 };
+    struct fixture *f = *state;
+    Crm__GetRequest get = CRM__GET_REQUEST__INIT;
+    Crm__Meta meta = CRM__META__INIT;
+    uint8_t first[16];
+    const Crm__Error *error;
+
+    login(f);
+    get.selector = (char *)"C-4711";
+    error = take_error(f, ask(f, OP_GET, &get.base), CRM_NOT_FOUND);
+    assert_int_equal(error->trace.len, sizeof first);
+    assert_memory_not_equal(error->trace.data, none, sizeof none);
+    memcpy(first, error->trace.data, sizeof first);
+    error = take_error(f, ask(f, OP_GET, &get.base), CRM_NOT_FOUND);
+    assert_memory_not_equal(error->trace.data, first, sizeof first);
+    get.meta = &meta;
+    meta.has_trace = true;
+    meta.trace = (ProtobufCBinaryData){ .data = (uint8_t *)(uintptr_t)mine, .len = sizeof mine };
+    error = take_error(f, ask(f, OP_GET, &get.base), CRM_NOT_FOUND);
+    assert_memory_equal(error->trace.data, mine, sizeof mine);
+}
+
+static enum crm_status damage_record(struct store_txn *txn, void *id)
+{
+    uint8_t key[RECORD_KEY_SIZE];
+
+    record_key(KIND_CUSTOMER, id, key);
+    return store_put(txn, STORE_RECORD, slice_of(key, sizeof key), slice_of(key, sizeof key));
+}
+
+/* Line by line, what the server says on stderr while a record is damaged. */
+static void what_is_the_servers_fault_is_logged(void **state)
+{
+    struct fixture *f = *state;
+    Crm__GetRequest get = CRM__GET_REQUEST__INIT;
+    char text[4096] = "", hex[2 * 16 + 1];
+    const Crm__Error *error;
+    struct uuid id;
+    int saved, pipe_fds[2];
+    ssize_t size;
+
+    login(f);
+    add_named(f, 1, false, NULL, &id);
+    assert_int_equal(store_write_run(f->store, damage_record, &id), CRM_OK);
+    get.has_kind = get.has_id = true;
+    get.kind = KIND_CUSTOMER;
+    get.id = (ProtobufCBinaryData){ .data = id.bytes, .len = UUID_SIZE };
+    assert_int_equal(pipe(pipe_fds), 0);
+    saved = dup(STDERR_FILENO);
+    dup2(pipe_fds[1], STDERR_FILENO);
+    error = take_error(f, ask(f, OP_GET, &get.base), CRM_CORRUPT);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(pipe_fds[1]);
+    size = read(pipe_fds[0], text, sizeof text - 1);
+    close(pipe_fds[0]);
+    assert_true(size > 0);
+    hex_format(error->trace.data, 16, hex);
+    assert_non_null(strstr(text, "record.get"));
+    assert_non_null(strstr(text, "corrupt"));
+    assert_non_null(strstr(text, hex));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(an_error_has_a_trace_of_its_own),
+        TEST(what_is_the_servers_fault_is_logged),
         TEST(a_logout_ends_what_goes_on),
         TEST(a_token_that_was_logged_out_is_out_everywhere),
         TEST(a_new_password_ends_other_sessions),
