@@ -78,7 +78,7 @@ static void on_want_close(void *arg)
 static void conn_uncount(struct conn *conn)
 {
     if (conn->is_counted)
-        pool_forget_peer(conn->thread->pool, conn->key);
+        pool_forget_peer(conn->thread->pool, conn->key, conn->is_secure);
     conn->is_counted = false;
 }
 
@@ -186,6 +186,8 @@ static void conn_begin(struct conn *conn)
         .conn = conn, .out = &conn->out, .want_flush = on_want_flush, .want_close = on_want_close
     };
 
+    pool_secure_peer(conn->thread->pool, conn->key);
+    conn->is_secure = true;
     conn->link = link_create(conn->thread->dispatch, &carrier, conn->peer);
     if (!conn->link) {
         conn_kill(conn, "no memory");
@@ -196,6 +198,13 @@ static void conn_begin(struct conn *conn)
         link_goaway(conn->link, pool_drain_why(conn->thread->pool));
     conn_read(conn);
     conn_resume(conn);
+}
+
+/* Not served, for a reason that an administrator may have to look for. */
+static void conn_refuse(struct conn *conn, const char *why)
+{
+    pool_log_refused(conn->thread->pool, conn->key, conn->peer, why);
+    conn_kill(conn, why);
 }
 
 static void conn_handshake(struct conn *conn)
@@ -210,8 +219,11 @@ static void conn_handshake(struct conn *conn)
         if (event_add(conn->writable, NULL) != 0)
             conn_kill(conn, "no memory");
         break;
-    default:
+    case TLS_CLOSED: /* it has only looked whether the port is open */
         conn_kill(conn, tls_reason(conn->tls));
+        break;
+    case TLS_BROKEN:
+        conn_refuse(conn, tls_reason(conn->tls));
         break;
     }
 }
@@ -354,7 +366,7 @@ void conn_tick(struct conn *conn, int64_t now_us)
     const struct net_settings *settings = conn->thread->settings;
 
     if (conn->state == CONN_HANDSHAKE && is_past(conn->phase_us, settings->handshake_ms, now_us))
-        conn_kill(conn, "handshake took too long");
+        conn_refuse(conn, "handshake took too long");
     else if (conn->state == CONN_LINGERING && now_us - conn->phase_us > LINGER_US)
         conn_kill(conn, "client did not close");
     else if (conn->is_blocked && is_past(conn->blocked_us, settings->output_stall_ms, now_us))
@@ -397,7 +409,7 @@ void conn_open(struct io_thread *thread, const struct accepted *accepted, struct
 
     if (!conn) {
         close(accepted->fd);
-        pool_forget_peer(thread->pool, accepted->key);
+        pool_forget_peer(thread->pool, accepted->key, false);
         pool_leave(thread->pool);
         return;
     }

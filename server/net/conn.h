@@ -59,6 +59,7 @@ struct conn {
     bool is_blocked;        /* the socket takes no more output */
     bool was_high;          /* output was above the low mark: the link waits to be told that it has drained */
     bool is_draining;       /* close when idle */
+    bool is_secure;         /* the handshake is done */
     bool is_counted;        /* among the connections of its address that have not logged in */
 
     int64_t phase_us;       /* when the handshake or the lingering began */

@@ -9,6 +9,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "common/base/clock.h"
+#include "common/base/log.h"
 #include "server/net/io_thread.h"
 #include "server/net/listener.h"
 #include "server/net/pool_inside.h"
@@ -63,14 +65,18 @@ bool pool_admit(struct io_pool *pool, int fd, const struct sockaddr *address)
 {
     struct accepted *accepted;
 
-    if (atomic_load(&pool->connections) >= pool->settings.connections_max)
-        return false;
     accepted = calloc(1, sizeof(*accepted));
     if (!accepted)
         return false;
     accepted->fd = fd;
     accepted->key = peer_key_of(address, accepted->peer, sizeof(accepted->peer));
+    if (atomic_load(&pool->connections) >= pool->settings.connections_max) {
+        pool_log_refused(pool, accepted->key, accepted->peer, "the server has its most connections");
+        free(accepted);
+        return false;
+    }
     if (!peers_enter(pool->peers, accepted->key)) {
+        pool_log_refused(pool, accepted->key, accepted->peer, "too many connections that have not logged in");
         free(accepted);
         return false;
     }
@@ -90,9 +96,20 @@ void pool_leave(struct io_pool *pool)
     atomic_fetch_sub(&pool->connections, 1);
 }
 
-void pool_forget_peer(struct io_pool *pool, struct peer_key key)
+void pool_secure_peer(struct io_pool *pool, struct peer_key key)
 {
-    peers_leave(pool->peers, key);
+    peers_secure(pool->peers, key);
+}
+
+void pool_forget_peer(struct io_pool *pool, struct peer_key key, bool was_secure)
+{
+    peers_leave(pool->peers, key, was_secure);
+}
+
+void pool_log_refused(struct io_pool *pool, struct peer_key key, const char *peer, const char *why)
+{
+    if (peers_may_log(pool->peers, key, clock_monotonic_us()))
+        log_info("net.refused", "peer=%s why=\"%s\"", peer, why);
 }
 
 bool pool_listeners_open(struct io_pool *pool, const struct io_thread *thread, struct event_base *base)

@@ -276,7 +276,7 @@ static void drop_arrived(struct io_thread *thread)
     while ((accepted = STAILQ_FIRST(&thread->arrived))) {
         STAILQ_REMOVE_HEAD(&thread->arrived, next);
         close(accepted->fd);
-        pool_forget_peer(thread->pool, accepted->key);
+        pool_forget_peer(thread->pool, accepted->key, false);
         pool_leave(thread->pool);
         free(accepted);
     }

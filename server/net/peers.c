@@ -13,19 +13,24 @@
 
 #include "common/base/clock.h"
 
-#define BUCKETS 1024 /* a power of two */
+#define BUCKETS          1024 /* a power of two */
+#define HANDSHAKES_LEAST 16
+#define HANDSHAKES_SHARE 3 /* one of so many connections */
+#define MINUTE_US        60000000
 
 struct peer {
     struct peer *next;
     struct peer_key key;
-    unsigned count; /* never 0 */
+    unsigned count;      /* never 0 */
+    unsigned handshakes; /* among them */
 };
 
 struct peers {
     pthread_mutex_t lock;
-    unsigned most;
+    unsigned most, most_handshakes;
     uint64_t seed; /* so that nobody can choose addresses of one bucket */
     struct peer *buckets[BUCKETS];
+    int64_t logged_us[BUCKETS]; /* of any address of the bucket; 0: never */
 };
 
 struct peer_key peer_key_of(const struct sockaddr *address, char *text, size_t text_size)
@@ -52,19 +57,19 @@ struct peer_key peer_key_of(const struct sockaddr *address, char *text, size_t t
     return key;
 }
 
-static struct peer **bucket_of(struct peers *peers, struct peer_key key)
+static size_t bucket_of(const struct peers *peers, struct peer_key key)
 {
     uint64_t value;
 
     memcpy(&value, key.bytes, sizeof(value));
     value = (value ^ peers->seed) * 0x9e3779b97f4a7c15u;
-    return &peers->buckets[value >> 54 & (BUCKETS - 1)];
+    return value >> 54 & (BUCKETS - 1);
 }
 
 /* The link that points at the key's entry, or at the NULL where it would be. */
 static struct peer **find(struct peers *peers, struct peer_key key)
 {
-    struct peer **at = bucket_of(peers, key);
+    struct peer **at = &peers->buckets[bucket_of(peers, key)];
 
     while (*at && memcmp((*at)->key.bytes, key.bytes, sizeof(key.bytes)) != 0)
         at = &(*at)->next;
@@ -78,6 +83,7 @@ struct peers *peers_create(unsigned most)
     if (!peers)
         return NULL;
     peers->most = most;
+    peers->most_handshakes = most / HANDSHAKES_SHARE > HANDSHAKES_LEAST ? most / HANDSHAKES_SHARE : HANDSHAKES_LEAST;
     random_bytes(&peers->seed, sizeof(peers->seed));
     pthread_mutex_init(&peers->lock, NULL);
     return peers;
@@ -111,20 +117,34 @@ bool peers_enter(struct peers *peers, struct peer_key key)
         if (*at)
             (*at)->key = key;
     }
-    if (*at && (*at)->count < peers->most) {
+    if (*at && (*at)->count < peers->most && (*at)->handshakes < peers->most_handshakes) {
         (*at)->count++;
+        (*at)->handshakes++;
         entered = true;
     }
     pthread_mutex_unlock(&peers->lock);
     return entered;
 }
 
-void peers_leave(struct peers *peers, struct peer_key key)
+void peers_secure(struct peers *peers, struct peer_key key)
 {
     struct peer **at;
 
     pthread_mutex_lock(&peers->lock);
     at = find(peers, key);
+    if (*at)
+        (*at)->handshakes--;
+    pthread_mutex_unlock(&peers->lock);
+}
+
+void peers_leave(struct peers *peers, struct peer_key key, bool was_secure)
+{
+    struct peer **at;
+
+    pthread_mutex_lock(&peers->lock);
+    at = find(peers, key);
+    if (*at && !was_secure)
+        (*at)->handshakes--;
     if (*at && --(*at)->count == 0) {
         struct peer *gone = *at;
 
@@ -132,4 +152,18 @@ void peers_leave(struct peers *peers, struct peer_key key)
         free(gone);
     }
     pthread_mutex_unlock(&peers->lock);
+}
+
+bool peers_may_log(struct peers *peers, struct peer_key key, int64_t now_us)
+{
+    int64_t *last;
+    bool may;
+
+    pthread_mutex_lock(&peers->lock);
+    last = &peers->logged_us[bucket_of(peers, key)];
+    may = *last == 0 || now_us - *last >= MINUTE_US;
+    if (may)
+        *last = now_us ? now_us : 1;
+    pthread_mutex_unlock(&peers->lock);
+    return may;
 }

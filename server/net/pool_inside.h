@@ -22,8 +22,12 @@ bool pool_admit(struct io_pool *pool, int fd, const struct sockaddr *address) MU
 void pool_count_refused(struct io_pool *pool);
 /* A connection has ended: give its place back. */
 void pool_leave(struct io_pool *pool);
+/* It has done its handshake: its address may begin another one. */
+void pool_secure_peer(struct io_pool *pool, struct peer_key key);
 /* It has logged in or ended: its address may have another one. */
-void pool_forget_peer(struct io_pool *pool, struct peer_key key);
+void pool_forget_peer(struct io_pool *pool, struct peer_key key, bool was_secure);
+/* Say in the log why an address was not served; once a minute for each. */
+void pool_log_refused(struct io_pool *pool, struct peer_key key, const char *peer, const char *why);
 /* Thread 0 opens and closes the listeners' events. */
 bool pool_listeners_open(struct io_pool *pool, const struct io_thread *thread, struct event_base *base) MUST_CHECK;
 void pool_listeners_close(struct io_pool *pool, const struct io_thread *thread);

@@ -620,6 +620,68 @@ static void test_cap_of_an_address(void **state)
         client_close(&clients[i]);
 }
 
+static void test_cap_of_handshakes(void **state)
+{
+    struct client clients[18];
+
+    (void)state;
+    start_tls();
+    for (unsigned i = 0; i < 17; i++) /* one more than the cap */
+        client_open(&clients[i]);
+    expect_end(&clients[16]);
+    assert_true(client_secure(&clients[0], TLS1_3_VERSION, "crm/1"));
+    client_send_header(&clients[0], FRAME_PING);
+    expect_frame(&clients[0], FRAME_PONG, 0, 0);
+    client_open_tls(&clients[17]); /* in the place of the one that is through */
+    for (unsigned i = 0; i < 18; i++)
+        client_close(&clients[i]);
+}
+
+/* Lines of text so far in a file. */
+static unsigned count_lines(FILE *file, const char *with)
+{
+    char line[512];
+    unsigned n = 0;
+
+    rewind(file);
+    while (fgets(line, sizeof(line), file))
+        n += strstr(line, with) != NULL;
+    return n;
+}
+
+static void test_refusals_are_logged_once_a_minute(void **state)
+{
+    FILE *log = tmpfile();
+    int saved = dup(STDERR_FILENO);
+    unsigned first, second;
+
+    (void)state;
+    assert_non_null(log);
+    start_tls();
+    advance(61 * SECOND);
+    log_set_level(LOG_LEVEL_INFO);
+    dup2(fileno(log), STDERR_FILENO);
+    for (unsigned i = 0; i < 5; i++) {
+        struct client client;
+
+        client_open(&client);
+        client_secure(&client, TLS1_2_VERSION, "crm/1");
+        client_close(&client);
+        wait_for_connections(0);
+        if (i == 2)
+            first = count_lines(log, "net.refused peer=127.0.0.1");
+        if (i == 2)
+            advance(61 * SECOND);
+    }
+    second = count_lines(log, "net.refused peer=127.0.0.1");
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    fclose(log);
+    log_set_level(LOG_LEVEL_ERROR);
+    assert_int_equal(first, 1);
+    assert_int_equal(second, 2);
+}
+
 static void test_slow_handshake(void **state)
 {
     struct client client;
@@ -895,6 +957,8 @@ int main(void)
         TEST(test_no_sigpipe),
         TEST(test_cap_of_connections),
         TEST(test_cap_of_an_address),
+        TEST(test_cap_of_handshakes),
+        TEST(test_refusals_are_logged_once_a_minute),
         TEST(test_slow_handshake),
         TEST(test_slow_frame),
         TEST(test_client_that_does_not_read),
