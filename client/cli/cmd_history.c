@@ -64,7 +64,7 @@ static enum crm_status begin(struct shown *shown)
     if (!shown->table || table_column(shown->table, cli_label(cli, "When", "时间"), 0) ||
         table_column(shown->table, cli_label(cli, "Who", "操作人"), 0) ||
         table_column(shown->table, cli_label(cli, "What", "操作"), 0) ||
-        table_column(shown->table, cli_label(cli, "Fields", "字段"), TABLE_TRUNCATE))
+        table_column(shown->table, cli_label(cli, "Fields", "字段"), TABLE_WRAP))
         return CRM_NO_MEMORY;
     return CRM_OK;
 }

@@ -42,8 +42,9 @@ void table_destroy(struct table *table)
 
 enum crm_status table_column(struct table *table, const char *heading, unsigned flags)
 {
-    int how =
-        (flags & TABLE_RIGHT ? SCOLS_FL_RIGHT : 0) | (flags & TABLE_TRUNCATE ? SCOLS_FL_TRUNC : 0);
+    int how = (flags & TABLE_RIGHT ? SCOLS_FL_RIGHT : 0) |
+              (flags & TABLE_TRUNCATE ? SCOLS_FL_TRUNC : 0) |
+              (flags & TABLE_WRAP ? SCOLS_FL_WRAP : 0);
     struct libscols_column *column =
         scols_table_new_column(table->scols, heading ? heading : "", 0, how);
 

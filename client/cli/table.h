@@ -15,6 +15,7 @@ enum table_flag {
     TABLE_RIGHT = 1,    /* numbers */
     TABLE_TRUNCATE = 2, /* may be cut where the terminal is narrow */
     TABLE_BOLD = 4,     /* of a row: a total */
+    TABLE_WRAP = 8,     /* goes on in the next line where the terminal is narrow */
 };
 
 /* NULL when memory is spent. colour: headings and totals stand out. */

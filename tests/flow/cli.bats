@@ -89,6 +89,15 @@ setup() {
     fails 6 crm list products --columns code,colour
 }
 
+@test "on a terminal a long change goes on in the next line, in a pipe it is one" {
+    deal=$(crm add deal name=Short --quiet)
+    crm set "$deal" name='A name that is longer than a narrow terminal is wide' --quiet
+    run script -qec "stty cols 60; crm --no-color history $deal" /dev/null
+    tr -d ' \r\n' <<<"$output" | grep -q 'Name:Short→Anamethatislongerthananarrowterminaliswide'
+    [ "$(wc -L <<<"$output")" -le 60 ]
+    crm history "$deal" | grep -q 'Name: Short → A name that is longer than a narrow terminal is wide'
+}
+
 @test "labels follow the locale, keys do not" {
     crm add customer name=华为技术有限公司 status=active --quiet
     LC_ALL=zh_CN.UTF-8 run crm list 客户 '名称 ~ 华为' --columns 名称,状态
