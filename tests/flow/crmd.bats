@@ -144,6 +144,7 @@ login() {
 }
 
 @test "the serving process can write in its data directory only" {
+    [ -z "${CRM_NO_SANDBOX-}" ] || skip "a build that counts coverage writes beside its objects"
     init
     serve
     ! grep -q sandbox.none "$BATS_TEST_TMPDIR/log" || skip "this kernel has no Landlock"
@@ -262,9 +263,10 @@ login() {
     login
     truncate -s 8192 "$dir/data/data.mdb"
     crm list customers || true
-    run wait "$server"
-    [ "$status" -eq 70 ]
+    ended=0
+    wait "$server" || ended=$? # not by run: its subshell knows the end only if this shell has seen it first
     server=
+    [ "$ended" -eq 70 ]
     grep -q "cut off while it was in use" "$BATS_TEST_TMPDIR/log"
     fails 1 crmd run "$dir"
     contains "cut off"
