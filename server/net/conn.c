@@ -98,6 +98,8 @@ static void conn_follow_link(struct conn *conn)
     } else if (event_add(conn->readable, NULL) != 0) {
         conn_kill(conn, "no memory");
     } else {
+        if (conn->frame_us > 0)
+            conn->frame_us = clock_monotonic_us(); /* the pause was ours */
         conn->read_is_due = true;
         io_thread_mark_busy(conn->thread, conn);
     }

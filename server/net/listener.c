@@ -18,11 +18,13 @@
 
 #include <event2/event.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "server/net/pool_inside.h"
 
 #define ACCEPTS_PER_TURN 64
 #define BACKLOG          512
+#define WARN_EVERY_US    60000000
 
 struct listener {
     struct io_pool *pool;
@@ -31,6 +33,7 @@ struct listener {
     struct timeval pause;
     int fd;         /* -1 once closed */
     int reserve_fd; /* -1 while given up */
+    int64_t warned_us; /* when the log was told last that no descriptor is left; 0: never */
     unsigned port;
 };
 
@@ -58,6 +61,17 @@ static void on_pause_end(evutil_socket_t fd, short what, void *arg)
         listener_rest(listener);
 }
 
+/* Once a minute, however often it rests. */
+static void listener_warn(struct listener *listener)
+{
+    int64_t now_us = clock_monotonic_us();
+
+    if (listener->warned_us > 0 && now_us - listener->warned_us < WARN_EVERY_US)
+        return;
+    listener->warned_us = now_us;
+    log_warn("net.accept", "no descriptor is left, resting");
+}
+
 /* No descriptor is left: let one client know by closing it, then rest. */
 static void listener_shed(struct listener *listener)
 {
@@ -71,7 +85,7 @@ static void listener_shed(struct listener *listener)
             close(fd);
         listener->reserve_fd = reserve_open();
     }
-    log_warn("net.accept", "no descriptor is left, resting");
+    listener_warn(listener);
     listener_rest(listener);
 }
 
