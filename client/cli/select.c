@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "client/cli/change.h"
 #include "client/cli/command.h"
 #include "client/cli/display.h"
 #include "client/cli/prompt.h"
@@ -179,7 +180,15 @@ enum crm_status select_record(struct cli *cli, const struct selection *selection
 enum crm_status select_from_arguments(struct cli *cli, int argc, char **argv,
                                       struct selection *selection, int *out_n)
 {
-    selection->kind = argc > 2 ? kind_find(argv[1]) : NULL;
+    const struct kind_def *kind = argc > 1 ? kind_find(argv[1]) : NULL;
+
+    if (kind && kind->flags & KIND_SINGLE && (argc == 2 || change_is_assignment(argv[2]))) {
+        selection->kind = kind;
+        selection->selector = kind->name;
+        *out_n = 1;
+        return CRM_OK;
+    }
+    selection->kind = argc > 2 ? kind : NULL;
     if (!selection->kind && argc > 1) {
         selection->selector = argv[1];
         *out_n = 1;

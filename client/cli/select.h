@@ -25,7 +25,8 @@ struct selection {
 enum crm_status select_record(struct cli *cli, const struct selection *selection,
                               struct record *out_record) MUST_CHECK;
 
-/* `KIND SELECTOR` or `SELECTOR` at the front of argv[1..argc): how many words it took in *out_n. */
+/* `KIND SELECTOR` or `SELECTOR` at the front of argv[1..argc): how many words it took in *out_n. Of
+ * a kind with one record (company) the kind alone means it. */
 enum crm_status select_from_arguments(struct cli *cli, int argc, char **argv,
                                       struct selection *selection, int *out_n) MUST_CHECK;
 

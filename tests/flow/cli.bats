@@ -354,6 +354,13 @@ END
     [ "$(crm show "$deal" --json | jq -r '.name, .owner.name' | tr '\n' ' ')" = 'Handed admin ' ]
 }
 
+@test "the company is meant by its kind" {
+    crm set company fiscal_month=4 --quiet
+    [ "$(crm show company --json | jq .fiscal_month)" = 4 ]
+    crm set company fiscal_month=1 --quiet
+    crm history company | grep -q ': 4 → 1'
+}
+
 @test "a server that another CA vouches for is not trusted" {
     crmd init other --listen 127.0.0.1:1 --name localhost >/dev/null
     CRM_HOME=$BATS_TEST_TMPDIR/home fails 7 crm login "localhost:$SERVER_PORT" --ca other/ca.crt --user admin

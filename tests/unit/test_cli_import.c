@@ -117,6 +117,33 @@ static void test_kinds(void **state)
     fixture.failure = (struct failure){ 0 };
 }
 
+/* Of a kind with one record its name is enough; a selector may still follow. */
+static void test_single_kind(void **state)
+{
+    static char command[] = "set", kind[] = "Company", assignment[] = "currency=EUR", name[] = "me";
+    struct selection selection = { .selector = NULL };
+    int n;
+
+    (void)state;
+    assert_int_equal(select_from_arguments(&fixture, 3,
+                                           (char *[]){ command, kind, assignment, NULL },
+                                           &selection, &n),
+                     CRM_OK);
+    assert_int_equal(n, 1);
+    assert_int_equal(selection.kind->kind, KIND_COMPANY);
+    assert_string_equal(selection.selector, "company");
+    assert_int_equal(
+        select_from_arguments(&fixture, 2, (char *[]){ command, kind, NULL }, &selection, &n),
+        CRM_OK);
+    assert_int_equal(n, 1);
+    assert_string_equal(selection.selector, "company");
+    assert_int_equal(
+        select_from_arguments(&fixture, 3, (char *[]){ command, kind, name, NULL }, &selection, &n),
+        CRM_OK);
+    assert_int_equal(n, 2);
+    assert_string_equal(selection.selector, "me");
+}
+
 static void test_arguments(void **state)
 {
     static char command[] = "show", number[] = "D-17", kind[] = "deal", name[] = "Big one";
@@ -143,7 +170,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json_lines), cmocka_unit_test(test_json_array),
         cmocka_unit_test(test_csv),        cmocka_unit_test(test_as_of),
-        cmocka_unit_test(test_kinds),      cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_kinds),      cmocka_unit_test(test_single_kind),
+        cmocka_unit_test(test_arguments),
     };
 
     return cmocka_run_group_tests(tests, cli_setup, cli_teardown);
