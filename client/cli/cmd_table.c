@@ -25,7 +25,8 @@
 #define SELECTOR_HELP                                                                              \
     "A record is named by its number (D-17), or by its kind and its number, the end of its id or " \
     "a name that only "                                                                            \
-    "it has. Where several fit, a terminal offers the choice; a script gets the candidates and "   \
+    "it has; the company by that word alone. Where several fit, a terminal offers the choice; a "  \
+    "script gets the candidates and "                                                              \
     "exit code 2."
 
 static const struct command commands[] = {

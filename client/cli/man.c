@@ -2,36 +2,33 @@
  * man.c - the table of commands as manual pages in mdoc(7)
  *
  * `crm help --man` gives crm(1), `crm help COMMAND --man` gives crm-COMMAND(1); the build installs
- * them all. The date is the version's, so that a build gives the same bytes tomorrow.
+ * them all.
  */
 #include "client/cli/help.h"
+#include "common/base/roff.h"
 #include "common/base/status.h"
+#include "common/base/text.h"
 
-#define PAGE_DATE "November 24, 2026"
-
-/* Text that roff might take for requests or escapes; a sentence a line, as mdoc wants it. */
+/* A text: a sentence a line, as mdoc wants it. */
 static void put_text(FILE *out, const char *text)
 {
+    struct slice all = slice_text(text);
     bool is_line_start = true;
-    char before = ' ';
+    int32_t c, before = ' ';
 
-    for (; *text; text++) {
-        bool is_paragraph = text[0] == '\n' && text[1] == '\n';
-        bool is_sentence = before == '.' && text[0] == ' ' && text[1] >= 'A' && text[1] <= 'Z';
+    for (size_t at = 0; (c = text_next(all, &at)) >= 0; before = c) {
+        bool is_paragraph = c == '\n' && text[at] == '\n';
+        bool is_sentence = before == '.' && c == ' ' && text[at] >= 'A' && text[at] <= 'Z';
 
-        if (is_line_start && (*text == '.' || *text == '\''))
+        if (is_line_start && (c == '.' || c == '\''))
             fputs("\\&", out);
-        if (*text == '\\')
-            fputs("\\e", out);
-        else if (*text == '-')
-            fputs("\\-", out);
-        else
-            fputs(is_paragraph ? "\n.Pp" : is_sentence ? "\n" : (char[]){ *text, '\0' }, out);
-        is_line_start = is_sentence || *text == '\n';
-        before = *text;
-        text += is_paragraph;
-        if (is_paragraph)
-            fputc('\n', out);
+        if (is_paragraph) {
+            fputs("\n.Pp\n", out);
+            at++;
+        } else {
+            roff_put(out, is_sentence ? '\n' : c);
+        }
+        is_line_start = is_sentence || c == '\n';
     }
     fputc('\n', out);
 }
@@ -39,17 +36,12 @@ static void put_text(FILE *out, const char *text)
 /* A macro's argument: quoted, so that single letters and punctuation stay text. */
 static void put_argument(FILE *out, const char *text)
 {
+    struct slice all = slice_text(text);
+    int32_t c;
+
     fputs(" \"", out);
-    for (; *text; text++) {
-        if (*text == '"')
-            fputs("\\(dq", out);
-        else if (*text == '\\')
-            fputs("\\e", out);
-        else if (*text == '-')
-            fputs("\\-", out);
-        else
-            fputc(*text, out);
-    }
+    for (size_t at = 0; (c = text_next(all, &at)) >= 0;)
+        roff_put(out, c);
     fputs("\"", out);
 }
 
@@ -75,7 +67,7 @@ static void put_options(FILE *out, const enum option_id *ids)
 
 static void put_head(FILE *out, const char *name, const char *summary)
 {
-    fprintf(out, ".Dd " PAGE_DATE "\n.Dt ");
+    fprintf(out, ".Dd " ROFF_DATE "\n.Dt ");
     for (const char *c = name; *c; c++)
         fputc(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c, out);
     fprintf(out, " 1\n.Os crm " CRM_VERSION "\n.Sh NAME\n.Nm %s\n.Nd ", name);

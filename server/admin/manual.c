@@ -5,46 +5,41 @@
 
 #include <inttypes.h>
 
+#include "common/base/roff.h"
+#include "common/base/text.h"
 #include "server/engine/settings.h"
 
-/* Text with roff's own characters taken from it: a backslash, a hyphen that is typed, a line that
- * would be a request. */
-static void print_text(FILE *out, const char *text, size_t size)
+/* Text whose lines are never requests. */
+static void print_text(FILE *out, struct slice text)
 {
-    for (size_t i = 0; i < size; i++) {
-        bool is_first = i == 0 || text[i - 1] == '\n';
+    int32_t c, before = '\n';
 
-        if (is_first && (text[i] == '.' || text[i] == '\''))
+    for (size_t at = 0; (c = text_next(text, &at)) >= 0; before = c) {
+        if (before == '\n' && (c == '.' || c == '\''))
             fputs("\\&", out);
-        if (text[i] == '\\')
-            fputs("\\e", out);
-        else if (text[i] == '-')
-            fputs("\\-", out);
-        else if (text[i] == '`')
-            fputs("\\(ga", out);
-        else
-            fputc(text[i], out);
+        roff_put(out, c);
     }
 }
 
 static void print_words(FILE *out, const char *text)
 {
-    print_text(out, text, strlen(text));
+    print_text(out, slice_text(text));
 }
 
-/* Paragraphs with an empty line between them. */
+/* Paragraphs with an empty line between them; a heading stands before the first. */
 static void print_paragraphs(FILE *out, const char *text)
 {
     while (*text) {
         const char *end = strstr(text, "\n\n");
         size_t size = end ? (size_t)(end - text) : strlen(text);
 
-        fputs(".PP\n", out);
-        print_text(out, text, size);
+        print_text(out, slice_of(text, size));
         fputc('\n', out);
         text += size;
         while (*text == '\n')
             text++;
+        if (*text)
+            fputs(".PP\n", out);
     }
 }
 
@@ -95,7 +90,7 @@ static void print_exit_codes(FILE *out)
 
 void manual_print_commands(FILE *out, const struct command *const *commands, size_t n)
 {
-    fputs(".TH CRMD 8 \"\" \"crm " CRM_VERSION "\" \"System administration\"\n"
+    fputs(".TH CRMD 8 \"" ROFF_DATE "\" \"crm " CRM_VERSION "\" \"System administration\"\n"
           ".SH NAME\ncrmd \\- the server of crm\n"
           ".SH SYNOPSIS\n.B crmd\n.I COMMAND DIR\n[options]\n"
           ".SH DESCRIPTION\n"
@@ -125,7 +120,7 @@ void manual_print_settings(FILE *out)
 {
     const char *section = "";
 
-    fputs(".TH CRMD.CONF 5 \"\" \"crm " CRM_VERSION "\" \"File formats\"\n"
+    fputs(".TH CRMD.CONF 5 \"" ROFF_DATE "\" \"crm " CRM_VERSION "\" \"File formats\"\n"
           ".SH NAME\ncrmd.conf \\- settings of crmd\n"
           ".SH DESCRIPTION\n"
           "\\fIDIR\\fR/crmd.conf, written by \\fBcrmd init\\fR, is read when the server starts. "

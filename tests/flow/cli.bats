@@ -395,6 +395,18 @@ END
     fails 7 crm --home other --timeout 2 add customer name=never
 }
 
+@test "the manual pages are taken without a warning" {
+    [ -d "$CRM_BIN/man" ] || skip "the pages were not built"
+    type mandoc groff >/dev/null 2>&1 || skip "neither mandoc nor groff is here"
+    for page in "$CRM_BIN"/man/*; do
+        run mandoc -T lint -W warning "$page"
+        [ -z "$output" ] || { echo "$output"; return 1; }
+        run bash -c "groff -ww -mandoc -Tutf8 '$page' 2>&1 >/dev/null"
+        [ -z "$output" ] || { echo "$output"; return 1; }
+    done
+    mandoc -T utf8 "$CRM_BIN/man/crm-find.1" | grep -q 华为
+}
+
 @test "a bare crm shows today, or how to begin" {
     crm add task subject='Due now' due=today --quiet
     run crm
