@@ -436,6 +436,10 @@ static void tick_requests(struct link *link, int64_t now_us)
             link_fail_request(link, stream->request, CRM_DEADLINE);
             link_close_stream(link, stream);
             i--;
+        } else if (stream->is_uploading && !stream->is_away && now_us > stream->upload_due_us) {
+            link_send_error(link, stream->id, CRM_DEADLINE, NULL, NULL, NULL);
+            link_close_stream(link, stream);
+            i--;
         }
     }
 }

@@ -125,6 +125,8 @@ static enum crm_status gate_request(struct link *link, const struct frame_header
                                  : fail(failure, CRM_NOT_LOGGED_IN, NULL, "log in first");
     if (op->right && !(link->session.rights & (1u << op->right)))
         return fail(failure, CRM_NOT_ALLOWED, NULL, "your role does not allow this");
+    if (!link->has_session && link->n_streams > 0) /* a password costs a worker's time and 19 MiB */
+        return fail(failure, CRM_BUSY, NULL, "one request at a time before login");
     if (link->n_streams == STREAMS_MAX)
         return fail(failure, CRM_BUSY, NULL, "at most %d requests may be under way on one connection", STREAMS_MAX);
     return CRM_OK;
@@ -169,7 +171,7 @@ static enum crm_status prepare(struct link *link, struct request *request, const
     memset(request->trace, 0, sizeof request->trace);
     *ctx = (struct op_ctx){
         .core = link->thread->dispatch->core, .schema = request->schema, .arena = &request->arena, .scratch = &request->scratch,
-        .upload_id = &request->upload_id,
+        .upload_id = &request->upload_id, .still_wanted = request_still_wanted,
     };
     if (link->has_session && request->is_pooled) {
         ctx->session = &link->session;
@@ -259,6 +261,7 @@ static void run_stream(struct link *link, const struct op_def *op, const struct 
             stream->request = request;
             stream->is_away = true;
             stream->is_uploading = (op->flags & OP_UPLOADS) != 0;
+            stream->upload_due_us = link->active_us + UPLOAD_PAUSE_US;
             return;
         }
     }
@@ -379,7 +382,7 @@ static struct request *upload_request(struct link *link, const struct stream *st
     request->write.is_bulk = true;
     request->ctx = (struct op_ctx){
         .core = link->thread->dispatch->core, .session = &request->session, .schema = request->schema, .arena = &request->arena,
-        .scratch = &request->scratch, .upload_id = &request->upload_id, .stage = stage,
+        .scratch = &request->scratch, .upload_id = &request->upload_id, .still_wanted = request_still_wanted, .stage = stage,
     };
     request->ctx.reply = message_create(request->op->reply, &request->arena);
     if (!request->ctx.reply || read_origin(link, request) != CRM_OK) {
@@ -401,6 +404,7 @@ static void on_upload(struct link *link, const struct frame *frame, enum op_stag
         link_break(link, CRM_PROTOCOL, "a chunk that no stream takes, or more than credit allows");
         return;
     }
+    stream->upload_due_us = link->active_us + UPLOAD_PAUSE_US;
     if (stage == OP_CHUNK)
         stream->upload_credit -= frame->header.length;
     else

@@ -12,6 +12,7 @@
 #define OUTPUT_HIGH       (256u * 1024) /* above it nothing is read and nothing produced */
 #define HELLO_US          INT64_C(10000000)
 #define LOGIN_US          INT64_C(20000000)
+#define UPLOAD_PAUSE_US   (DEADLINE_MAX * INT64_C(1000))
 #define PING_INTERVAL_MS  1000
 #define FRAMES_PER_TURN   256
 #define TURN_US           2000
@@ -31,6 +32,7 @@ struct stream {
     /* uploads */
     struct uuid upload_id;
     int64_t upload_credit; /* bytes that the client may still send */
+    int64_t upload_due_us; /* by then the next chunk must have come, or the end */
 };
 
 struct link {

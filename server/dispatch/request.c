@@ -72,13 +72,14 @@ static void post_back(struct request *request)
     mailbox_post(request->thread->mailbox, &request->mail);
 }
 
-/* Why it should not be begun: nobody waits any more, or the time is up. */
-static enum crm_status still_wanted(struct request *request)
+enum crm_status request_still_wanted(struct op_ctx *ctx)
 {
+    struct request *request = (struct request *)((char *)ctx - offsetof(struct request, ctx));
+
     if (atomic_load(&request->cancelled))
-        return fail(&request->ctx.failure, CRM_CANCELLED, NULL, "cancelled before it began");
+        return fail(&ctx->failure, CRM_CANCELLED, NULL, "it was cancelled");
     if (clock_monotonic_us() > request->deadline_us)
-        return fail(&request->ctx.failure, CRM_DEADLINE, NULL, "the time allowed ran out before it began");
+        return fail(&ctx->failure, CRM_DEADLINE, NULL, "the time allowed ran out");
     return CRM_OK;
 }
 
@@ -107,7 +108,7 @@ static enum crm_status apply_write(struct write_job *job, struct change_group *g
     memset(&ctx->failure, 0, sizeof ctx->failure);
     ctx->packed = (struct slice){ 0 };
     request->op->reply->message_init(ctx->reply); /* the group may be run again */
-    status = still_wanted(request);
+    status = request_still_wanted(ctx);
     if (status == CRM_OK) {
         ctx->group = group;
         ctx->view = &view;
@@ -161,7 +162,7 @@ static void work_run(struct work_job *job)
     bool prepares = request->op->prepare && !request->is_prepared;
     struct worker_run run = { .request = request, .fn = prepares ? request->op->prepare : request->op->run };
 
-    request->status = still_wanted(request);
+    request->status = request_still_wanted(&request->ctx);
     if (request->status == CRM_OK)
         request->status = store_read_run(request->ctx.core->store, run_in_snapshot, &run);
     request->is_prepared = true;

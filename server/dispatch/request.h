@@ -65,6 +65,8 @@ void request_destroy(struct request *request);
 /* Hand to a worker or the writer; it comes back through the thread's mailbox to link_answer. A refusal is returned, the request stays the caller's. */
 enum crm_status request_send_away(struct request *request) MUST_CHECK;
 
+/* For op_ctx. */
+enum crm_status request_still_wanted(struct op_ctx *ctx) MUST_CHECK;
 /* Does a body fit a frame? CRM_TOO_LARGE with a sentence: the answer is then an error on its stream, not the end of the connection. */
 enum crm_status request_bound_body(struct request *request, size_t size) MUST_CHECK;
 

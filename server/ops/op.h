@@ -48,6 +48,8 @@ struct op_ctx {
     void *reply;                   /* initialised message of the row's type */
     struct failure failure;
     struct slice packed;           /* the reply (run) or the chunk (step), packed already: then its message is not looked at */
+    /* What takes long asks now and then whether somebody still waits: CRM_CANCELLED, CRM_DEADLINE. Before it changes anything. */
+    enum crm_status (*still_wanted)(struct op_ctx *ctx);
     Crm__Error *error;             /* more to say with a failure: candidates; usually NULL */
     void *state;                   /* of a stream or an upload; set by run, lives in arena */
     /* reading */

@@ -246,6 +246,8 @@ static enum crm_status run_count(struct op_ctx *ctx)
         status = list_step(cursor, ctx->view, counting.as_of ? REWIND_ROWS : STEP_ROWS, 0, count_record, &counting, ctx->scratch, &state, &ctx->failure);
         if (status == CRM_OK)
             status = counting.status;
+        if (status == CRM_OK)
+            status = ctx->still_wanted(ctx);
     }
     return status == CRM_OK ? answer(&counting, list_explain(cursor), began_us) : status;
 }

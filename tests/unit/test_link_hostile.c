@@ -730,9 +730,69 @@ static void what_is_the_servers_fault_is_logged(void **state)
     assert_non_null(strstr(text, hex));
 }
 
+/* --- before login, and time that runs out */
+
+static void one_password_at_a_time(void **state)
+{
+    struct fixture *f = *state;
+    Crm__LoginRequest request = CRM__LOGIN_REQUEST__INIT;
+    struct slice one, two;
+    uint8_t *both;
+
+    hello(f, NULL);
+    take(f, FRAME_HELLO, 0, NULL);
+    request.login = (char *)"admin";
+    request.password = (char *)PASSWORD;
+    one = frame_bytes(f, FRAME_REQUEST, OP_LOGIN, 1, &request.base);
+    two = frame_bytes(f, FRAME_REQUEST, OP_LOGIN, 2, &request.base);
+    both = arena_alloc(&f->arena, one.size + two.size);
+    memcpy(both, one.data, one.size);
+    memcpy(both + one.size, two.data, two.size);
+    feed(f, slice_of(both, one.size + two.size));
+    take_error(f, 2, CRM_BUSY);
+    take(f, FRAME_REPLY, 1, NULL);
+}
+
+static void a_count_ends_at_its_deadline(void **state)
+{
+    struct fixture *f = *state;
+    Crm__CountRequest count = CRM__COUNT_REQUEST__INIT;
+    Crm__AsOf as_of = CRM__AS_OF__INIT;
+
+    login(f);
+    add_named(f, 800, false, NULL, NULL);
+    as_of.has_seq = count.has_kind = true;
+    as_of.seq = atomic_load(&f->core.seq);
+    count.kind = KIND_CUSTOMER;
+    count.as_of = &as_of; /* in small steps */
+    atomic_store(&time_step_us, 2000000);
+    take_error(f, ask(f, OP_COUNT, &count.base), CRM_DEADLINE);
+    atomic_store(&time_step_us, 0);
+    still_answers(f);
+}
+
+static void an_upload_that_stands_still_ends(void **state)
+{
+    struct fixture *f = *state;
+    Crm__UploadRequest request = CRM__UPLOAD_REQUEST__INIT;
+    uint32_t stream;
+
+    login(f);
+    stream = ask(f, OP_UPLOAD, &request.base);
+    take(f, FRAME_CREDIT, stream, NULL);
+    link_tick(f->link, atomic_load(&time_us) + INT64_C(119000000));
+    assert_int_equal(f->out.size, 0);
+    link_tick(f->link, atomic_load(&time_us) + INT64_C(121000000));
+    take_error(f, stream, CRM_DEADLINE);
+    assert_true(link_is_idle(f->link));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_count_ends_at_its_deadline),
+        TEST(one_password_at_a_time),
+        TEST(an_upload_that_stands_still_ends),
         TEST(an_error_has_a_trace_of_its_own),
         TEST(what_is_the_servers_fault_is_logged),
         TEST(a_logout_ends_what_goes_on),
