@@ -258,6 +258,7 @@ enum crm_status writeset_fold(struct writeset *into, struct writeset *take_from)
 void writeset_spoil(struct writeset *set)
 {
     set->is_spoiled = true;
+    set->changes++; /* of the worse kind: who made it is left out of the group */
 }
 
 enum crm_status writeset_apply(const struct writeset *set, struct store_txn *txn)

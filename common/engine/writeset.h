@@ -33,7 +33,7 @@ enum crm_status writeset_apply(const struct writeset *set, struct store_txn *txn
 void writeset_clear(struct writeset *set);
 
 size_t writeset_count(const struct writeset *set);
-/* Rises with every put and delete: tells whether something has been added since. */
+/* Rises with every put and delete, and when the set is spoiled: tells whether something has happened to it since. */
 uint64_t writeset_changes(const struct writeset *set);
 /* Keys and values together: what the engine's transaction limit is compared with. */
 size_t writeset_bytes(const struct writeset *set);

@@ -14,6 +14,7 @@ struct test_job {
     size_t takes;
     size_t puts;           /* bytes, in values of 60,000 */
     enum crm_status fails; /* CRM_OK: it does not */
+    bool spoils;           /* and puts nothing */
     unsigned runs;
     enum crm_status told;
 };
@@ -49,7 +50,13 @@ static enum crm_status apply(struct write_job *job, struct change_group *group)
 {
     static const uint8_t large[60000];
     struct test_job *test = (struct test_job *)job;
-    enum crm_status status = writeset_put(group->set, STORE_META, slice_text(test->name), slice_of(large, 1));
+    enum crm_status status;
+
+    if (test->spoils) {
+        change_group_spoil(group);
+        return test->fails;
+    }
+    status = writeset_put(group->set, STORE_META, slice_text(test->name), slice_of(large, 1));
 
     test->runs++;
     for (size_t at = 0; at < test->puts && status == CRM_OK; at += sizeof large) {
@@ -107,6 +114,18 @@ static void who_fails_half_way_leaves_nothing(void **state)
     assert_int_equal(jobs[1].runs, 1);
 }
 
+static void who_spoils_the_group_is_left_out(void **state)
+{
+    struct test_job jobs[] = { { .name = "first" }, { .name = "spoils", .spoils = true, .fails = CRM_INVALID }, { .name = "last" } };
+
+    run(*state, jobs, ARRAY_LEN(jobs));
+    assert_int_equal(jobs[0].told, CRM_OK);
+    assert_int_equal(jobs[1].told, CRM_INVALID);
+    assert_int_equal(jobs[2].told, CRM_OK);
+    assert_true(is_stored(*state, "first"));
+    assert_true(is_stored(*state, "last"));
+}
+
 static void all_may_fail(void **state)
 {
     struct test_job jobs[] = { { .name = "a", .fails = CRM_INVALID }, { .name = "b", .fails = CRM_NO_MEMORY }, { .name = "c", .fails = CRM_FULL } };
@@ -159,6 +178,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(who_fails_half_way_leaves_nothing),
+        TEST(who_spoils_the_group_is_left_out),
         TEST(all_may_fail),
         TEST(who_finds_no_room_comes_next),
         TEST(nobody_fails_for_the_memory_of_others),
