@@ -25,7 +25,6 @@ struct writeset {
     bool is_spoiled; /* it must not be applied */
     size_t bytes;       /* keys and values */
     uint64_t changes;   /* puts and deletes so far, also of a key that was there */
-    uint32_t random;    /* state for heights; seeded alike everywhere, so that runs repeat */
     uint32_t databases; /* bit db: the set says something of it */
     unsigned height;    /* levels in use; small sets stay flat and cheap */
     struct node *head[LEVELS_MAX];
@@ -76,15 +75,19 @@ static bool set_is_silent(const struct writeset *set, enum store_db db)
     return !(set->databases & (UINT32_C(1) << db));
 }
 
-/* xorshift32; two bits a level. */
-static uint8_t next_height(struct writeset *set)
+/*
+ * xorshift32; two bits a level. One sequence for all sets of a thread: nodes keep their height when they change hands, and a group made of many small sets
+ * that each began anew would be all but flat. Not from the key: who chooses keys must not choose heights.
+ */
+static uint8_t next_height(void)
 {
+    static _Thread_local uint32_t random = 2463534242u;
     uint8_t height = 1;
 
-    set->random ^= set->random << 13;
-    set->random ^= set->random >> 17;
-    set->random ^= set->random << 5;
-    for (uint32_t bits = set->random; height < LEVELS_MAX && (bits & 3) == 0; bits >>= 2)
+    random ^= random << 13;
+    random ^= random >> 17;
+    random ^= random << 5;
+    for (uint32_t bits = random; height < LEVELS_MAX && (bits & 3) == 0; bits >>= 2)
         height++;
     return height;
 }
@@ -93,7 +96,7 @@ static uint8_t next_height(struct writeset *set)
 static struct node *node_create(struct writeset *set, enum store_db db, struct slice key,
                                 struct slice value)
 {
-    uint8_t height = next_height(set);
+    uint8_t height = next_height();
     size_t links = height * sizeof(struct node *);
     struct node *node = arena_alloc(set->arena, sizeof *node + links + key.size + value.size);
     uint8_t *bytes;
@@ -155,7 +158,6 @@ struct writeset *writeset_create(struct arena *arena)
     if (!set)
         return NULL;
     set->arena = arena;
-    set->random = 2463534242u;
     set->changes = 0;
     writeset_clear(set);
     return set;
