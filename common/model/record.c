@@ -199,6 +199,15 @@ static uint8_t *put_varint(uint8_t *out, uint64_t n)
     return out;
 }
 
+static size_t varint_size(uint64_t n)
+{
+    size_t size = 1;
+
+    for (; n >= 0x80; n >>= 7)
+        size++;
+    return size;
+}
+
 static uint8_t *put_number(uint8_t *out, uint8_t tag, uint64_t n)
 {
     *out++ = (uint8_t)(tag << 3);
@@ -242,7 +251,7 @@ static size_t pack_header(const struct record_header *header, uint8_t out[HEADER
 
 size_t record_packed_max(const struct record *record)
 {
-    return HEADER_PACKED_MAX + 16 + record->body.size;
+    return HEADER_PACKED_MAX + 24 + record->body.size; /* three keys with lengths */
 }
 
 size_t record_pack(const struct record *record, uint8_t *out)
@@ -251,6 +260,8 @@ size_t record_pack(const struct record *record, uint8_t *out)
     size_t size = pack_header(&record->header, header);
     uint8_t *at = out;
 
+    *at++ = 1 << 3 | 2;
+    at = put_varint(at, 1 + varint_size(size) + size + 1 + varint_size(record->body.size) + record->body.size);
     *at++ = 1 << 3 | 2;
     at = put_varint(at, size);
     memcpy(at, header, size);

@@ -56,8 +56,8 @@ bool record_key_parse(struct slice key, enum kind *out_kind, struct uuid *out_id
 
 /* Fill the wire's messages; everything is borrowed from record, which must outlive them. */
 void record_to_wire(const struct record *record, Crm__Record *out_record, Crm__Header *out_header);
-/* The wire's Record, packed straight: the same bytes as packing what record_to_wire gives, at a fifth of its cost. For what reads many. out has room for
- * record_packed_max bytes; the size is returned. */
+/* The wire's Record, packed straight as field 1 of a message: the same bytes as packing what record_to_wire gives, at a fifth of its cost. For what reads
+ * many. out has room for record_packed_max bytes; the size is returned. */
 size_t record_packed_max(const struct record *record);
 size_t record_pack(const struct record *record, uint8_t *out);
 enum crm_status record_from_wire(const Crm__Record *wire, struct record *out_record, struct failure *failure) MUST_CHECK;

@@ -167,10 +167,10 @@ static enum crm_status prepare(struct link *link, struct request *request, const
     request->flags = op->flags;
     request->started_us = link->active_us;
     request->deadline_us = link->active_us + DEADLINE_DEFAULT * INT64_C(1000);
-    request->schema = schema_ref(thread_schema(link->thread));
+    request->schema = request->is_pooled ? NULL : schema_ref(thread_schema(link->thread));
     memset(request->trace, 0, sizeof request->trace);
     *ctx = (struct op_ctx){
-        .core = link->thread->dispatch->core, .schema = request->schema, .arena = &request->arena, .scratch = &request->scratch,
+        .core = link->thread->dispatch->core, .schema = thread_schema(link->thread), .arena = &request->arena, .scratch = &request->scratch,
         .upload_id = &request->upload_id, .still_wanted = request_still_wanted,
     };
     if (link->has_session && request->is_pooled) {
@@ -206,7 +206,7 @@ static void run_at_once(struct link *link, const struct op_def *op, const struct
         return;
     }
     if (status == CRM_OK)
-        status = thread_view(link->thread, request->schema, &request->ctx.view);
+        status = thread_view(link->thread, request->ctx.schema, &request->ctx.view);
     if (status == CRM_OK)
         status = op->run(&request->ctx);
     if (status == CRM_OK)

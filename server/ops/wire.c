@@ -8,7 +8,6 @@
 #include "common/base/clock.h"
 #include "server/engine/log.h"
 
-#define RECORD_FRAMING_MAX 6  /* key and length before a record */
 #define TITLE_FIXED        40 /* of a packed title, beside its text */
 #define NAMES_MAX          100 /* of records in a filter: each is looked for in several indexes, on the io thread */
 #define REWIND_BUDGET      (64u << 20) /* memory to take one record back */
@@ -167,7 +166,7 @@ static bool reserve(struct wire_records *records, size_t more)
     if (more <= records->capacity - records->bytes)
         return true;
     while (capacity - records->bytes < more)
-        capacity *= 2;
+        capacity *= 4; /* few steps to a full chunk: each copies */
     packed = arena_alloc(records->arena, capacity);
     if (!packed) {
         records->status = CRM_NO_MEMORY;
@@ -180,30 +179,14 @@ static bool reserve(struct wire_records *records, size_t more)
     return true;
 }
 
-/* Key and length of field 1 before size bytes that stand at the end of the room; both are moved together. */
-static void frame_record(struct wire_records *records, uint8_t *at, size_t size)
-{
-    uint8_t length[5];
-    size_t n = 0;
-
-    for (size_t left = size; n == 0 || left; left >>= 7)
-        length[n++] = (uint8_t)((left & 0x7f) | (left > 0x7f ? 0x80 : 0));
-    memmove(at + 1 + n, at + RECORD_FRAMING_MAX, size);
-    at[0] = 1 << 3 | 2;
-    memcpy(at + 1, length, n);
-    records->bytes += 1 + n + size;
-}
-
 bool wire_records_add(struct wire_records *records, const struct record *record, uint32_t flags)
 {
     struct record shown = *record;
-    uint8_t *at;
 
-    if (!reserve(records, RECORD_FRAMING_MAX + record_packed_max(record)))
+    if (!reserve(records, record_packed_max(record)))
         return false;
     shown.header.flags |= flags;
-    at = records->packed + records->bytes;
-    frame_record(records, at, record_pack(&shown, at + RECORD_FRAMING_MAX));
+    records->bytes += record_pack(&shown, records->packed + records->bytes);
     records->n++;
     if (records->with_titles)
         add_titles(records, record);

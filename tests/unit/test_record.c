@@ -257,10 +257,13 @@ static void packed_straight_is_the_same(void **state)
     for (int round = 0; round < 2000; round++) {
         struct record record = { .header = { .kind = KIND_DEAL } };
         uint8_t *fields = (uint8_t *)&record.header, body[300], expected[1024], straight[1024];
-        Crm__Record wire;
+        Crm__Record wire, *records = &wire;
+        Crm__ListChunk chunk = CRM__LIST_CHUNK__INIT;
         Crm__Header header;
         size_t size;
 
+        chunk.n_records = 1;
+        chunk.records = &records;
         for (size_t i = 0; i < sizeof record.header; i++) {
             seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
             if (seed >> 62) /* some bytes stay 0, whole fields now and then */
@@ -274,7 +277,7 @@ static void packed_straight_is_the_same(void **state)
         memset(body, round, sizeof body);
         record.body = slice_of(body, (size_t)round % sizeof body);
         record_to_wire(&record, &wire, &header);
-        size = crm__record__pack(&wire, expected);
+        size = crm__list_chunk__pack(&chunk, expected);
         assert_true(size <= record_packed_max(&record));
         assert_int_equal(record_pack(&record, straight), size);
         assert_memory_equal(straight, expected, size);
