@@ -23,6 +23,7 @@
 #include "server/net/pool_inside.h"
 
 #define RECORDS_PER_TURN 16    /* of output: 256 KiB */
+#define CORK_FROM        32768 /* two TLS records: less had better leave at once, while the rest is encrypted */
 #define HOT_BUFFER       65536 /* an empty buffer up to this size is kept until the connection has been quiet */
 #define LINGER_US        2000000
 
@@ -343,15 +344,27 @@ static void conn_flushed(struct conn *conn)
     conn_follow_link(conn);
 }
 
+/* Between the two the kernel gathers: several records then leave together, and the peer is woken once. */
+static void conn_cork(struct conn *conn, int on)
+{
+    (void)setsockopt(conn->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on)); /* where it cannot, each record leaves alone */
+}
+
 void conn_flush(struct conn *conn)
 {
+    bool is_long = conn->out.size > CORK_FROM;
+
     if (conn->state != CONN_OPEN && conn->state != CONN_CLOSING)
         return;
     if (conn->out.size > conn->thread->settings->output_low)
         conn->was_high = true;
+    if (is_long)
+        conn_cork(conn, 1);
     for (unsigned i = 0; i < RECORDS_PER_TURN && conn->out.size > 0; i++)
         if (!conn_write_record(conn))
             break;
+    if (is_long)
+        conn_cork(conn, 0);
     if (conn->state != CONN_DEAD)
         conn_flushed(conn);
 }
