@@ -91,8 +91,6 @@ struct op_def {
 
 /* NULL for a code that is none. */
 const struct op_def *op_find(uint32_t code);
-/* The nth row, from 0; NULL behind the last. */
-const struct op_def *op_at(size_t n);
 
 /* rows, one file an area */
 extern const struct op_def op_login, op_logout, op_ping, op_describe, op_get, op_list, op_count, op_search, op_mutate, op_history, op_subscribe,

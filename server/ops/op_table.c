@@ -25,8 +25,3 @@ const struct op_def *op_find(uint32_t code)
 {
     return code <= OP_MAX ? table[code] : NULL;
 }
-
-const struct op_def *op_at(size_t n)
-{
-    return n < OP_MAX ? table[n + 1] : NULL;
-}

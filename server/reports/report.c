@@ -78,18 +78,6 @@ Crm__ReportRow *report_row(struct report_ctx *ctx, unsigned level)
     return row;
 }
 
-bool report_note(struct report_ctx *ctx, const char *note)
-{
-    Crm__ReportReply *reply = ctx->reply;
-
-    if (!reply->notes)
-        reply->notes = arena_alloc(ctx->arena, COLUMNS_MAX * sizeof *reply->notes);
-    if (!reply->notes || !note || reply->n_notes == COLUMNS_MAX)
-        return false;
-    reply->notes[reply->n_notes++] = (char *)note;
-    return true;
-}
-
 bool report_set_text(struct report_ctx *ctx, Crm__ReportRow *row, size_t column, struct slice text)
 {
     row->cells[column]->text = arena_strndup(ctx->arena, text.size ? (const void *)text.data : "", text.size);

@@ -14,7 +14,7 @@ struct report_ctx {
     const struct session *session;
     struct arena *arena;
     const Crm__ReportRequest *request;
-    Crm__ReportReply *reply; /* initialised; the report fills columns, rows, notes */
+    Crm__ReportReply *reply; /* initialised; the report fills columns and rows */
     int32_t today;
     struct failure *failure;
 };
@@ -32,7 +32,6 @@ const struct report_def *report_find(const char *name);
 bool report_column(struct report_ctx *ctx, const char *name, const char *label, const char *label_zh, enum field_type type);
 /* A row with as many cells as there are columns so far; cells are filled by the caller through row->cells. */
 Crm__ReportRow *report_row(struct report_ctx *ctx, unsigned level);
-bool report_note(struct report_ctx *ctx, const char *note);
 bool report_set_text(struct report_ctx *ctx, Crm__ReportRow *row, size_t column, struct slice text);
 void report_set_integer(Crm__ReportRow *row, size_t column, int64_t integer);
 bool report_set_money(struct report_ctx *ctx, Crm__ReportRow *row, size_t column, int64_t minor, const char *currency);
