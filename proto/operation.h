@@ -22,9 +22,20 @@
     X(UPLOAD, 12, "upload", upload, upload, upload)                   \
     X(REPORT, 13, "report", report, report, NONE)                     \
     X(INVITE, 14, "admin.invite", invite, invite, NONE)               \
-    X(PASSWORD, 15, "admin.password", password, password, NONE)
+    X(PASSWORD, 15, "admin.password", password, password, NONE)       \
+    X(ACCESS_EXPLAIN, 16, "access.explain", access_explain, access_explain, NONE) \
+    X(ACCESS_WHO, 17, "access.who", access_who, access_who, NONE)     \
+    X(SESSION_LIST, 18, "session.list", session_list, session_list, NONE) \
+    X(SESSION_END, 19, "session.end", session_end, session_end, NONE) \
+    X(CONFIRM, 20, "session.confirm", confirm, confirm, NONE)         \
+    X(FACTOR, 21, "session.factor", factor, factor, NONE)             \
+    X(TOKEN, 22, "admin.token", token, token, NONE)                   \
+    X(DEVICE, 23, "admin.device", device, device, NONE)               \
+    X(ENROL, 24, "device.enrol", enrol, enrol, NONE)                  \
+    X(AUDIT_LIST, 25, "audit.list", audit_list, audit_list, audit_list) \
+    X(ERASE, 26, "admin.erase", erase, erase, NONE)
 
 #define OPERATION_ENUM(NAME, code, name, request, reply, chunk) OP_##NAME = code,
-enum operation { OPERATION_LIST(OPERATION_ENUM) OP_MAX = 15 };
+enum operation { OPERATION_LIST(OPERATION_ENUM) OP_MAX = 26 };
 
 #endif

@@ -240,6 +240,30 @@ CRM_API enum crm_status crm_invite(struct crm_client *client, const Crm__InviteR
                                    struct crm_call **out_call, const Crm__InviteReply **out_reply) CRM_MUST_CHECK;
 CRM_API enum crm_status crm_password(struct crm_client *client, const Crm__PasswordRequest *request,
                                      struct crm_call **out_call, const Crm__PasswordReply **out_reply) CRM_MUST_CHECK;
+/* Who may see and change what; sessions, second factors, tokens, devices, the audit trail: see PROTOCOL.md. */
+CRM_API enum crm_status crm_access_explain(struct crm_client *client, const Crm__AccessExplainRequest *request,
+                                   struct crm_call **out_call, const Crm__AccessExplainReply **out_reply) CRM_MUST_CHECK;
+CRM_API enum crm_status crm_access_who(struct crm_client *client, const Crm__AccessWhoRequest *request,
+                                   struct crm_call **out_call, const Crm__AccessWhoReply **out_reply) CRM_MUST_CHECK;
+CRM_API enum crm_status crm_session_list(struct crm_client *client, const Crm__SessionListRequest *request,
+                                   struct crm_call **out_call, const Crm__SessionListReply **out_reply) CRM_MUST_CHECK;
+CRM_API enum crm_status crm_session_end(struct crm_client *client, const Crm__SessionEndRequest *request,
+                                   struct crm_call **out_call, const Crm__SessionEndReply **out_reply) CRM_MUST_CHECK;
+CRM_API enum crm_status crm_confirm(struct crm_client *client, const Crm__ConfirmRequest *request,
+                                   struct crm_call **out_call, const Crm__ConfirmReply **out_reply) CRM_MUST_CHECK;
+CRM_API enum crm_status crm_factor(struct crm_client *client, const Crm__FactorRequest *request,
+                                   struct crm_call **out_call, const Crm__FactorReply **out_reply) CRM_MUST_CHECK;
+CRM_API enum crm_status crm_token(struct crm_client *client, const Crm__TokenRequest *request,
+                                   struct crm_call **out_call, const Crm__TokenReply **out_reply) CRM_MUST_CHECK;
+CRM_API enum crm_status crm_device(struct crm_client *client, const Crm__DeviceRequest *request,
+                                   struct crm_call **out_call, const Crm__DeviceReply **out_reply) CRM_MUST_CHECK;
+CRM_API enum crm_status crm_enrol(struct crm_client *client, const Crm__EnrolRequest *request,
+                                   struct crm_call **out_call, const Crm__EnrolReply **out_reply) CRM_MUST_CHECK;
+CRM_API enum crm_status crm_erase(struct crm_client *client, const Crm__EraseRequest *request,
+                                   struct crm_call **out_call, const Crm__EraseReply **out_reply) CRM_MUST_CHECK;
+CRM_API enum crm_status crm_audit_list(struct crm_client *client, const Crm__AuditListRequest *request,
+                                       crm_message_fn *on_chunk, void *arg, struct crm_call **out_call,
+                                       const Crm__AuditListReply **out_reply) CRM_MUST_CHECK;
 
 /* Create one record of a kind (crm_kind) from its message (a Crm__Customer, …) under a fresh id, exactly once even
  * if the connection is lost meanwhile. The status is the record's own: CRM_OK means that it exists. */

@@ -12,6 +12,7 @@
 #define CHUNK_list    &crm__list_chunk__descriptor
 #define CHUNK_history &crm__history_chunk__descriptor
 #define CHUNK_upload  &crm__upload_chunk__descriptor
+#define CHUNK_audit_list &crm__audit_list_chunk__descriptor
 
 #define FLAGS_LOGIN     OP_FLAG_SECRET
 #define FLAGS_PASSWORD  OP_FLAG_SECRET
@@ -28,6 +29,17 @@
 #define FLAGS_HISTORY   0
 #define FLAGS_REPORT    0
 #define FLAGS_INVITE    0
+#define FLAGS_ACCESS_EXPLAIN 0
+#define FLAGS_ACCESS_WHO     0
+#define FLAGS_SESSION_LIST   0
+#define FLAGS_SESSION_END    0
+#define FLAGS_CONFIRM        OP_FLAG_SECRET
+#define FLAGS_FACTOR         OP_FLAG_SECRET
+#define FLAGS_TOKEN          OP_FLAG_SECRET
+#define FLAGS_DEVICE         OP_FLAG_SECRET
+#define FLAGS_ENROL          OP_FLAG_SECRET
+#define FLAGS_AUDIT_LIST     0
+#define FLAGS_ERASE          0
 
 #define OP_ROW(NAME, code, dotted, request_name, reply_name, chunk_name)                                               \
     [code] = { .name = dotted,                                                                                         \
@@ -60,6 +72,12 @@ struct op_effect op_effect(unsigned operation, const ProtobufCMessage *request)
     case OP_LOGOUT:
     case OP_INVITE:
     case OP_PASSWORD:
+    case OP_SESSION_END:
+    case OP_FACTOR:
+    case OP_TOKEN:
+    case OP_DEVICE:
+    case OP_ENROL:
+    case OP_ERASE:
         return (struct op_effect){ .changes = true };
     case OP_UPLOAD: /* a staged upload changes nothing until a mutate names it, but its chunks are gone */
         return (struct op_effect){ 0 };

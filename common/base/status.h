@@ -60,7 +60,14 @@ enum crm_outcome {
     X(CORRUPT, 28, "corrupt", "stored data is damaged", NEVER, NOT_DONE, 1)                                            \
     X(IO, 29, "io", "reading or writing failed", NEVER, NOT_DONE, 1)                                                   \
     X(FORMAT, 30, "format", "the data has another format version", NEVER, NOT_DONE, 1)                                 \
-    X(SLOW_CONSUMER, 31, "slow-consumer", "the client did not read for too long", AFTER, NOT_DONE, 1)
+    X(SLOW_CONSUMER, 31, "slow-consumer", "the client did not read for too long", AFTER, NOT_DONE, 1)                  \
+    X(ACCESS_CHANGED, 32, "access-changed", "what you may see has changed meanwhile: ask again", SAME_KEY, NOT_DONE, 9) \
+    X(CONFIRM, 33, "confirm", "this needs your password once more", NEVER, NOT_DONE, 5)                                \
+    X(SECOND_FACTOR, 34, "second-factor", "a code from your authenticator is needed", NEVER, NOT_DONE, 5)              \
+    X(CHANGE_PASSWORD, 35, "change-password", "choose a new password first", NEVER, NOT_DONE, 5)                       \
+    X(ENROL_FACTOR, 36, "enrol-factor", "your role needs a second factor: set one up first", NEVER, NOT_DONE, 5)       \
+    X(DEVICE_NEEDED, 37, "device-needed", "your role needs an enrolled device", NEVER, NOT_DONE, 5)                    \
+    X(REVOKED, 38, "revoked", "this device or session was revoked", AFTER_LOGIN, NOT_DONE, 5)
 
 #define CRM_STATUS_ENUM(NAME, number, name, sentence, retry, outcome, exit_code) CRM_##NAME = number,
 enum crm_status { CRM_STATUS_LIST(CRM_STATUS_ENUM) };

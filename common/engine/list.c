@@ -3,8 +3,8 @@
  *
  * Called by operations on io threads and workers (server) and by the replica. A cursor holds a
  * plan, how far it has come, and matches that wait to be sorted; never a transaction, never
- * anything borrowed from one. Whether a record is wanted is decided in one place, may_see before
- * all else, so that what may not be seen leaves no trace in result or counts.
+ * anything borrowed from one. Every record comes through view_open, so that what may not be seen
+ * leaves no trace in result or counts.
  */
 #include "common/engine/list.h"
 
@@ -52,12 +52,15 @@ struct memo {
 struct step {
     struct list_cursor *cursor;
     const struct view *view;
+    struct view rows;       /* the same, for the record in hand: what is masked of it lives in row */
+    struct view references; /* and for those in memos: in referred */
     unsigned rows_left;
     int64_t deadline_us;
     list_emit *emit;
     void *arg;
     struct arena *scratch;
-    struct arena row; /* for one record; reset behind it */
+    struct arena row;      /* for one record; reset behind it */
+    struct arena referred; /* for memos; reset when they are full */
     struct memo memos[MEMO_SIZE];
     size_t n_memos;
     struct failure *failure;
@@ -71,20 +74,21 @@ static bool load_reference(void *arg, enum kind kind, const struct uuid *id,
                            struct record *out_record)
 {
     struct step *step = arg;
-    const struct list_query *query = step->cursor->query;
-    size_t n = step->n_memos < MEMO_SIZE ? step->n_memos : MEMO_SIZE;
     struct memo *memo = NULL;
 
-    for (size_t i = 0; i < n && !memo; i++) {
+    for (size_t i = 0; i < step->n_memos && !memo; i++) {
         if (step->memos[i].kind == kind && uuid_equal(&step->memos[i].id, id))
             memo = &step->memos[i];
     }
     if (!memo) {
-        memo = &step->memos[step->n_memos++ % MEMO_SIZE];
+        if (step->n_memos == MEMO_SIZE) {
+            step->n_memos = 0;
+            arena_reset(&step->referred);
+        }
+        memo = &step->memos[step->n_memos++];
         memo->kind = kind;
         memo->id = *id;
-        memo->found = view_record(step->view, kind, id, &memo->record) == CRM_OK &&
-                      (!query->may_see || query->may_see(query->arg, &memo->record));
+        memo->found = view_record(&step->references, kind, id, &memo->record) == CRM_OK;
     }
     if (memo->found)
         *out_record = memo->record;
@@ -150,8 +154,6 @@ static bool is_wanted(struct step *step, struct record *record, bool count)
             query->deleted != ((record->header.flags & RECORD_DELETED) != 0))
             return false;
     }
-    if (query->may_see && !query->may_see(query->arg, record))
-        return false;
     if (count)
         cursor->explain.examined++;
     if (!uuid_is_nil(&query->parent) && !cursor->plan.parent_settled &&
@@ -262,11 +264,12 @@ static enum crm_status take(struct step *step, const struct batch *batch, size_t
     bool wanted = false;
 
     if (batch->values[i].data) {
-        status =
-            record_decode(cursor->query->kind->kind, &batch->ids[i], batch->values[i], &record);
-        if (status != CRM_OK)
+        status = view_open(&step->rows, cursor->query->kind->kind, &batch->ids[i],
+                           batch->values[i], &record);
+        if (status != CRM_OK && status != CRM_NOT_FOUND)
             return status;
-        wanted = is_wanted(step, &record, !limit_is_reached(cursor));
+        wanted = status == CRM_OK && is_wanted(step, &record, !limit_is_reached(cursor));
+        status = CRM_OK;
     }
     if (wanted && !cursor->collects && limit_is_reached(cursor)) {
         cursor->has_more = true;
@@ -295,7 +298,7 @@ static size_t batch_size(const struct step *step, size_t last)
 
     if (need > size)
         size = need < BATCH_MAX ? (size_t)need : BATCH_MAX;
-    if (size > need && !cursor->query->filter && !cursor->query->may_see)
+    if (size > need && !cursor->query->filter && !step->view->guard)
         size = (size_t)need;
     if (size > BATCH_MAX)
         size = BATCH_MAX;
@@ -336,9 +339,9 @@ static enum crm_status reload(struct step *step, const struct uuid *id, struct r
     enum crm_status status = CRM_NOT_FOUND;
 
     if (!query->deleted || query->rewind)
-        status = view_record(step->view, query->kind->kind, id, out_record);
+        status = view_record(&step->rows, query->kind->kind, id, out_record);
     if (status == CRM_NOT_FOUND && (query->deleted || query->rewind))
-        status = view_deleted(step->view, query->kind->kind, id, out_record);
+        status = view_deleted(&step->rows, query->kind->kind, id, out_record);
     return status;
 }
 
@@ -452,6 +455,10 @@ enum crm_status list_step(struct list_cursor *cursor, const struct view *view, u
 
     step.rows_left = max_rows < STEP_ROWS_MAX ? max_rows : STEP_ROWS_MAX;
     arena_init(&step.row, ROW_BUDGET);
+    arena_init(&step.referred, MEMO_SIZE * ROW_BUDGET);
+    step.rows = step.references = *view;
+    step.rows.arena = &step.row;
+    step.references.arena = &step.referred;
     if (!cursor->is_sorted)
         status = walk_path(&step);
     if (status == CRM_OK && cursor->collects && cursor->exhausted && !cursor->is_sorted) {
@@ -464,6 +471,7 @@ enum crm_status list_step(struct list_cursor *cursor, const struct view *view, u
         sort_place_turn(cursor->sort, key_slice(&cursor->place.suffix), cursor->position))
         cursor->position_size = cursor->place.suffix.size;
     arena_fini(&step.row);
+    arena_fini(&step.referred);
     if (status == CRM_OK)
         *out_state = is_done(cursor) ? LIST_DONE : LIST_MORE;
     return status;

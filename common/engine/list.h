@@ -14,8 +14,25 @@
 #define LIST_MERGE_MAX   64        /* owners whose ranges are merged */
 #define LIST_SORT_MEMORY (64u << 20) /* bytes for matches that must be sorted; beyond it CRM_TOO_LARGE with a hint */
 
+/*
+ * Where the records that the reader may see are to be found: those of some owners, or of some teams, or some that are named. Of a kind with a parent field
+ * (contacts of a customer) also the children of such parents. It only narrows where a list or a search looks: whether a record may be seen the view's guard
+ * decides, of each. Access makes it (server/engine/access); its arrays outlive the query.
+ */
+struct list_scope {
+    const struct uuid *owners;
+    size_t n_owners;
+    const struct uuid *teams;
+    size_t n_teams;
+    const struct uuid *shared; /* ids of access roots of any kind */
+    size_t n_shared;
+};
+
+#define LIST_SCOPE_MAX 64 /* of each; who may see more is not narrowed */
+
 struct list_query {
     const struct kind_def *kind;
+    const struct list_scope *scope;  /* NULL: everywhere */
     const struct filter *filter;     /* bound; NULL or n = 0: all */
     struct sort_key sort[SORT_KEYS_MAX];
     size_t n_sort;                   /* 0: by number (creation), newest last */
@@ -24,7 +41,6 @@ struct list_query {
     struct uuid parent;              /* not nil: only records that refer to it */
     struct slice position;           /* go on behind this place (list_position of an earlier cursor with the same query); empty: from the start */
     /* Hooks; each may be NULL. */
-    bool (*may_see)(void *arg, const struct record *record); /* access */
     bool (*rewind)(void *arg, struct record *record);        /* as of a past seq: changes record to what it was; false: it did not exist. With it the path is all
                                                                  records, live and deleted, by id */
     void *arg;

@@ -272,6 +272,9 @@ static struct candidate *candidate_add(struct planner *planner, struct plan_sour
 
 static bool can_walk_index(const struct planner *planner, const struct field_def *field)
 {
+    /* What is hidden orders nothing: its index would tell. */
+    if (view_hides(planner->view, planner->query->kind->kind, field->ref))
+        return false;
     if (field->flags & FIELD_HEADER)
         return field_is_indexed(field);
     return (field->flags & (FIELD_INDEXED | FIELD_SORTABLE)) &&
@@ -366,8 +369,7 @@ static void label_of(const struct planner *planner, enum kind kind, const struct
 {
     struct record record;
 
-    if (kind == KIND_NONE || view_record(planner->view, kind, id, &record) != CRM_OK ||
-        (planner->query->may_see && !planner->query->may_see(planner->query->arg, &record)))
+    if (kind == KIND_NONE || view_record(planner->view, kind, id, &record) != CRM_OK)
         record = (struct record){ .header = { .id = *id, .kind = kind } };
     record_label(&record.header, text);
 }

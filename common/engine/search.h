@@ -14,8 +14,7 @@ struct search_query {
     const unsigned *kinds; /* NULL: all that have searched fields */
     size_t n_kinds;
     unsigned limit;
-    bool (*may_see)(void *arg, const struct record *record); /* or NULL */
-    void *arg;
+    const struct list_scope *scope; /* NULL: everywhere */
 };
 
 /* All terms must be there. Newest first within a kind, kinds in table order. Gives each record to emit. CRM_INVALID for a text without anything searchable. */

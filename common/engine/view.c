@@ -183,6 +183,40 @@ enum crm_status view_scan(const struct view *view, enum store_db db,
     return status;
 }
 
+enum crm_status view_mask(const struct view *view, struct record *record)
+{
+    return view->guard ? view->guard->mask(view->guard, view->arena, record) : CRM_OK;
+}
+
+enum crm_status view_open(const struct view *view, enum kind kind, const struct uuid *id,
+                          struct slice value, struct record *out_record)
+{
+    struct record record;
+    enum crm_status status = record_decode(kind, id, value, &record);
+
+    if (status == CRM_OK && view->guard)
+        status = view->guard->admit(view->guard, view, &record.header);
+    if (status == CRM_OK)
+        status = view_mask(view, &record);
+    if (status == CRM_OK)
+        *out_record = record;
+    return status;
+}
+
+bool view_hides(const struct view *view, enum kind kind, uint32_t field)
+{
+    return view->guard && view->guard->hides(view->guard, kind, field);
+}
+
+struct view view_unguarded(const struct view *view)
+{
+    struct view plain = *view;
+
+    plain.guard = NULL;
+    plain.arena = NULL;
+    return plain;
+}
+
 static enum crm_status record_in(const struct view *view, enum store_db db, enum kind kind,
                                  const struct uuid *id, struct record *out_record)
 {
@@ -192,7 +226,7 @@ static enum crm_status record_in(const struct view *view, enum store_db db, enum
 
     record_key(kind, id, key);
     status = view_get(view, db, slice_of(key, sizeof key), &value);
-    return status == CRM_OK ? record_decode(kind, id, value, out_record) : status;
+    return status == CRM_OK ? view_open(view, kind, id, value, out_record) : status;
 }
 
 enum crm_status view_record(const struct view *view, enum kind kind, const struct uuid *id,
@@ -214,7 +248,7 @@ enum crm_status view_first(const struct view *view, enum kind kind, struct recor
 
     if (status != CRM_OK)
         return status;
-    return record_key_parse(key, &found, &id) ? record_decode(found, &id, value, out_record)
+    return record_key_parse(key, &found, &id) ? view_open(view, found, &id, value, out_record)
                                               : CRM_CORRUPT;
 }
 

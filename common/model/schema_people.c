@@ -102,6 +102,7 @@ static const struct choice_def rights[] = {
     { CRM__RIGHT__RIGHT_MANAGE_SCHEMA, "manage_schema", "Manage schema", "管理字段与设置" },
     { CRM__RIGHT__RIGHT_AUDIT, "audit", "Audit", "审计" },
     { CRM__RIGHT__RIGHT_REOPEN, "reopen", "Reopen", "重新打开" },
+    { CRM__RIGHT__RIGHT_ERASE, "erase", "Erase", "彻底删除" },
 };
 
 static const struct field_def scope_members[] = {
@@ -120,6 +121,8 @@ static const struct field_def role_fields[] = {
     { 3, "rights", FIELD_CHOICE, FIELD_REPEATED, "Rights", "权限", CHOICES(rights),
       .merge = MERGE_NEVER },
     { 4, "second_factor", FIELD_BOOLEAN, 0, "Second factor", "双重验证", .merge = MERGE_NEVER },
+    { 5, "device", FIELD_BOOLEAN, 0, "Enrolled device only", "仅限已登记设备",
+      .merge = MERGE_NEVER },
     FIELD_ROW_TAGS,
 };
 

@@ -74,6 +74,7 @@ static const struct field_def company_fields[] = {
     { 8, "values", FIELD_TEXT, FIELD_REPEATED, "Values", "价值观", .merge = MERGE_UNION },
     { 9, "tax_number", FIELD_TEXT, 0, "Tax number", "税号" },
     { 10, "random_numbers", FIELD_BOOLEAN, 0, "Random numbers", "随机编号" },
+    { 11, "tell_taken", FIELD_BOOLEAN, 0, "Tell who has what is taken", "撞单时告知负责人" },
     FIELD_ROW_TAGS,
 };
 

@@ -38,7 +38,7 @@ static bool bin_by_number(struct op_ctx *ctx, const char *selector, unsigned kin
         enum kind kind;
         struct uuid id;
 
-        if (record_key_parse(key, &kind, &id) && record_decode(kind, &id, value, out_record) == CRM_OK) {
+        if (record_key_parse(key, &kind, &id) && view_open(ctx->view, kind, &id, value, out_record) == CRM_OK) {
             record_label(&out_record->header, label);
             if (strcasecmp(label, selector) == 0)
                 return true;

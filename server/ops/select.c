@@ -173,7 +173,7 @@ static bool match_ending(void *arg, struct slice key, struct slice value)
     if (!record_key_parse(key, &kind, &id))
         return true;
     hex_format(id.bytes, UUID_SIZE, text);
-    if (strcmp(text + 2 * UUID_SIZE - size, selection->ending) == 0 && record_decode(kind, &id, value, &record) == CRM_OK &&
+    if (strcmp(text + 2 * UUID_SIZE - size, selection->ending) == 0 && view_open(selection->ctx->view, kind, &id, value, &record) == CRM_OK &&
         !add_found(selection, &record))
         return false;
     return ++selection->scanned < ENDING_SCAN;
