@@ -2,14 +2,14 @@
  * grant.h - who else may see or change a record: shares, by access root and principal
  *
  *     grant  root ‖ sort u8 ‖ principal  →  rights u8, until i64
+ *     child  principal ‖ kind u8 of root ‖ GRANT_REF + sort ‖ root        the same the other way round: what is shared with somebody
  *
- * Written from the start; asked by the access evaluator.
+ * Asked by the access evaluator.
  */
 #ifndef CRM_ENGINE_GRANT_H
 #define CRM_ENGINE_GRANT_H
 
-#include "common/base/uuid.h"
-#include "common/store/key.h"
+#include "common/engine/index.h"
 
 /* Part of the format. */
 enum grant_sort { GRANT_USER = 1, GRANT_TEAM = 2, GRANT_TEAM_AND_BELOW = 3 };
@@ -22,6 +22,8 @@ struct grant {
     int64_t until_us;         /* 0: for good */
 };
 
+#define GRANT_REF 810u /* behind the header's field references: those of a child key that tell a share from a reference */
+
 #define GRANT_VALUE_SIZE 9 /* rights, until */
 
 static inline void grant_key(struct key *key, const struct uuid *root, const struct grant *grant)
@@ -30,6 +32,12 @@ static inline void grant_key(struct key *key, const struct uuid *root, const str
     key_bytes(key, root->bytes, UUID_SIZE);
     key_u8(key, (uint8_t)grant->sort);
     key_bytes(key, grant->principal.bytes, UUID_SIZE);
+}
+
+/* What is shared with a principal: the part of a child key before the root's id. */
+static inline void shared_prefix(struct key *key, const struct uuid *principal, enum kind kind, enum grant_sort sort)
+{
+    child_prefix(key, principal, kind, GRANT_REF + (uint32_t)sort);
 }
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "common/base/calendar.h"
 #include "common/base/clock.h"
+#include "server/engine/grants.h"
 #include "server/engine/index_job.h"
 #include "server/engine/rollup.h"
 #include "server/engine/sealed.h"
@@ -90,45 +91,20 @@ enum crm_status change_next_number(struct change *change, const struct kind_def 
     return writeset_put(change->own, STORE_META, key_slice(&key), sealed_close(sealed, sizeof last));
 }
 
-/* What was granted before: nothing where there is no row. */
-static enum crm_status load_grant(const struct change *change, struct slice key, struct log_entry *entry)
-{
-    struct slice value, content;
-    enum crm_status status = view_get(&change->view, STORE_GRANT, key, &value);
-
-    entry->old_rights = GRANT_NONE;
-    entry->old_until_us = 0;
-    if (status == CRM_NOT_FOUND)
-        return CRM_OK;
-    if (status == CRM_OK)
-        status = sealed_open(value, GRANT_VALUE_SIZE, &content);
-    if (status != CRM_OK)
-        return status;
-    entry->old_rights = content.data[0];
-    memcpy(&entry->old_until_us, content.data + 1, 8);
-    return CRM_OK;
-}
-
-/* The grant's row, and what the log says of it. */
+/* The grant's rows, and what the log says of it. */
 static enum crm_status put_grant(struct change *change, const struct change_record *record, struct log_entry *entry)
 {
-    uint8_t *content, *value = sealed_alloc(change->group->arena, GRANT_VALUE_SIZE, &content);
-    struct key key;
-    enum crm_status status;
+    const struct record_header *header = &record->after->header;
+    struct grant old;
+    enum crm_status status = grant_load(&change->view, &header->root, record->grant, &old);
 
-    if (!value)
-        return CRM_NO_MEMORY;
-    grant_key(&key, &record->after->header.root, record->grant);
-    status = load_grant(change, key_slice(&key), entry);
     if (status != CRM_OK)
         return status;
+    entry->old_rights = old.rights;
+    entry->old_until_us = old.until_us;
     entry->grant = *record->grant;
     entry->flags |= LOG_VIEW | LOG_GRANT;
-    if (record->grant->rights == GRANT_NONE)
-        return writeset_delete(change->own, STORE_GRANT, key_slice(&key));
-    content[0] = (uint8_t)record->grant->rights;
-    memcpy(content + 1, &record->grant->until_us, 8);
-    return writeset_put(change->own, STORE_GRANT, key_slice(&key), sealed_close(value, GRANT_VALUE_SIZE));
+    return grant_store(change->own, root_kind_of(header), &header->root, record->grant, change->group->arena);
 }
 
 static enum crm_status append_log(struct change *change, const struct change_record *record)
