@@ -21,7 +21,7 @@ BEGIN {
     for (i in seen)
         cli[seen[i]] = 1
 
-    split("common/base/digest.c server/net/tls.c server/admin/ca.c client/lib/transport_tls.c", seen, " ")
+    split("common/base/digest.c common/base/cipher.c server/net/tls.c server/admin/ca.c client/lib/transport_tls.c", seen, " ")
     for (i in seen)
         secrets[seen[i]] = 1
 }

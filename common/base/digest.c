@@ -65,10 +65,9 @@ void sha256(const struct slice *parts, size_t n_parts, uint8_t out[SHA256_SIZE])
     require(EVP_DigestFinal_ex(context, out, NULL) == 1);
 }
 
-void hmac_sha256(struct slice key, const struct slice *parts, size_t n_parts,
-                 uint8_t out[SHA256_SIZE])
+static void hmac(char *name, struct slice key, const struct slice *parts, size_t n_parts,
+                 uint8_t *out, size_t size)
 {
-    static char name[] = "SHA256";
     OSSL_PARAM parameters[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
         OSSL_PARAM_construct_end(),
@@ -82,8 +81,23 @@ void hmac_sha256(struct slice key, const struct slice *parts, size_t n_parts,
     require(context && EVP_MAC_init(context, bytes, key.size, parameters) == 1);
     for (size_t i = 0; i < n_parts; i++)
         require(EVP_MAC_update(context, parts[i].data, parts[i].size) == 1);
-    require(EVP_MAC_final(context, out, NULL, SHA256_SIZE) == 1);
+    require(EVP_MAC_final(context, out, NULL, size) == 1);
     EVP_MAC_CTX_free(context);
+}
+
+void hmac_sha256(struct slice key, const struct slice *parts, size_t n_parts,
+                 uint8_t out[SHA256_SIZE])
+{
+    static char name[] = "SHA256";
+
+    hmac(name, key, parts, n_parts, out, SHA256_SIZE);
+}
+
+void hmac_sha1(struct slice key, const struct slice *parts, size_t n_parts, uint8_t out[SHA1_SIZE])
+{
+    static char name[] = "SHA1";
+
+    hmac(name, key, parts, n_parts, out, SHA1_SIZE);
 }
 
 bool digest_equal(const void *a, const void *b, size_t size)

@@ -96,6 +96,24 @@ static void test_hmac_vectors(void **state)
     assert_hex(digest, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
+/* RFC 2202, cases 1 and 2. */
+static void test_hmac_sha1_vectors(void **state)
+{
+    const struct slice parts[] = { slice_text("Hi "), slice_text("There") };
+    const struct slice question = slice_text("what do ya want for nothing?");
+    uint8_t key[20], digest[SHA1_SIZE];
+    char text[2 * SHA1_SIZE + 1];
+
+    (void)state;
+    memset(key, 0x0B, sizeof(key));
+    hmac_sha1(slice_of(key, sizeof(key)), parts, ARRAY_LEN(parts), digest);
+    hex_format(digest, sizeof(digest), text);
+    assert_string_equal(text, "b617318655057264e28bc0b6fb378c8ef146be00");
+    hmac_sha1(slice_text("Jefe"), &question, 1, digest);
+    hex_format(digest, sizeof(digest), text);
+    assert_string_equal(text, "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+}
+
 static void *hash_many(void *out_is_right)
 {
     struct slice text = slice_text("abc");
@@ -159,6 +177,7 @@ int main(void)
         cmocka_unit_test(test_crc32c_forms_agree),
         cmocka_unit_test(test_sha256_vectors),
         cmocka_unit_test(test_hmac_vectors),
+        cmocka_unit_test(test_hmac_sha1_vectors),
         cmocka_unit_test(test_threads_hash_apart),
         cmocka_unit_test(test_compare_and_wipe),
         cmocka_unit_test(test_hex),
