@@ -422,7 +422,8 @@ static void add_parent_candidate(struct planner *planner)
 
         field = schema_field_at(planner->view->schema, kind, i);
         if ((field->flags & FIELD_HEADER) ||
-            !(field->type == FIELD_REFERENCE || field->type == FIELD_GROUP))
+            !(field->type == FIELD_REFERENCE || field->type == FIELD_GROUP) ||
+            view_hides(planner->view, kind->kind, field->ref))
             continue;
         child_prefix(&prefix, &planner->query->parent, kind->kind, field->ref);
         sources[n] = source_whole(planner, STORE_CHILD, &prefix);
@@ -501,6 +502,26 @@ static void add_scan_candidate(struct planner *planner)
              query->rewind    ? "all records, live and deleted, as of then"
              : query->deleted ? "recycle bin"
                               : "all records");
+}
+
+/* What is hidden is empty, so that a comparison with it holds for nothing: no range is looked at,
+ * and neither time nor counts tell anything. */
+static bool add_hidden_candidate(struct planner *planner)
+{
+    for (size_t i = 0; i < planner->n_bounds; i++) {
+        const struct bounds *bounds = &planner->bounds[i];
+        struct plan_source *sources;
+
+        if (!(bounds->equal || bounds->low.size || bounds->high.size) ||
+            !view_hides(planner->view, planner->query->kind->kind, bounds->field->ref))
+            continue;
+        sources = sources_alloc(planner, 0);
+        if (sources)
+            snprintf(candidate_add(planner, sources, 0)->plan.text, sizeof(struct plan){ 0 }.text,
+                     "nothing, %s is hidden", bounds->field->name);
+        return true;
+    }
+    return false;
 }
 
 /* ---- choice */
@@ -635,6 +656,8 @@ static bool add_candidates(struct planner *planner)
     const struct field_def *sort_field = planner->sort[0].field;
     bool owner_is_used = false;
 
+    if (add_hidden_candidate(planner))
+        return true;
     for (size_t i = 0; i < planner->n_bounds; i++) {
         if (planner->bounds[i].equal && add_named_candidate(planner, planner->bounds[i].equal))
             return true;

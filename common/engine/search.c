@@ -21,6 +21,8 @@ struct search {
     size_t n_postings;
     struct posting *streams[ARRAY_LEN(((struct term_query *)0)->terms)]; /* those that give ids */
     size_t n_streams;
+    bool verifies[KIND_MAX]; /* by rank: words may come from what is hidden */
+    struct view rows;        /* the space's view, for the record in hand: masked, it lives in row */
     struct arena row;
     list_emit *emit;
     void *arg;
@@ -28,15 +30,20 @@ struct search {
     bool stop;
 };
 
-static bool kind_has_terms(const struct schema *schema, const struct kind_def *kind)
+/* Has the kind fields whose words are terms, and are any of them hidden from this reader? */
+static bool kind_has_terms(const struct view *view, const struct kind_def *kind, bool *out_hidden)
 {
     const struct field_def *field;
+    bool found = false;
 
-    for (size_t n = 0; (field = schema_field_at(schema, kind, n)) != NULL; n++) {
-        if (field->flags & (FIELD_SEARCHED | FIELD_PHONE))
-            return true;
+    *out_hidden = false;
+    for (size_t n = 0; (field = schema_field_at(view->schema, kind, n)) != NULL; n++) {
+        if (!(field->flags & (FIELD_SEARCHED | FIELD_PHONE)))
+            continue;
+        found = true;
+        *out_hidden = *out_hidden || view_hides(view, kind->kind, field->ref);
     }
-    return false;
+    return found;
 }
 
 static bool kind_is_asked_for(const struct search *search, const struct kind_def *kind)
@@ -54,7 +61,8 @@ static void choose_kinds(struct search *search)
     const struct kind_def *kind;
 
     for (size_t n = 0; (kind = kind_at(n)) != NULL; n++) {
-        if (kind_is_asked_for(search, kind) && kind_has_terms(space->view->schema, kind))
+        if (kind_is_asked_for(search, kind) &&
+            kind_has_terms(space->view, kind, &search->verifies[space->n_kinds]))
             space->kinds[space->n_kinds++] = kind;
     }
     memset(space->rank, (int)space->n_kinds, sizeof space->rank);
@@ -125,37 +133,42 @@ static enum crm_status next_common(struct search *search, const struct uuid *bou
     return CRM_OK;
 }
 
-/* The words that were too wide to be streams are looked for in the record itself. */
-static enum crm_status fits_wide(struct search *search, const struct kind_def *kind,
-                                 const struct record *record, bool *out_fits)
+/* The words that were too wide to be streams are looked for in the record itself; all words where
+ * a stream may have led to what this reader may not see of it. */
+static enum crm_status fits_itself(struct search *search, size_t rank, const struct record *record,
+                                   bool *out_fits)
 {
+    bool all = search->verifies[rank];
     struct term_list terms;
     enum crm_status status;
 
     *out_fits = true;
-    if (search->n_streams == search->n_postings)
+    if (!all && search->n_streams == search->n_postings)
         return CRM_OK;
     search->space.looked += VERIFY_COST;
-    status = term_extract(search->space.view->schema, kind, record, &search->row, &terms);
+    status = term_extract(search->space.view->schema, search->space.kinds[rank], record,
+                          &search->row, &terms);
     for (size_t i = 0; status == CRM_OK && i < search->n_postings && *out_fits; i++)
-        *out_fits = !search->postings[i].is_wide || posting_fits(&search->postings[i], &terms);
+        *out_fits =
+            !(all || search->postings[i].is_wide) || posting_fits(&search->postings[i], &terms);
     return status;
 }
 
-static enum crm_status show(struct search *search, const struct kind_def *kind,
-                            const struct uuid *id)
+static enum crm_status show(struct search *search, size_t rank, const struct uuid *id)
 {
     const struct search_query *query = search->query;
     struct record record;
     bool fits;
-    enum crm_status status = view_record(search->space.view, kind->kind, id, &record);
+    enum crm_status status =
+        view_record(&search->rows, search->space.kinds[rank]->kind, id, &record);
 
     if (status == CRM_NOT_FOUND)
         return CRM_OK;
     if (status != CRM_OK)
         return status;
-    search->explain.examined++;
-    status = fits_wide(search, kind, &record, &fits);
+    status = fits_itself(search, rank, &record, &fits);
+    /* Of what has the word in a hidden field not even the number may be told. */
+    search->explain.examined += fits || !search->verifies[rank];
     if (status == CRM_OK && fits) {
         search->explain.matched++;
         search->stop = !search->emit(search->arg, &record) ||
@@ -188,7 +201,7 @@ static enum crm_status search_kind(struct search *search, size_t rank)
         status = next_common(search, &bound, &id);
         if (status != CRM_OK)
             break;
-        status = show(search, search->space.kinds[rank], &id);
+        status = show(search, rank, &id);
         bound = id;
         more = id_step_back(&bound);
     }
@@ -215,6 +228,8 @@ enum crm_status search_run(const struct view *view, const struct search_query *q
     search->emit = emit;
     search->arg = arg;
     arena_init(&search->row, ROW_BUDGET);
+    search->rows = *view;
+    search->rows.arena = &search->row;
     choose_kinds(search);
     status = open_postings(search, &words, alternatives);
     describe(search);

@@ -258,23 +258,43 @@ enum crm_status view_deleted(const struct view *view, enum kind kind, const stru
     return record_in(view, STORE_DELETED, kind, id, out_record);
 }
 
+/* A record that was found by something else than its id: may this reader know of it? */
+static enum crm_status admit(const struct view *view, enum kind kind, const struct uuid *id)
+{
+    struct view plain = view_unguarded(view);
+    struct record record;
+    enum crm_status status;
+
+    if (!view->guard)
+        return CRM_OK;
+    status = view_record(&plain, kind, id, &record);
+    return status == CRM_OK ? view->guard->admit(view->guard, view, &record.header) : status;
+}
+
 enum crm_status view_unique(const struct view *view, enum kind kind, const struct field_def *field,
                             const struct value *value, struct uuid *out_id)
 {
     struct arena arena;
     struct key key = { .size = 0 };
     struct slice id;
+    struct uuid found;
     enum crm_status status;
 
+    if (view_hides(view, kind, field->ref))
+        return CRM_NOT_FOUND;
     arena_init(&arena, FOLD_BUDGET);
     if (!unique_key(&key, kind, field, value, &arena)) {
         status = CRM_NO_MEMORY;
     } else {
         status = view_get(view, STORE_UNIQUE, key_slice(&key), &id);
-        if (status == CRM_OK && !uuid_from_slice(id, out_id))
+        if (status == CRM_OK && !uuid_from_slice(id, &found))
             status = CRM_CORRUPT;
     }
     arena_fini(&arena);
+    if (status == CRM_OK)
+        status = admit(view, kind, &found);
+    if (status == CRM_OK)
+        *out_id = found;
     return status;
 }
 
@@ -283,9 +303,10 @@ enum crm_status view_number(const struct view *view, enum kind kind, uint64_t nu
 {
     struct key from = { .size = 0 }, to = { .size = 0 };
     struct slice key, value;
+    struct uuid found;
     enum crm_status status;
 
-    if (number == 0 || number > INT64_MAX)
+    if (number == 0 || number > INT64_MAX || view_hides(view, kind, HEADER_NUMBER))
         return CRM_NOT_FOUND;
     index_prefix(&from, kind, HEADER_NUMBER, INDEX_GLOBAL, NULL);
     key_u8(&from, INDEX_PRESENT);
@@ -295,7 +316,11 @@ enum crm_status view_number(const struct view *view, enum kind kind, uint64_t nu
     status = view_seek(view, STORE_INDEX,
                        &(struct store_range){ .from = key_slice(&from), .to = key_slice(&to) },
                        &key, &value);
-    if (status == CRM_OK && !index_key_id(key, out_id))
+    if (status == CRM_OK && !index_key_id(key, &found))
         status = CRM_CORRUPT;
+    if (status == CRM_OK)
+        status = admit(view, kind, &found);
+    if (status == CRM_OK)
+        *out_id = found;
     return status;
 }

@@ -60,7 +60,7 @@ enum crm_status view_record(const struct view *view, enum kind kind, const struc
 enum crm_status view_first(const struct view *view, enum kind kind, struct record *out_record) MUST_CHECK;
 /* One in the recycle bin. */
 enum crm_status view_deleted(const struct view *view, enum kind kind, const struct uuid *id, struct record *out_record) MUST_CHECK;
-/* The id that holds a unique value (folded here). */
+/* The id that holds a unique value (folded here). With a guard, here and below: of a record that the reader may see, and not by a hidden field. */
 enum crm_status view_unique(const struct view *view, enum kind kind, const struct field_def *field, const struct value *value, struct uuid *out_id) MUST_CHECK;
 /* By human number. */
 enum crm_status view_number(const struct view *view, enum kind kind, uint64_t number, struct uuid *out_id) MUST_CHECK;

@@ -20,16 +20,25 @@ struct selection {
     size_t n;
     size_t scanned;
     const char *ending;
+    bool out_of_memory;
 };
 
 static bool add_found(void *arg, const struct record *record)
 {
     struct selection *selection = arg;
+    struct record kept;
 
     for (size_t i = 0; i < selection->n; i++)
         if (uuid_equal(&selection->found[i].header.id, &record->header.id))
             return true;
-    selection->found[selection->n++] = *record;
+    kept = *record;
+    /* Of what is hidden from the reader the rest lives in the step's memory only. */
+    kept.body.data = arena_memdup(selection->ctx->arena, record->body.data, record->body.size);
+    if (!kept.body.data) {
+        selection->out_of_memory = true;
+        return false;
+    }
+    selection->found[selection->n++] = kept;
     return selection->n < CANDIDATES_MAX;
 }
 
@@ -142,7 +151,7 @@ static void by_title(struct selection *selection, const struct kind_def *only, c
             continue;
         if (list_begin(ctx->view, &query, ctx->arena, &cursor, NULL) != CRM_OK)
             continue;
-        while (state == LIST_MORE && selection->n < CANDIDATES_MAX)
+        while (state == LIST_MORE && selection->n < CANDIDATES_MAX && !selection->out_of_memory)
             if (list_step(cursor, ctx->view, 1000, 0, add_found, selection, ctx->scratch, &state, NULL) != CRM_OK)
                 break;
     }
@@ -230,6 +239,8 @@ enum crm_status select_record(struct op_ctx *ctx, unsigned kind_number, const ch
     }
     for (size_t i = 0; i < n_ways && selection.n == 0; i++)
         ways[i](&selection, kind, selector);
+    if (selection.out_of_memory)
+        return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
     if (selection.n == 0)
         return op_fail(ctx, CRM_NOT_FOUND, "there is no %s '%.80s'", kind ? kind->name : "record", selector);
     if (selection.n > 1)

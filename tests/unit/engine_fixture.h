@@ -281,6 +281,84 @@ static inline enum crm_status world_touch(struct world *world, size_t row, const
     return status;
 }
 
+/* ---- a reader who may not see everything */
+
+/* Behind a view's guard: who sees nothing of one owner, and not all fields. */
+struct world_reader {
+    struct view_guard guard;
+    bool refuses; /* what the owner has */
+    struct uuid owner;
+    struct field_set hidden[KIND_MAX + 1];
+    uint32_t refs[KIND_MAX + 1][4];
+};
+
+static inline bool world_reader_sees(const struct world_reader *reader,
+                                     const struct record_header *header)
+{
+    return !reader->refuses || !uuid_equal(&header->owner, &reader->owner);
+}
+
+static inline enum crm_status world_reader_admit(const struct view_guard *guard,
+                                                 const struct view *view,
+                                                 const struct record_header *header)
+{
+    (void)view;
+    return world_reader_sees(guard->arg, header) ? CRM_OK : CRM_NOT_FOUND;
+}
+
+static inline enum crm_status world_reader_mask(const struct view_guard *guard, struct arena *arena,
+                                                struct record *record)
+{
+    const struct world_reader *reader = guard->arg;
+
+    return body_drop(arena, record->body, &reader->hidden[record->header.kind], &record->body);
+}
+
+static inline bool world_reader_hides(const struct view_guard *guard, enum kind kind,
+                                      uint32_t field)
+{
+    const struct world_reader *reader = guard->arg;
+
+    return field_set_has(&reader->hidden[kind], field);
+}
+
+/* Who sees everything. The guard borrows reader. */
+static inline void world_reader_init(struct world_reader *reader)
+{
+    memset(reader, 0, sizeof *reader);
+    for (size_t i = 0; i <= KIND_MAX; i++)
+        reader->hidden[i].refs = reader->refs[i];
+    reader->guard = (struct view_guard){ .admit = world_reader_admit,
+                                         .mask = world_reader_mask,
+                                         .hides = world_reader_hides,
+                                         .arg = reader };
+}
+
+/* Up to four of a kind. */
+static inline void world_reader_hide(struct world_reader *reader, enum kind kind, uint32_t ref)
+{
+    struct field_set *set = &reader->hidden[kind];
+    size_t i = set->n;
+
+    if (field_set_has(set, ref) || set->n == ARRAY_LEN(reader->refs[0]))
+        return;
+    for (; i > 0 && set->refs[i - 1] > ref; i--)
+        set->refs[i] = set->refs[i - 1];
+    set->refs[i] = ref;
+    set->n++;
+}
+
+/* The record as the reader sees it. */
+static inline struct record world_reader_record(const struct world_reader *reader,
+                                                const struct record *record, struct arena *arena)
+{
+    struct record masked = *record;
+
+    if (world_reader_mask(&reader->guard, arena, &masked) != CRM_OK)
+        abort();
+    return masked;
+}
+
 /* ---- beginning and end */
 
 static inline enum crm_status world_fill(struct store_txn *txn, void *arg)

@@ -184,6 +184,7 @@ struct unique_run {
     struct record first, same, other;
     struct failure failure;
     enum crm_status put_first, put_same, put_other, again, by_value, by_gone;
+    enum crm_status to_reader, by_hidden; /* to one who sees all; to one who does not see the code */
     struct uuid found;
 };
 
@@ -196,9 +197,16 @@ static enum crm_status unique_all(struct store_txn *txn, void *arg)
     const struct kind_def *kind = kind_def(KIND_PRODUCT);
     const struct field_def *code = world_field(run->world, KIND_PRODUCT, "code");
     struct value value = { .type = FIELD_TEXT, .text = slice_text("gtx-１") };
+    struct world_reader reader;
 
-    run->put_first = index_update(&view, set, kind, NULL, &run->first, NULL, arena, &run->failure);
+    run->put_first = world_change(run->world, &view, set, NULL, &run->first, NULL, arena);
     run->by_value = view_unique(&view, KIND_PRODUCT, code, &value, &run->found);
+    world_reader_init(&reader);
+    view.guard = &reader.guard;
+    run->to_reader = view_unique(&view, KIND_PRODUCT, code, &value, &run->found);
+    world_reader_hide(&reader, KIND_PRODUCT, code->ref);
+    run->by_hidden = view_unique(&view, KIND_PRODUCT, code, &value, &run->found);
+    view.guard = NULL;
     run->put_same = index_update(&view, writeset_create(arena), kind, NULL, &run->same, NULL, arena,
                                  &run->failure);
     run->put_other = index_update(&view, set, kind, NULL, &run->other, NULL, arena, NULL);
@@ -225,6 +233,8 @@ static void a_unique_value_has_one_holder(void **state)
     assert_int_equal(store_read_run(world.store, unique_all, &run), CRM_OK);
     assert_int_equal(run.put_first, CRM_OK);
     assert_int_equal(run.by_value, CRM_OK);
+    assert_int_equal(run.to_reader, CRM_OK);
+    assert_int_equal(run.by_hidden, CRM_NOT_FOUND);
     assert_true(uuid_equal(&run.found, &run.first.header.id));
     assert_int_equal(run.put_same, CRM_EXISTS);
     assert_string_equal(run.failure.field, "code");

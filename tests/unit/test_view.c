@@ -205,14 +205,17 @@ struct found {
     const struct record *live, *deleted;
     enum crm_status by_number, of_no_number, by_id, deleted_by_id, live_in_bin;
     bool right;
+    const struct view_guard *guard;
 };
 
 static enum crm_status find(struct store_txn *txn, void *arg)
 {
     struct found *found = arg;
-    struct view view = { .txn = txn, .schema = found->world->schema };
+    struct view view = {
+        .txn = txn, .schema = found->world->schema, .guard = found->guard, .arena = &found->world->arena
+    };
     struct uuid id = { { 0 } };
-    struct record record, gone;
+    struct record record = { .header = { .rev = 0 } }, gone;
 
     found->by_number = view_number(&view, KIND_DEAL, found->live->header.number, &id);
     found->of_no_number = view_number(&view, KIND_DEAL, 99999, &id);
@@ -245,12 +248,44 @@ static void records_are_found_by_number_and_id(void **state)
     world_end(&world);
 }
 
+static void what_a_guard_refuses_is_not_there(void **state)
+{
+    static struct world world;
+    struct world_reader reader;
+    struct found found = { .world = &world, .guard = &reader.guard };
+
+    (void)state;
+    world_begin(&world, WORLD_MAP, 5);
+    for (size_t i = WORLD_CUSTOMERS; i < WORLD_ROWS; i++) {
+        if (uuid_equal(&world.rows[i].header.owner, &world.owners[0]))
+            *(world_is_deleted(&world.rows[i]) ? &found.deleted : &found.live) = &world.rows[i];
+    }
+    assert_non_null(found.live);
+    assert_non_null(found.deleted);
+    world_reader_init(&reader);
+    reader.refuses = true;
+    reader.owner = world.owners[0];
+    assert_int_equal(store_read_run(world.store, find, &found), CRM_OK);
+    assert_int_equal(found.by_number, CRM_NOT_FOUND);
+    assert_int_equal(found.by_id, CRM_NOT_FOUND);
+    assert_int_equal(found.deleted_by_id, CRM_NOT_FOUND);
+
+    reader.refuses = false;
+    world_reader_hide(&reader, KIND_DEAL, world_field(&world, KIND_DEAL, "name")->ref);
+    assert_int_equal(store_read_run(world.store, find, &found), CRM_OK);
+    assert_int_equal(found.by_id, CRM_OK);
+    assert_int_equal(found.deleted_by_id, CRM_OK);
+    assert_false(found.right); /* the body is another: its name is taken out */
+    world_end(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layers_read_as_one_on_the_map),
         cmocka_unit_test(layers_read_as_one_on_lmdb),
         cmocka_unit_test(records_are_found_by_number_and_id),
+        cmocka_unit_test(what_a_guard_refuses_is_not_there),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
