@@ -14,7 +14,7 @@ struct search_query {
     const unsigned *kinds; /* NULL: all that have searched fields */
     size_t n_kinds;
     unsigned limit;
-    const struct list_scope *scope; /* NULL: everywhere */
+    const struct list_scope *const *scopes; /* by enum kind, KIND_MAX + 1 of them; NULL, or NULL for a kind: everywhere */
 };
 
 /* All terms must be there. Newest first within a kind, kinds in table order. Gives each record to emit. CRM_INVALID for a text without anything searchable. */

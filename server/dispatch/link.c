@@ -47,7 +47,7 @@ void link_destroy(struct link *link)
             request_destroy(request);
     }
     log_debug("link.close", "link=%" PRIx64, link->id);
-    secret_wipe(&link->session, sizeof link->session);
+    session_fini(&link->session);
     free(link);
 }
 
@@ -160,8 +160,11 @@ void link_goaway(struct link *link, enum crm_status why)
 
 void link_set_session(struct link *link, const struct session *session)
 {
-    if (session != &link->session)
-        link->session = *session;
+    if (session != &link->session) {
+        link->access_changes += !access_equal(link->session.access, session->access);
+        session_fini(&link->session);
+        session_copy(&link->session, session);
+    }
     link->expires_us = clock_monotonic_us() + (session->expires_us - clock_now_us());
     link->has_session = link->was_known = true;
     link->identities = atomic_load(&link->thread->dispatch->identities);
@@ -196,15 +199,18 @@ void link_close_stream(struct link *link, struct stream *stream)
     *stream = link->streams[--link->n_streams];
 }
 
-/* The session goes, and what it has under way here; what is with the writer or a worker is still answered. The table of streams is another afterwards. */
-static void end_session(struct link *link, enum crm_status why)
+/*
+ * What reads here has seen with eyes that it no longer has: it ends. What is with a worker is asked to, and not answered (link_answer); what is with the
+ * writer is looked at there. The table of streams is another afterwards.
+ */
+static void end_streams(struct link *link, enum crm_status why)
 {
-    link->has_session = false;
-    link->had_expired = why == CRM_SESSION_EXPIRED;
-    secret_wipe(&link->session, sizeof link->session);
+    link->access_changes++;
     for (unsigned i = link->n_streams; i-- > 0;) { /* from the end: one that takes the place of another has been looked at */
         struct stream *stream = &link->streams[i];
 
+        if (stream->is_away && !(stream->request->flags & OP_WRITES))
+            atomic_store(&stream->request->cancelled, true);
         if (stream->is_away)
             continue;
         link_send_error(link, stream->id, why, NULL, NULL, NULL);
@@ -212,10 +218,19 @@ static void end_session(struct link *link, enum crm_status why)
     }
 }
 
+static void end_session(struct link *link, enum crm_status why)
+{
+    link->has_session = false;
+    link->had_expired = why == CRM_SESSION_EXPIRED;
+    session_fini(&link->session);
+    end_streams(link, why);
+}
+
 bool link_check_session(struct link *link, int64_t now_us)
 {
     uint64_t identities = atomic_load(&link->thread->dispatch->identities);
     const struct view *view;
+    bool changed = false;
     enum crm_status status = CRM_OK;
 
     if (!link->has_session)
@@ -226,12 +241,24 @@ bool link_check_session(struct link *link, int64_t now_us)
         dispatch_thread_end_turn(link->thread); /* a snapshot that this turn has may be older than the change */
         status = thread_view(link->thread, thread_schema(link->thread), &view);
         if (status == CRM_OK)
-            status = session_refresh(view, clock_now_us(), &link->session);
+            status = session_refresh(view, clock_now_us(), &link->session, &changed);
         link->identities = identities;
     }
     if (status != CRM_OK)
         end_session(link, status == CRM_SESSION_EXPIRED ? status : CRM_NOT_LOGGED_IN);
+    else if (changed)
+        end_streams(link, CRM_ACCESS_CHANGED);
     return link->has_session;
+}
+
+void link_renew_session(struct link *link)
+{
+    (void)link_check_session(link, clock_monotonic_us());
+}
+
+const struct session *link_session(const struct link *link)
+{
+    return link->has_session ? &link->session : NULL;
 }
 
 /* --- what a request came to */
@@ -313,6 +340,7 @@ static void grant_upload(struct link *link, struct stream *stream, const struct 
 
 void link_answer(struct link *link, struct request *take_request)
 {
+    bool has_session = link_check_session(link, clock_monotonic_us());
     struct stream *stream = link_stream(link, take_request->stream);
     bool goes_on = (take_request->flags & OP_UPLOADS) && take_request->ctx.stage != OP_END;
 
@@ -323,6 +351,8 @@ void link_answer(struct link *link, struct request *take_request)
     /* What was written is told although nobody waits for it: the change is done. */
     if (take_request->status == CRM_OK && atomic_load(&take_request->cancelled) && !(take_request->flags & OP_WRITES))
         take_request->status = CRM_CANCELLED;
+    if (take_request->ctx.session && take_request->access_changes != link->access_changes && !(take_request->flags & OP_WRITES))
+        take_request->status = has_session ? CRM_ACCESS_CHANGED : CRM_NOT_LOGGED_IN;
     if (stream && take_request->status != CRM_OK)
         link_fail_request(link, take_request, take_request->status);
     else if (stream && goes_on)
@@ -354,9 +384,12 @@ static bool step_stream(struct link *link, struct stream *stream)
     struct op_ctx *ctx = &request->ctx;
     bool more = false;
     size_t before = link->carrier.out->size;
-    enum crm_status status = thread_view(link->thread, request->schema, &ctx->view);
+    const struct view *view;
+    enum crm_status status = thread_view(link->thread, request->schema, &view);
 
     arena_reset(&request->scratch);
+    if (status == CRM_OK)
+        request_set_view(request, view);
     ctx->scratch = &request->scratch;
     ctx->chunk_budget = FRAME_CHUNK_MAX;
     ctx->packed = (struct slice){ 0 };
@@ -394,8 +427,10 @@ static bool can_step(const struct stream *stream)
 
 bool link_resume(struct link *link)
 {
-    unsigned n = link->n_streams;
+    unsigned n;
 
+    link_renew_session(link);
+    n = link->n_streams;
     if (link->has_missed && link_wants_input(link)) {
         link->has_missed = false;
         push_catch_up(link->thread, link, link->id);

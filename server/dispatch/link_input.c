@@ -41,6 +41,7 @@ static enum crm_status resume_session(struct link *link, const Crm__Hello *hello
     const struct view *view;
     enum crm_status status = thread_view(link->thread, thread_schema(link->thread), &view);
 
+    session_fini(&link->session);
     if (status == CRM_OK)
         status = session_resume(view, slice_of(hello->session_token.data, hello->session_token.len), clock_now_us(), &link->session);
     if (status == CRM_OK) {
@@ -173,10 +174,12 @@ static enum crm_status prepare(struct link *link, struct request *request, const
         .core = link->thread->dispatch->core, .schema = thread_schema(link->thread), .arena = &request->arena, .scratch = &request->scratch,
         .upload_id = &request->upload_id, .still_wanted = request_still_wanted,
     };
+    request->identities = link->identities;
+    request->access_changes = link->access_changes;
     if (link->has_session && request->is_pooled) {
         ctx->session = &link->session;
     } else if (link->has_session) {
-        request->session = link->session;
+        session_copy(&request->session, &link->session);
         ctx->session = &request->session;
     }
     status = read_origin(link, request);
@@ -197,6 +200,7 @@ static void run_stream(struct link *link, const struct op_def *op, const struct 
 static void run_at_once(struct link *link, const struct op_def *op, const struct frame *frame)
 {
     struct request *request = link->thread->fast;
+    const struct view *view;
     enum crm_status status;
 
     request_reset(request);
@@ -206,9 +210,11 @@ static void run_at_once(struct link *link, const struct op_def *op, const struct
         return;
     }
     if (status == CRM_OK)
-        status = thread_view(link->thread, request->ctx.schema, &request->ctx.view);
-    if (status == CRM_OK)
+        status = thread_view(link->thread, request->ctx.schema, &view);
+    if (status == CRM_OK) {
+        request_set_view(request, view);
         status = op->run(&request->ctx);
+    }
     if (status == CRM_OK)
         link_reply(link, request);
     else
@@ -241,6 +247,7 @@ static void run_stream(struct link *link, const struct op_def *op, const struct 
     struct request *request = request_create(link->thread);
     struct failure failure = { 0 };
     struct op_watch watch = { 0 };
+    const struct view *view;
     enum crm_status status;
     struct stream *stream;
 
@@ -251,9 +258,11 @@ static void run_stream(struct link *link, const struct op_def *op, const struct 
     status = prepare(link, request, op, frame);
     request->ctx.watch = &watch;
     if (status == CRM_OK && !(request->flags & (OP_WRITES | OP_WORKS | OP_UPLOADS)) && !op->prepare) {
-        status = thread_view(link->thread, request->schema, &request->ctx.view);
-        if (status == CRM_OK)
+        status = thread_view(link->thread, request->schema, &view);
+        if (status == CRM_OK) {
+            request_set_view(request, view);
             status = op->run(&request->ctx);
+        }
     } else if (status == CRM_OK) {
         status = request_send_away(request);
         if (status == CRM_OK) {

@@ -49,6 +49,7 @@ struct link {
     bool has_missed;             /* an event was left out because the output was high */
     uint64_t features;           /* chosen */
     struct session session;
+    uint64_t access_changes;     /* how often what its user may see has become another */
     int64_t expires_us;          /* of the session, monotonic: jumps of the wall clock change nothing */
     uint32_t last_stream;        /* highest seen */
     struct stream streams[STREAMS_MAX];

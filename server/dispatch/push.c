@@ -75,6 +75,21 @@ static bool is_watched(const struct op_watch *watch, const struct change_event *
     return uuid_is_nil(&watch->id) || uuid_equal(&watch->id, &event->id) || uuid_equal(&watch->id, &event->root);
 }
 
+/* May the subscriber know of it? Asked in a snapshot that has the commit. */
+static bool may_know(struct dispatch_thread *thread, const struct link *link, const struct change_event *event)
+{
+    const struct session *session = link_session(link);
+    const struct record_header header = { .kind = event->kind, .id = event->id, .root = event->root, .owner = event->owner, .team = event->team };
+    const struct view *view;
+
+    if (!session)
+        return false;
+    if (access_sees_all(session->access))
+        return true;
+    return thread_view(thread, thread_schema(thread), &view) == CRM_OK &&
+           access_may(session->access, view, ACCESS_READ, &header, NULL) == CRM_OK;
+}
+
 static void tell(struct dispatch_thread *thread, struct subscription *subscription, const struct publication *news)
 {
     struct link *link = thread_link(thread, subscription->link_id);
@@ -85,7 +100,7 @@ static void tell(struct dispatch_thread *thread, struct subscription *subscripti
     if (!link)
         return;
     for (size_t i = 0; i < news->n; i++) {
-        if (!is_watched(&subscription->watch, &news->events[i]))
+        if (!is_watched(&subscription->watch, &news->events[i]) || !may_know(thread, link, &news->events[i]))
             continue;
         if (event.n_changes == EVENT_CHANGES_MAX) {
             left_out = true;
@@ -124,6 +139,10 @@ static void deliver(struct mail *mail, void *arg)
     struct publication *news = (struct publication *)mail;
     struct subscription *subscription, *next;
 
+    dispatch_thread_end_turn(thread); /* a snapshot that this turn has may be older than the commit */
+    for (uint32_t slot = 0; slot < thread->n_slots; slot++)
+        if (thread->links[slot])
+            link_renew_session(thread->links[slot]);
     for (subscription = thread->subscriptions; subscription; subscription = next) {
         next = subscription->next;
         tell(thread, subscription, news);
@@ -138,7 +157,7 @@ void push_publish(void *arg, const struct change_event *events, uint64_t seq)
     size_t n = 0;
 
     for (const struct change_event *event = events; event; event = event->next, n++)
-        is_identity |= event->kind == KIND_USER || event->kind == KIND_ROLE;
+        is_identity |= kind_decides_access(event->kind);
     if (is_identity)
         atomic_fetch_add(&dispatch->identities, 1);
     if (atomic_load(&dispatch->watches) == 0)

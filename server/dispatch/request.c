@@ -11,6 +11,14 @@
 
 #define FAST_BUDGET (8u << 20)
 
+/* A session that a login has opened, once its link has a copy, or there is none any more. */
+static void drop_opened(struct request *request)
+{
+    if (request->ctx.opened)
+        session_fini(request->ctx.opened);
+    request->ctx.opened = NULL;
+}
+
 struct request *request_create(struct dispatch_thread *thread)
 {
     struct request *request = calloc(1, sizeof *request);
@@ -29,6 +37,7 @@ void request_reset(struct request *request)
     request->schema = NULL;
     arena_reset(&request->arena);
     arena_reset(&request->scratch);
+    session_fini(&request->session);
     request->is_prepared = false;
     request->status = CRM_OK;
     atomic_store_explicit(&request->cancelled, false, memory_order_relaxed);
@@ -39,7 +48,8 @@ void request_destroy(struct request *request)
     if (!request)
         return;
     schema_unref(request->schema);
-    secret_wipe(&request->session, sizeof request->session);
+    session_fini(&request->session);
+    drop_opened(request);
     arena_fini(&request->arena);
     arena_fini(&request->scratch);
     free(request);
@@ -72,6 +82,19 @@ static void post_back(struct request *request)
     mailbox_post(request->thread->mailbox, &request->mail);
 }
 
+void request_set_view(struct request *request, const struct view *view)
+{
+    const struct session *session = request->ctx.session;
+
+    request->guarded = *view;
+    if (session && !access_sees_all(session->access)) {
+        request->guard = access_guard(session->access);
+        request->guarded.guard = &request->guard;
+        request->guarded.arena = &request->scratch;
+    }
+    request->ctx.view = &request->guarded;
+}
+
 enum crm_status request_still_wanted(struct op_ctx *ctx)
 {
     struct request *request = (struct request *)((char *)ctx - offsetof(struct request, ctx));
@@ -98,6 +121,27 @@ static enum crm_status pack_reply(struct request *request)
     return request_bound_body(request, request->ctx.packed.size);
 }
 
+/*
+ * Who asks may have lost rights since the request was taken: in a commit that this thread has made since, or in this very group. Looked at again inside the
+ * commit, so that nothing is written with rights that are gone.
+ */
+static enum crm_status renew_session(struct request *request, const struct change_group *group, const struct view *view)
+{
+    uint64_t identities = atomic_load(&request->thread->dispatch->identities);
+    bool changed;
+    enum crm_status status;
+
+    if (!request->ctx.session || (request->identities == identities && !group->identities_changed))
+        return CRM_OK;
+    status = session_refresh(view, clock_now_us(), &request->session, &changed);
+    if (status != CRM_OK)
+        return fail(&request->ctx.failure, status, NULL, "%s", crm_status_info((int)status)->sentence);
+    request->identities = identities;
+    if (request->op->right && !(request->session.rights & (1u << request->op->right)))
+        return fail(&request->ctx.failure, CRM_NOT_ALLOWED, NULL, "your role does not allow this");
+    return CRM_OK;
+}
+
 static enum crm_status apply_write(struct write_job *job, struct change_group *group)
 {
     struct request *request = (struct request *)((char *)job - offsetof(struct request, write));
@@ -108,10 +152,13 @@ static enum crm_status apply_write(struct write_job *job, struct change_group *g
     memset(&ctx->failure, 0, sizeof ctx->failure);
     ctx->packed = (struct slice){ 0 };
     request->op->reply->message_init(ctx->reply); /* the group may be run again */
+    drop_opened(request);
     status = request_still_wanted(ctx);
+    if (status == CRM_OK)
+        status = renew_session(request, group, &view);
     if (status == CRM_OK) {
         ctx->group = group;
-        ctx->view = &view;
+        request_set_view(request, &view);
         ctx->schema = group->schema;
         status = request->op->run(ctx);
     }
@@ -147,7 +194,7 @@ static enum crm_status run_in_snapshot(struct store_txn *txn, void *arg)
     struct view view = { .txn = txn, .schema = run->request->schema };
     enum crm_status status;
 
-    ctx->view = &view;
+    request_set_view(run->request, &view);
     ctx->schema = view.schema;
     status = run->fn(ctx);
     if (status == CRM_OK && run->fn == run->request->op->run)
@@ -176,6 +223,13 @@ static void work_run(struct work_job *job)
     post_back(request);
 }
 
+static enum work_line line_of(const struct request *request)
+{
+    if (!(request->flags & OP_HASHES))
+        return WORK_OTHER;
+    return request->ctx.ticket.is_known ? WORK_KNOWN_PASSWORD : WORK_PASSWORD;
+}
+
 enum crm_status request_send_away(struct request *request)
 {
     struct dispatch *dispatch = request->thread->dispatch;
@@ -183,7 +237,7 @@ enum crm_status request_send_away(struct request *request)
 
     if (to_worker) {
         request->work.run = work_run;
-        return worker_submit(dispatch->workers, &request->work);
+        return worker_submit(dispatch->workers, &request->work, line_of(request));
     }
     request->write.apply = apply_write;
     request->write.done = write_done;

@@ -43,6 +43,10 @@ struct request {
     unsigned flags;          /* the row's, as place left them */
     struct arena arena, scratch;
     struct session session;  /* a copy for what outlives this turn */
+    uint64_t identities;     /* dispatch's when the session was looked at last */
+    uint64_t access_changes; /* the link's when the request began: what was read for another access is not answered */
+    struct view guarded;     /* of this turn, with the guard of who asks */
+    struct view_guard guard;
     struct schema *schema;
     struct op_ctx ctx;
     struct uuid upload_id;
@@ -65,6 +69,8 @@ void request_destroy(struct request *request);
 /* Hand to a worker or the writer; it comes back through the thread's mailbox to link_answer. A refusal is returned, the request stays the caller's. */
 enum crm_status request_send_away(struct request *request) MUST_CHECK;
 
+/* Let the handler read through view with the eyes of who asks; before login nobody's. view may go before the request does. */
+void request_set_view(struct request *request, const struct view *view);
 /* For op_ctx. */
 enum crm_status request_still_wanted(struct op_ctx *ctx) MUST_CHECK;
 /* Does a body fit a frame? CRM_TOO_LARGE with a sentence: the answer is then an error on its stream, not the end of the connection. */
@@ -102,7 +108,12 @@ void thread_remove_link(struct dispatch_thread *thread, uint64_t id);
 /* NULL when it is gone. */
 struct link *thread_link(struct dispatch_thread *thread, uint64_t id);
 
-/* --- link.c: the answer of a request that was away */
+/* --- link.c */
+/* Look at the session again where users, roles, teams or sessions have changed: what read under an access that is gone ends here. */
+void link_renew_session(struct link *link);
+/* Who is logged in, as it was looked at last; NULL: nobody. */
+const struct session *link_session(const struct link *link);
+/* The answer of a request that was away. */
 void link_answer(struct link *link, struct request *take_request);
 /* An event for a subscription: CRM_BUSY when the output is high; push_catch_up is called when it has drained. */
 enum crm_status link_event(struct link *link, uint32_t stream, const Crm__Event *event) MUST_CHECK;

@@ -12,6 +12,7 @@
 #include "common/model/validate.h"
 #include "common/rules/rule.h"
 #include "proto/codec.h"
+#include "server/engine/access.h"
 
 #define EARLIEST_US (INT64_C(-719162) * US_PER_DAY) /* 0001-01-01, as for dates */
 
@@ -51,12 +52,70 @@ static int64_t bounded_happened(const struct change *change, const Crm__Mutation
     return mutation->happened_at < EARLIEST_US ? EARLIEST_US : mutation->happened_at;
 }
 
+/* --- access, inside the commit */
+
+static enum crm_status refuse_change(struct work *work)
+{
+    return fail(failure_of(work), CRM_NOT_ALLOWED, NULL, "your role does not allow changing this %s", work->kind->name);
+}
+
+/* What may not be read is not there; what may only be read is not changed. A rule's own changes are not asked about. */
+static enum crm_status may_change(struct work *work, const struct record_header *header)
+{
+    const struct access *access = work->change->actor->access;
+    const struct view *view = &work->change->view;
+
+    if (!access || !work->mutation)
+        return CRM_OK;
+    if (access_may(access, view, ACCESS_READ, header, NULL) != CRM_OK)
+        return CRM_NOT_FOUND;
+    return access_may(access, view, ACCESS_WRITE, header, NULL) == CRM_OK ? CRM_OK : refuse_change(work);
+}
+
+/* A new record, or one that gets another root, becomes a part of what its root's readers see: who puts it there must be allowed to change that. */
+static enum crm_status may_put(struct work *work)
+{
+    const struct access *access = work->change->actor->access;
+
+    if (!access || access_may(access, &work->change->view, ACCESS_WRITE, &work->after.header, NULL) == CRM_OK)
+        return CRM_OK;
+    return fail(failure_of(work), CRM_NOT_ALLOWED, NULL, "your role does not allow %s %s here or for them", work->has_before ? "moving a" : "adding a",
+                work->kind->name);
+}
+
+/* Fields that the role hides or shows only. */
+static enum crm_status may_set_fields(struct work *work, const struct body_patch *patch)
+{
+    const struct access *access = work->change->actor->access;
+    struct arena *arena = work->change->group->arena;
+    const struct slice parts[] = { patch->set, patch->add, patch->remove };
+
+    for (size_t p = 0; access && p < ARRAY_LEN(parts); p++) {
+        struct field_set touched;
+        enum crm_status status = body_diff(arena, (struct slice){ 0 }, parts[p], &touched);
+
+        if (status != CRM_OK)
+            return status;
+        for (size_t i = 0; i < touched.n; i++)
+            if (access_keeps(access, work->kind->kind, touched.refs[i]))
+                return fail(failure_of(work), CRM_NOT_ALLOWED, schema_field(work->change->group->schema, work->kind, touched.refs[i])->name,
+                            "your role does not allow changing this field");
+    }
+    for (size_t i = 0; access && i < patch->n_clear; i++)
+        if (access_keeps(access, work->kind->kind, patch->clear[i]))
+            return fail(failure_of(work), CRM_NOT_ALLOWED, schema_field(work->change->group->schema, work->kind, patch->clear[i])->name,
+                        "your role does not allow changing this field");
+    return CRM_OK;
+}
+
 static enum crm_status load_before(struct work *work, const struct uuid *id, bool also_deleted)
 {
     enum crm_status status = view_record(&work->change->view, work->kind->kind, id, &work->before);
 
     if (status == CRM_NOT_FOUND && also_deleted)
         status = view_deleted(&work->change->view, work->kind->kind, id, &work->before);
+    if (status == CRM_OK)
+        status = may_change(work, &work->before.header);
     if (status == CRM_NOT_FOUND)
         return fail(failure_of(work), CRM_NOT_FOUND, NULL, "there is no such %s", work->kind->name);
     if (status != CRM_OK)
@@ -103,7 +162,7 @@ static enum crm_status read_patch(struct work *work, struct body_patch *out_patc
         if ((field->flags & FIELD_DERIVED) && !derived)
             return fail(failure_of(work), CRM_INVALID, field->name, "this field is set by the server");
     }
-    return CRM_OK;
+    return may_set_fields(work, out_patch);
 }
 
 static enum crm_status take_principal(struct work *work, const char *field, enum kind kind, ProtobufCBinaryData bytes, struct uuid *out_id)
@@ -196,6 +255,21 @@ static void set_root(struct work *work)
     if (parent && reflect_get(parent, &work->after, &value) &&
         view_record(&work->change->view, parent->ref_kind, &value.ref, &record) == CRM_OK)
         work->after.header.root = record.header.root;
+}
+
+/* What somebody refers to they must be able to see: to them nothing else exists. What the record referred to before stays. */
+static enum crm_status may_refer(struct work *work)
+{
+    const struct access *access = work->change->actor->access;
+    struct view_guard guard;
+    struct view view = work->change->view;
+
+    if (!access || access_sees_all(access))
+        return CRM_OK;
+    guard = access_guard(access);
+    view.guard = &guard;
+    view.arena = work->change->group->arena;
+    return check_references(work->change, &view, work->kind, work->has_before ? &work->before : NULL, &work->after);
 }
 
 static struct rule_ctx rules_for(struct change *change, const struct kind_def *kind, const struct record *before, struct record *after,
@@ -292,7 +366,7 @@ static enum crm_status finish(struct work *work, struct record_header *out_heade
     enum crm_status status = validate_after(work);
 
     if (status == CRM_OK)
-        status = check_references(change, work->kind, work->has_before ? &work->before : NULL, &work->after);
+        status = check_references(change, &change->view, work->kind, work->has_before ? &work->before : NULL, &work->after);
     if (status == CRM_OK && work->has_before)
         status = differences(work, &changed);
     if (status != CRM_OK)
@@ -373,6 +447,12 @@ static enum crm_status create(struct work *work, const struct uuid *id, struct r
         return status;
     status = body_apply(work->kind, work->change->group->arena, (struct slice){ 0 }, &patch, &work->after.body, failure_of(work));
     if (status == CRM_OK)
+        status = may_refer(work);
+    if (status != CRM_OK)
+        return status;
+    set_root(work);
+    status = may_put(work);
+    if (status == CRM_OK)
         status = ask_rules(work, NULL, NULL);
     return status == CRM_OK ? finish(work, out_header) : status;
 }
@@ -388,6 +468,13 @@ static enum crm_status patch(struct work *work, const struct uuid *id, struct re
         status = read_patch(work, &body_patch);
     if (status == CRM_OK)
         status = body_apply(work->kind, work->change->group->arena, work->before.body, &body_patch, &work->after.body, failure_of(work));
+    if (status == CRM_OK)
+        status = may_refer(work);
+    if (status != CRM_OK)
+        return status;
+    set_root(work);
+    if (!uuid_equal(&work->before.header.root, &work->after.header.root))
+        status = may_put(work);
     if (status == CRM_OK && (work->mutation->has_owner || work->mutation->has_team))
         status = hand_over(work);
     if (status == CRM_OK)
@@ -431,6 +518,8 @@ static enum crm_status delete_record(struct work *work, const struct uuid *id, s
 
     if (status == CRM_OK)
         status = check_rev(work);
+    if (status == CRM_OK && !actor_has_right(work->change->actor, CRM__RIGHT__RIGHT_DELETE))
+        status = fail(failure_of(work), CRM_NOT_ALLOWED, NULL, "your role does not allow deleting");
     return status == CRM_OK ? remove_record(work->change, work->kind, &work->before, work->happened_us, NULL, out_header) : status;
 }
 

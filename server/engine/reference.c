@@ -9,6 +9,7 @@
 
 struct reference_check {
     struct change *change;
+    const struct view *view;
     const struct record *record;
     const struct field_def *field; /* a reference, or a member of group that is one */
     const struct field_def *group; /* or NULL */
@@ -24,7 +25,7 @@ static bool target_exists(const struct reference_check *check, const struct uuid
     struct record record;
 
     return check->field->ref_kind == KIND_NONE ||
-           view_record(&check->change->view, check->field->ref_kind, target, &record) == CRM_OK;
+           view_record(check->view, check->field->ref_kind, target, &record) == CRM_OK;
 }
 
 /* Does the record, as it is stored, refer to this already? What outlived its target stays when something else changes. */
@@ -75,10 +76,10 @@ static bool same_field(const struct record *before, const struct record *after, 
            slice_equal(a, b);
 }
 
-enum crm_status check_references(struct change *change, const struct kind_def *kind, const struct record *before,
+enum crm_status check_references(struct change *change, const struct view *view, const struct kind_def *kind, const struct record *before,
                                  const struct record *after)
 {
-    struct reference_check check = { .change = change, .record = after, .status = CRM_OK };
+    struct reference_check check = { .change = change, .view = view, .record = after, .status = CRM_OK };
     const struct field_def *field;
 
     for (size_t n = 0; (field = schema_field_at(change->group->schema, kind, n)) && check.status == CRM_OK; n++) {
@@ -125,7 +126,7 @@ static enum crm_status check_belongings(struct change *change, const struct reco
 enum crm_status settle_references(struct change *change, const struct kind_def *kind, struct record *record, struct field_set *out_changed)
 {
     struct arena *arena = change->group->arena;
-    struct reference_check check = { .change = change, .record = record, .status = CRM_OK };
+    struct reference_check check = { .change = change, .view = &change->view, .record = record, .status = CRM_OK };
     struct body_patch patch = { 0 };
     struct slice body = record->body;
     const struct field_def *field;

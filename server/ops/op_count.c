@@ -234,6 +234,8 @@ static enum crm_status run_count(struct op_ctx *ctx)
         return op_fail_field(ctx, CRM_INVALID, "kind", "there is no kind number %u", request->kind);
     status = wire_filter(ctx, kind, request->n_filter, request->filter, &filter);
     if (status == CRM_OK)
+        status = wire_scope(ctx, kind, &query.scope);
+    if (status == CRM_OK)
         status = find_fields(&counting, kind, request);
     if (status == CRM_OK)
         status = wire_as_of(ctx, request->as_of, &counting.as_of);

@@ -80,6 +80,8 @@ static enum crm_status rewind_to(struct op_ctx *ctx, const Crm__AsOf *as_of, str
 
     if (status == CRM_OK && seq)
         status = log_rewind(ctx->view, seq, ctx->arena, record, &existed);
+    if (status == CRM_OK && existed)
+        status = view_mask(ctx->view, record); /* the log has brought hidden fields back */
     if (status != CRM_OK)
         return op_fail(ctx, status, "%s", crm_status_info((int)status)->sentence);
     return existed ? CRM_OK : op_fail(ctx, CRM_NOT_FOUND, "it did not exist at that time");

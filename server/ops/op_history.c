@@ -89,7 +89,7 @@ static struct slice keep_one(struct op_ctx *ctx, struct slice body, uint32_t ref
     return body_keep(ctx->scratch, body, &set, &kept) == CRM_OK ? kept : (struct slice){ 0 };
 }
 
-/* Before and after of every field that an entry changed. record NULL (feed): only which fields. */
+/* Before and after of every field that an entry changed, as far as this reader sees it. record NULL (feed): only which fields. */
 static bool fill_fields(struct op_ctx *ctx, Crm__Change *change, const struct log_entry *entry, const struct record *record)
 {
     Crm__FieldChange *fields = arena_alloc(ctx->scratch, (entry->changed.n + 1) * sizeof *fields);
@@ -102,6 +102,8 @@ static bool fill_fields(struct op_ctx *ctx, Crm__Change *change, const struct lo
         Crm__FieldChange *field = &fields[i];
         struct slice before, after;
 
+        if (view_hides(ctx->view, entry->kind, ref))
+            continue;
         crm__field_change__init(field);
         change->fields[change->n_fields++] = field;
         field->has_field = true;
@@ -140,11 +142,15 @@ static Crm__Change *make_change(struct op_ctx *ctx, const struct log_entry *entr
 /* One entry back along the record's own chain. */
 static enum crm_status step_back(struct op_ctx *ctx, struct history_state *state, const struct log_entry *entry)
 {
-    struct slice body;
+    struct record before = state->record;
+    struct slice body = { 0 };
     enum crm_status status = body_overlay(ctx->scratch, state->record.body, &entry->changed, entry->previous, &body);
 
+    before.body = body;
     if (status == CRM_OK)
-        status = keep_body(state, body);
+        status = view_mask(ctx->view, &before); /* the overlay has brought hidden fields back */
+    if (status == CRM_OK)
+        status = keep_body(state, before.body);
     if (status != CRM_OK)
         return status;
     if (field_set_has(&entry->changed, HEADER_OWNER) || field_set_has(&entry->changed, HEADER_TEAM)) {
@@ -171,6 +177,15 @@ static void refer_fields(struct wire_records *titles, const struct kind_def *kin
     }
 }
 
+/* The feed tells of what may be read now, live or in the recycle bin; of nothing else, not even that something happened. */
+static bool may_know(struct op_ctx *ctx, const struct log_entry *entry)
+{
+    struct record record;
+
+    return !ctx->view->guard || view_record(ctx->view, entry->kind, &entry->id, &record) == CRM_OK ||
+           view_deleted(ctx->view, entry->kind, &entry->id, &record) == CRM_OK;
+}
+
 static enum crm_status one_entry(struct op_ctx *ctx, struct history_state *state, Crm__HistoryChunk *chunk, struct wire_records *titles)
 {
     struct log_entry entry;
@@ -184,6 +199,10 @@ static enum crm_status one_entry(struct op_ctx *ctx, struct history_state *state
     }
     if (status != CRM_OK)
         return status;
+    if (state->is_feed && !may_know(ctx, &entry)) {
+        state->done = ++state->next > state->head;
+        return CRM_OK;
+    }
     change = make_change(ctx, &entry, state->is_feed ? NULL : &state->record);
     if (!change)
         return CRM_NO_MEMORY;
@@ -194,6 +213,9 @@ static enum crm_status one_entry(struct op_ctx *ctx, struct history_state *state
         state->done = ++state->next > state->head;
     } else {
         before.body = entry.previous;
+        status = view_mask(ctx->view, &before);
+        if (status != CRM_OK)
+            return status;
         refer_fields(titles, kind_def(entry.kind), &before);
         refer_fields(titles, kind_def(entry.kind), &state->record);
         wire_records_refer(titles, KIND_USER, &entry.old_owner);

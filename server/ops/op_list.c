@@ -100,6 +100,8 @@ static enum crm_status begin_list(struct op_ctx *ctx)
     state->query = (struct list_query){ .kind = kind, .filter = &state->filter, .limit = request->limit, .deleted = request->deleted, .arg = state };
     status = wire_filter(ctx, kind, request->n_filter, request->filter, &state->filter);
     if (status == CRM_OK)
+        status = wire_scope(ctx, kind, &state->query.scope);
+    if (status == CRM_OK)
         status = read_sort(ctx, request, &state->query);
     if (status == CRM_OK)
         status = read_page(ctx, request, state);
@@ -211,14 +213,30 @@ static bool note_found(void *arg, const struct record *record)
     return state->n < SEARCH_MOST;
 }
 
+/* Where to look, kind by kind. */
+static enum crm_status find_scopes(struct op_ctx *ctx, const struct list_scope *scopes[KIND_MAX + 1])
+{
+    const struct kind_def *kind;
+    enum crm_status status = CRM_OK;
+
+    for (size_t n = 0; (kind = kind_at(n)) && status == CRM_OK; n++)
+        status = wire_scope(ctx, kind, &scopes[kind->kind]);
+    return status;
+}
+
 static enum crm_status find_all(struct op_ctx *ctx, struct search_state *state)
 {
     const Crm__SearchRequest *request = ctx->request;
-    struct search_query query = { .text = slice_text(request->text), .kinds = request->kinds, .n_kinds = request->n_kinds,
+    const struct list_scope *scopes[KIND_MAX + 1] = { NULL };
+    struct search_query query = { .scopes = scopes, .text = slice_text(request->text), .kinds = request->kinds, .n_kinds = request->n_kinds,
                                   .limit = request->limit ? request->limit : 20 };
+
+    enum crm_status status = find_scopes(ctx, scopes);
 
     state->is_done = true;
     state->began_us = clock_monotonic_us();
+    if (status != CRM_OK)
+        return status;
     return search_run(ctx->view, &query, ctx->scratch, note_found, state, &state->explain, &ctx->failure);
 }
 

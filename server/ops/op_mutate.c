@@ -57,7 +57,7 @@ static enum crm_status take_upload(struct op_ctx *ctx, const Crm__MutateRequest 
 static struct change_actor actor_of(const struct op_ctx *ctx)
 {
     return (struct change_actor){
-        .user = ctx->session->user, .team = ctx->session->team, .rights = ctx->session->rights,
+        .user = ctx->session->user, .team = ctx->session->team, .rights = ctx->session->rights, .access = ctx->session->access,
         .from = arena_printf(ctx->arena, "%s %s", ctx->peer, ctx->software),
     };
 }

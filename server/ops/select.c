@@ -126,7 +126,7 @@ static void by_unique(struct selection *selection, const struct kind_def *only, 
 
     for (size_t n = 0; (kind = kind_at(n)); n++)
         for (size_t i = 0; (!only || only == kind) && i < kind->n_fields; i++)
-            if ((kind->fields[i].flags & FIELD_UNIQUE) && selection->n < CANDIDATES_MAX &&
+            if ((kind->fields[i].flags & FIELD_UNIQUE) && !view_hides(selection->ctx->view, kind->kind, kind->fields[i].ref) && selection->n < CANDIDATES_MAX &&
                 view_unique(selection->ctx->view, kind->kind, &kind->fields[i], &value, &id) == CRM_OK)
                 try_id(selection, kind, &id);
 }
@@ -224,6 +224,7 @@ enum crm_status select_record(struct op_ctx *ctx, unsigned kind_number, const ch
     size_t n_ways = ARRAY_LEN(ways) - !with_endings;
     const struct kind_def *kind = kind_def(kind_number), *lettered = kind;
     struct selection selection = { .ctx = ctx };
+    struct record record;
     uint64_t number;
 
     if (kind_number && !kind)
@@ -233,7 +234,8 @@ enum crm_status select_record(struct op_ctx *ctx, unsigned kind_number, const ch
         *out_kind = KIND_USER;
         return CRM_OK;
     }
-    if (parse_number(selector, &lettered, &number) && view_number(ctx->view, lettered->kind, number, out_id) == CRM_OK) {
+    if (parse_number(selector, &lettered, &number) && view_number(ctx->view, lettered->kind, number, out_id) == CRM_OK &&
+        view_record(ctx->view, lettered->kind, out_id, &record) == CRM_OK) {
         *out_kind = lettered->kind;
         return CRM_OK;
     }

@@ -245,6 +245,16 @@ Crm__Explain *wire_explain(const struct list_explain *explain, int64_t microseco
     return out->plan ? out : NULL;
 }
 
+enum crm_status wire_scope(struct op_ctx *ctx, const struct kind_def *kind, const struct list_scope **out_scope)
+{
+    enum crm_status status = CRM_OK;
+
+    *out_scope = NULL;
+    if (ctx->session && !access_sees_all(ctx->session->access))
+        status = access_scope(ctx->session->access, ctx->view, kind->kind, ctx->arena, out_scope);
+    return status == CRM_OK ? CRM_OK : op_fail(ctx, status, "what you may see cannot be told");
+}
+
 enum crm_status wire_as_of(struct op_ctx *ctx, const Crm__AsOf *as_of, uint64_t *out_seq)
 {
     struct log_head head;
@@ -274,6 +284,8 @@ enum crm_status wire_rewind(struct op_ctx *ctx, uint64_t seq, struct record *rec
 
     arena_init(&way, REWIND_BUDGET);
     status = log_rewind(ctx->view, seq, &way, record, out_existed);
+    if (status == CRM_OK && *out_existed)
+        status = view_mask(ctx->view, record); /* the log has brought hidden fields back */
     if (status == CRM_OK && *out_existed && record->body.size) {
         record->body.data = arena_memdup(ctx->scratch, record->body.data, record->body.size);
         status = record->body.data ? CRM_OK : CRM_NO_MEMORY;

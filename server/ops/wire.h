@@ -55,6 +55,9 @@ enum crm_status wire_rewind(struct op_ctx *ctx, uint64_t seq, struct record *rec
 /* filter and sort of a request, checked and bound to the session. */
 enum crm_status wire_filter(struct op_ctx *ctx, const struct kind_def *kind, size_t n, Crm__FilterNode *const *nodes, struct filter *out_filter) MUST_CHECK;
 
+/* Where to look for what who asks may read of a kind. */
+enum crm_status wire_scope(struct op_ctx *ctx, const struct kind_def *kind, const struct list_scope **out_scope) MUST_CHECK;
+
 /* A record by what people type: number, id, a unique value, a title, "me" and, with_endings, the end of an id. CRM_NOT_FOUND; CRM_AMBIGUOUS with candidates in
  * ctx->error. */
 enum crm_status select_record(struct op_ctx *ctx, unsigned kind, const char *selector, bool with_endings, struct uuid *out_id,

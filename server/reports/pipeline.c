@@ -42,6 +42,7 @@ struct collect {
     struct uuid pipeline_id;
     bool has_filter;
     struct uuid filter;
+    bool has_amount; /* the role shows what deals are worth */
 };
 
 static bool is_grouped(const struct collect *collect, enum dimension dimension)
@@ -125,6 +126,8 @@ static enum crm_status add_cell(void *arg, const struct rollup_cell *cell)
 
     if (collect->has_filter && !uuid_equal(&collect->filter, &cell->pipeline))
         return CRM_OK;
+    if (!access_covers(collect->ctx->session->access, KIND_DEAL, ACCESS_READ, &cell->owner, &cell->team))
+        return CRM_OK;
     if (is_grouped(collect, BY_STAGE)) {
         wanted.stage = cell->stage;
         wanted.pipeline = cell->pipeline;
@@ -133,7 +136,8 @@ static enum crm_status add_cell(void *arg, const struct rollup_cell *cell)
         wanted.team = cell->team;
     if (is_grouped(collect, BY_OWNER))
         wanted.owner = cell->owner;
-    memcpy(wanted.currency, cell->currency, 3);
+    if (collect->has_amount)
+        memcpy(wanted.currency, cell->currency, 3);
     line = find_line(collect, &wanted);
     if (!line)
         return CRM_NO_MEMORY;
@@ -239,7 +243,7 @@ static bool write_line(struct report_ctx *ctx, const struct collect *collect, co
     if (level > 0 && collect->n_by > 0 && !report_set_text(ctx, row, 0, slice_text("total")))
         return false;
     report_set_integer(row, collect->n_by, line->count);
-    return report_set_money(ctx, row, collect->n_by + 1, line->sum, line->currency[0] == ' ' ? "" : line->currency);
+    return !collect->has_amount || report_set_money(ctx, row, collect->n_by + 1, line->sum, line->currency[0] == ' ' ? "" : line->currency);
 }
 
 /* One total for each currency. */
@@ -289,7 +293,13 @@ static bool write_columns(struct report_ctx *ctx, const struct collect *collect)
     for (size_t i = 0; i < collect->n_by; i++)
         ok = ok && report_column(ctx, dimensions[collect->by[i]].name, dimensions[collect->by[i]].label, dimensions[collect->by[i]].label_zh,
                                  FIELD_TEXT);
-    return ok && report_column(ctx, "deals", "Deals", "商机数", FIELD_INTEGER) && report_column(ctx, "amount", "Amount", "金额", FIELD_MONEY);
+    return ok && report_column(ctx, "deals", "Deals", "商机数", FIELD_INTEGER) &&
+           (!collect->has_amount || report_column(ctx, "amount", "Amount", "金额", FIELD_MONEY));
+}
+
+static bool shows(const struct report_ctx *ctx, const char *field)
+{
+    return !access_hides(ctx->session->access, KIND_DEAL, kind_field_by_name(kind_def(KIND_DEAL), field)->ref);
 }
 
 static enum crm_status run_pipeline(struct report_ctx *ctx)
@@ -301,6 +311,9 @@ static enum crm_status run_pipeline(struct report_ctx *ctx)
 
     if (status != CRM_OK)
         return status;
+    collect.has_amount = shows(ctx, "amount");
+    if (is_grouped(&collect, BY_STAGE) && !shows(ctx, "stage"))
+        return fail(ctx->failure, CRM_NOT_ALLOWED, "group", "your role does not show the stage of deals");
     if (request->as_of && request->as_of->has_seq)
         return fail(ctx->failure, CRM_INVALID, "as_of", "a pipeline is shown as of a day, not of a change");
     collect.has_filter = request->has_pipeline;
