@@ -126,6 +126,7 @@ void housekeeping_turn(struct housekeeping *keeping, struct writer *writer)
     int64_t now_us = clock_monotonic_us();
     enum crm_status status;
 
+    writer_keep_audit(writer);
     if (atomic_exchange(&keeping->is_waiting, true))
         return;
     keeping->job = (struct write_job){ .is_bulk = true, .apply = apply, .done = done };

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "common/base/calendar.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "server/engine/index_job.h"
@@ -16,6 +17,7 @@
 #define GROUP_ARENA   (192u << 20)
 #define GROUP_BYTES   (4u << 20) /* of keys and values: then the group is closed */
 #define EXIT_SYNC     74         /* EX_IOERR */
+#define AUDIT_PRUNED  500        /* entries that retention takes in one turn */
 
 struct queue {
     struct write_job *first, **last;
@@ -35,6 +37,8 @@ struct writer {
     struct writer_stats stats;
     struct write_job index_job; /* builds and drops indexes of custom fields, a turn at a time */
     bool index_job_waits, index_job_more;
+    struct write_job audit_job;
+    bool audit_job_waits; /* under lock */
     /* of the group under way */
     struct write_job *jobs;
     struct write_job *end; /* from this one on they wait for the next group; NULL: none */
@@ -240,6 +244,48 @@ static void queue_index_job(struct writer *writer)
     writer->index_job_waits = writer_submit(writer, &writer->index_job) == CRM_OK;
 }
 
+static enum crm_status apply_audit_job(struct write_job *job, struct change_group *group)
+{
+    struct writer *writer = (struct writer *)((char *)job - offsetof(struct writer, audit_job));
+    int64_t keep_days = writer->core->settings.audit_keep_days;
+    enum crm_status status = audit_sums_write(&writer->core->refusals, group);
+
+    if (status == CRM_OK && keep_days > 0)
+        status = audit_prune(group, group->now_us - keep_days * US_PER_DAY, AUDIT_PRUNED);
+    return status;
+}
+
+static void audit_job_done(struct write_job *job, enum crm_status status)
+{
+    struct writer *writer = (struct writer *)((char *)job - offsetof(struct writer, audit_job));
+
+    audit_sums_written(&writer->core->refusals, status == CRM_OK);
+    if (status != CRM_OK)
+        log_error("audit.refusals", "status=%s text=\"they are kept for the next turn\"", crm_status_info((int)status)->name);
+    pthread_mutex_lock(&writer->lock);
+    writer->audit_job_waits = false;
+    pthread_mutex_unlock(&writer->lock);
+}
+
+/* Past the bound of the queue: it is one job, and what it carries must not be lost because others are many. */
+static void queue_audit_job(struct writer *writer)
+{
+    if (writer->audit_job_waits || (writer->core->settings.audit_keep_days == 0 && !audit_sums_are_due(&writer->core->refusals)))
+        return;
+    writer->audit_job = (struct write_job){ .apply = apply_audit_job, .done = audit_job_done };
+    writer->audit_job_waits = true;
+    queue_push(&writer->interactive, &writer->audit_job);
+    pthread_cond_signal(&writer->wake);
+}
+
+void writer_keep_audit(struct writer *writer)
+{
+    pthread_mutex_lock(&writer->lock);
+    if (!writer->stopping)
+        queue_audit_job(writer);
+    pthread_mutex_unlock(&writer->lock);
+}
+
 static void after_commit(struct writer *writer)
 {
     struct change_group *group = &writer->group;
@@ -316,6 +362,8 @@ enum crm_status writer_start(struct writer *writer)
 void writer_stop(struct writer *writer)
 {
     pthread_mutex_lock(&writer->lock);
+    if (writer->started && !writer->stopping)
+        queue_audit_job(writer);
     writer->stopping = true;
     pthread_cond_signal(&writer->wake);
     pthread_mutex_unlock(&writer->lock);

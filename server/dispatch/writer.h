@@ -27,7 +27,9 @@ enum crm_status writer_create(struct core *core, writer_published *published, vo
 enum crm_status writer_start(struct writer *writer) MUST_CHECK;
 /* Any thread. CRM_BUSY when the queue is full, CRM_SHUTTING_DOWN after writer_stop: done is then not called. */
 enum crm_status writer_submit(struct writer *writer, struct write_job *job) MUST_CHECK;
-/* Run what waits, then end the thread. */
+/* Put the refusals that were added up into the audit trail, and let retention take what is too old. Any thread; at most one such job waits. */
+void writer_keep_audit(struct writer *writer);
+/* Run what waits, the audit trail's last turn included, then end the thread. */
 void writer_stop(struct writer *writer);
 void writer_destroy(struct writer *writer);
 

@@ -57,7 +57,10 @@ enum crm_status change_accept(struct change *change)
         *group->last_event = change->events;
         group->last_event = change->last_event;
     }
-    return CRM_OK;
+    status = audit_accept_change(change);
+    if (status != CRM_OK)
+        change_group_spoil(group); /* nobody's permissions change without a trace */
+    return status;
 }
 
 bool actor_has_right(const struct change_actor *actor, Crm__Right right)
@@ -255,6 +258,8 @@ enum crm_status change_put(struct change *change, struct change_record *record)
         status = put_row(change, record, value);
     if (status == CRM_OK)
         status = add_event(change, record);
+    if (status == CRM_OK)
+        status = audit_note_change(change, record);
     if (status != CRM_OK)
         return fail(&change->failure, status, NULL, "%s", crm_status_info((int)status)->sentence);
     change->records++;

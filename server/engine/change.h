@@ -9,6 +9,7 @@
 
 #include "common/engine/grant.h"
 #include "common/engine/index.h"
+#include "server/engine/audit.h"
 #include "server/engine/log.h"
 
 /* What became of one record, for subscriptions; in log order. */
@@ -28,6 +29,7 @@ struct change_group {
     struct arena *arena;   /* lives until the commit's replies have left */
     struct writeset *set;  /* accepted so far */
     struct log_head head;  /* the end of the log, with what is accepted */
+    struct audit_head audit; /* the end of the audit trail, once something is appended to it */
     int64_t now_us;
     int32_t today;         /* company-local */
     struct change_event *events, **last_event;
@@ -40,6 +42,7 @@ struct change_actor {
     struct uuid team;      /* the user's main team: what the user creates belongs there */
     uint32_t rights;       /* bit (1 << enum right) */
     const char *from;      /* address and program, for the log */
+    const uint8_t *trace;  /* of the request, AUDIT_TRACE_SIZE bytes, for the audit trail; or NULL */
     bool is_system;        /* crmd itself: init, restore, upgrade; no right is missing, derived fields may be set */
 };
 
@@ -51,6 +54,7 @@ struct change {
     struct writeset *own;
     struct log_head head;
     struct change_event *events, **last_event;
+    struct audit_note *notes; /* audit_change.c: what the audit trail gets when the change is accepted */
     struct uuid job;       /* of what belongs together; nil for a single change */
     unsigned depth;        /* of rules that ask for further changes */
     unsigned records;      /* changed so far */
@@ -93,5 +97,10 @@ struct change_record {
 
 /* Store it with everything that hangs on it: index, unique, child, terms, log, rollup, recycle bin, event. */
 enum crm_status change_put(struct change *change, struct change_record *record) MUST_CHECK;
+
+/* audit_change.c: a record that decides over permissions or is administration has been put: to be told to the audit trail. Others: nothing. */
+enum crm_status audit_note_change(struct change *change, const struct change_record *record) MUST_CHECK;
+/* audit_change.c: the change is accepted; write what was noted. */
+enum crm_status audit_accept_change(struct change *change) MUST_CHECK;
 
 #endif

@@ -179,6 +179,7 @@ enum crm_status core_init(struct core *core, struct store *store, const struct s
     memset(core, 0, sizeof *core);
     core->store = store;
     core->settings = *settings;
+    audit_sums_init(&core->refusals);
     snprintf(core->directory, sizeof core->directory, "%s", directory);
     if (pthread_mutex_init(&core->schema_lock, NULL) != 0)
         return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");

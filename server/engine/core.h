@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "common/engine/view.h"
+#include "server/engine/audit_sums.h"
 #include "server/engine/change.h"
 #include "server/engine/settings.h"
 
@@ -26,6 +27,7 @@ struct core {
     pthread_mutex_t schema_lock;
     struct schema *schema;       /* swapped by the writer under the lock */
     _Atomic uint64_t schema_swaps; /* counts them: who keeps a reference sees by it that there is a newer one */
+    struct audit_sums refusals;    /* waiting for the writer's next turn on the audit trail */
 };
 
 /* Opens nothing: takes an open store over, reads meta and builds the schema. CRM_FORMAT names both versions. */

@@ -30,6 +30,8 @@ const struct setting settings_table[] = {
     { "session", "idle_minutes", NUMBER(idle_minutes), "30", 1, 10080, "minutes",
       "A connection on which nothing was asked for so long is closed; the login lasts." },
     { "session", "invitation_hours", NUMBER(invitation_hours), "72", 1, 720, "hours", "How long an invitation can be used." },
+    { "audit", "keep_days", NUMBER(audit_keep_days), "0", 0, 36500, "days",
+      "How long entries of the audit trail are kept; 0 means for ever. Of what goes a hash stays, so that `crmd check` still proves the rest." },
     { "log", "level", TEXT(log_level), "info", 0, 0, NULL, "error, warn, info or debug. Read again on SIGHUP." },
 };
 

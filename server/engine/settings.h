@@ -24,6 +24,8 @@ struct settings {
     int64_t session_hours;
     int64_t idle_minutes;
     int64_t invitation_hours;
+    /* [audit] */
+    int64_t audit_keep_days;
     /* [log] */
     char log_level[16];
 };
