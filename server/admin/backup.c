@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "server/admin/ca.h"
 #include "server/admin/check.h"
 #include "server/admin/command.h"
 #include "server/engine/core.h"
@@ -45,18 +46,32 @@ static enum crm_status add_source(struct job *job, const char *name, const char 
     return CRM_OK;
 }
 
+/* The authority's key may be kept elsewhere, and what devices need is not there before the first
+ * run of a version that knows them. */
+static bool may_be_absent(const char *directory, const char *name)
+{
+    static const char *const names[] = { "ca.key", CA_DEVICE_CERTIFICATE, CA_DEVICE_KEY };
+    char path[PATH_MAX];
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(names[i], name) == 0)
+            return directory_path(directory, name, path, NULL) == CRM_OK &&
+                   access(path, F_OK) != 0 && errno == ENOENT;
+    return false;
+}
+
 /* Settings last: without them a restored directory is none that runs. A certificate that lives
  * elsewhere is somebody else's to keep. */
 static enum crm_status list_sources(struct job *job, const char *directory,
                                     const struct settings *settings, struct failure *failure)
 {
     const char *const names[] = { "ca.crt", "ca.key", settings->certificate, settings->key,
-                                  DIRECTORY_CONFIG };
+                                  CA_DEVICE_CERTIFICATE, CA_DEVICE_KEY, DIRECTORY_CONFIG };
     enum crm_status status =
         add_source(job, ARCHIVE_DATA, job->copy_directory, "data.mdb", failure);
 
     for (size_t i = 0; i < ARRAY_LEN(names) && status == CRM_OK; i++)
-        if (archive_name_is_valid(names[i]))
+        if (archive_name_is_valid(names[i]) && !may_be_absent(directory, names[i]))
             status = add_source(job, names[i], directory, names[i], failure);
     return status;
 }

@@ -4,7 +4,7 @@
  * Main thread only. One of the few files that see OpenSSL. Serial numbers are random (RFC
  * 5280 4.1.2.2); notBefore lies an hour back for clients whose clock is behind.
  */
-#include "server/admin/ca.h"
+#include "server/admin/ca_inside.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
@@ -26,6 +25,7 @@
 #define SERIAL_SIZE 16
 #define BACKDATE_S  3600
 #define SECONDS_DAY 86400L
+#define US_PER_SECOND 1000000
 #define NAMES_SIZE  4096
 
 static bool is_address(const char *name)
@@ -49,7 +49,7 @@ bool ca_name_is_valid(const char *name)
     return true;
 }
 
-static enum crm_status refuse(struct failure *failure, const char *what)
+enum crm_status ca_refuse(struct failure *failure, const char *what)
 {
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
     enum crm_status status =
@@ -73,7 +73,7 @@ static bool set_serial(X509 *certificate)
     return ok;
 }
 
-static bool add_extension(X509 *certificate, X509 *issuer, int nid, const char *value)
+bool ca_add_extension(X509 *certificate, X509 *issuer, int nid, const char *value)
 {
     X509_EXTENSION *extension;
     X509V3_CTX context;
@@ -86,8 +86,7 @@ static bool add_extension(X509 *certificate, X509 *issuer, int nid, const char *
     return ok;
 }
 
-/* What both certificates have: version 3, serial, times, key, common name. */
-static X509 *begin_certificate(EVP_PKEY *key, const char *common_name, long days)
+X509 *ca_begin_certificate(EVP_PKEY *key, const char *common_name, time_t now, time_t until)
 {
     X509 *certificate = X509_new();
     X509_NAME *subject;
@@ -96,8 +95,8 @@ static X509 *begin_certificate(EVP_PKEY *key, const char *common_name, long days
         return NULL;
     subject = X509_get_subject_name(certificate);
     if (X509_set_version(certificate, X509_VERSION_3) != 1 || !set_serial(certificate) ||
-        !X509_gmtime_adj(X509_getm_notBefore(certificate), -BACKDATE_S) ||
-        !X509_gmtime_adj(X509_getm_notAfter(certificate), days * SECONDS_DAY - BACKDATE_S) ||
+        !X509_time_adj_ex(X509_getm_notBefore(certificate), 0, -BACKDATE_S, &now) ||
+        !X509_time_adj_ex(X509_getm_notAfter(certificate), 0, 0, &until) ||
         X509_set_pubkey(certificate, key) != 1 ||
         X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)common_name,
                                    -1, -1, 0) != 1) {
@@ -107,16 +106,24 @@ static X509 *begin_certificate(EVP_PKEY *key, const char *common_name, long days
     return certificate;
 }
 
-static X509 *make_authority(EVP_PKEY *key, const char *common_name)
+static X509 *begin_days(EVP_PKEY *key, const char *common_name, long days)
 {
-    X509 *certificate = begin_certificate(key, common_name, CA_DAYS);
+    time_t now = (time_t)(clock_now_us() / US_PER_SECOND);
+
+    return ca_begin_certificate(key, common_name, now, now + days * SECONDS_DAY - BACKDATE_S);
+}
+
+X509 *ca_make_authority(EVP_PKEY *key, const char *common_name, const char *purpose)
+{
+    X509 *certificate = begin_days(key, common_name, CA_DAYS);
 
     if (certificate && X509_set_issuer_name(certificate, X509_get_subject_name(certificate)) == 1 &&
-        add_extension(certificate, certificate, NID_basic_constraints,
-                      "critical,CA:TRUE,pathlen:0") &&
-        add_extension(certificate, certificate, NID_key_usage, "critical,keyCertSign,cRLSign") &&
-        add_extension(certificate, certificate, NID_subject_key_identifier, "hash") &&
-        add_extension(certificate, certificate, NID_authority_key_identifier, "keyid:always") &&
+        ca_add_extension(certificate, certificate, NID_basic_constraints,
+                         "critical,CA:TRUE,pathlen:0") &&
+        ca_add_extension(certificate, certificate, NID_key_usage, "critical,keyCertSign,cRLSign") &&
+        (!purpose || ca_add_extension(certificate, certificate, NID_ext_key_usage, purpose)) &&
+        ca_add_extension(certificate, certificate, NID_subject_key_identifier, "hash") &&
+        ca_add_extension(certificate, certificate, NID_authority_key_identifier, "keyid:always") &&
         X509_sign(certificate, key, EVP_sha256()) > 0)
         return certificate;
     X509_free(certificate);
@@ -126,15 +133,15 @@ static X509 *make_authority(EVP_PKEY *key, const char *common_name)
 static X509 *make_server(EVP_PKEY *key, const char *alternatives, const char *common_name,
                          X509 *authority, EVP_PKEY *authority_key)
 {
-    X509 *certificate = begin_certificate(key, common_name, SERVER_DAYS);
+    X509 *certificate = begin_days(key, common_name, SERVER_DAYS);
 
     if (certificate && X509_set_issuer_name(certificate, X509_get_subject_name(authority)) == 1 &&
-        add_extension(certificate, authority, NID_basic_constraints, "critical,CA:FALSE") &&
-        add_extension(certificate, authority, NID_key_usage, "critical,digitalSignature") &&
-        add_extension(certificate, authority, NID_ext_key_usage, "serverAuth") &&
-        add_extension(certificate, authority, NID_subject_key_identifier, "hash") &&
-        add_extension(certificate, authority, NID_authority_key_identifier, "keyid:always") &&
-        add_extension(certificate, authority, NID_subject_alt_name, alternatives) &&
+        ca_add_extension(certificate, authority, NID_basic_constraints, "critical,CA:FALSE") &&
+        ca_add_extension(certificate, authority, NID_key_usage, "critical,digitalSignature") &&
+        ca_add_extension(certificate, authority, NID_ext_key_usage, "serverAuth") &&
+        ca_add_extension(certificate, authority, NID_subject_key_identifier, "hash") &&
+        ca_add_extension(certificate, authority, NID_authority_key_identifier, "keyid:always") &&
+        ca_add_extension(certificate, authority, NID_subject_alt_name, alternatives) &&
         X509_sign(certificate, authority_key, EVP_sha256()) > 0)
         return certificate;
     X509_free(certificate);
@@ -152,10 +159,8 @@ static enum crm_status join_names(const char *const *names, size_t n_names, stru
     return status == CRM_OK ? buf_append(out, "", 1) : status;
 }
 
-/* A new file, durable: a certificate with the one that signed it (issuer, NULL: none), or
- * (certificate NULL) a key. */
-static enum crm_status write_pem(const char *directory, const char *name, X509 *certificate,
-                                 X509 *issuer, EVP_PKEY *key, struct failure *failure)
+enum crm_status ca_write_pem(const char *directory, const char *name, X509 *certificate,
+                             X509 *issuer, EVP_PKEY *key, struct failure *failure)
 {
     char path[PATH_MAX];
     FILE *out;
@@ -197,23 +202,25 @@ enum crm_status ca_create(const char *directory, const char *const *names, size_
         goto out;
     }
     snprintf(common_name, sizeof common_name, "crm CA %.50s", names[0]);
-    authority = authority_key ? make_authority(authority_key, common_name) : NULL;
+    authority = authority_key ? ca_make_authority(authority_key, common_name, NULL) : NULL;
     snprintf(common_name, sizeof common_name, "%.63s", names[0]);
     if (authority && server_key)
         server = make_server(server_key, (const char *)buf_slice(&alternatives).data, common_name,
                              authority, authority_key);
     if (!server) {
-        status = refuse(failure, "cannot make the certificates");
+        status = ca_refuse(failure, "cannot make the certificates");
         goto out;
     }
-    status = write_pem(directory, "ca.key", NULL, NULL, authority_key, failure);
+    status = ca_write_pem(directory, "ca.key", NULL, NULL, authority_key, failure);
     if (status == CRM_OK)
-        status = write_pem(directory, "ca.crt", authority, NULL, NULL, failure);
+        status = ca_write_pem(directory, "ca.crt", authority, NULL, NULL, failure);
     if (status == CRM_OK)
-        status = write_pem(directory, "server.key", NULL, NULL, server_key, failure);
+        status = ca_write_pem(directory, "server.key", NULL, NULL, server_key, failure);
     if (status == CRM_OK)
-        status = write_pem(directory, "server.crt", server, authority, NULL,
-                           failure); /* a client that has only the CA's hash is shown the CA */
+        status = ca_write_pem(directory, "server.crt", server, authority, NULL,
+                              failure); /* a client that has only the CA's hash is shown the CA */
+    if (status == CRM_OK)
+        status = ca_device_ensure(directory, names[0], failure);
 out:
     buf_fini(&alternatives);
     X509_free(server);

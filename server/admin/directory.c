@@ -63,7 +63,8 @@ void directory_clear(const char *directory, bool was_made)
 {
     static const char *const files[] = {
         "data/data.mdb", "data/lock.mdb", DIRECTORY_CONFIG, "ca.crt",
-        "ca.key",        "server.crt",    "server.key",     DIRECTORY_LOCK,
+        "ca.key",        "server.crt",    "server.key",     "devices.crt",
+        "devices.key",   DIRECTORY_LOCK,
     };
     char path[PATH_MAX];
 

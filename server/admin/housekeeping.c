@@ -30,6 +30,8 @@ struct sweep {
 static const struct sweep sweeps[HOUSEKEEPING_SWEEPS] = {
     { STORE_SESSION, "", 24, 0 },           /* session.h: expires */
     { STORE_CREDENTIAL, "i", 16, 0 },       /* session.h: an invitation's end */
+    { STORE_CREDENTIAL, "e", 16, 0 },       /* device.h: the end of a device's code */
+    { STORE_CREDENTIAL, "o", 0, 0 },        /* device.h: a session of a device expires */
     { STORE_JOB, "u", 16, UPLOAD_KEPT_US }, /* upload.h: started */
 };
 

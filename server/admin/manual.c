@@ -109,7 +109,10 @@ void manual_print_commands(FILE *out, const struct command *const *commands, siz
     fputs(
         ".SH ENVIRONMENT\n.TP\nCRM_PASSWORD\ninit: the administrator's password.\n"
         ".SH FILES\n.TP\n\\fIDIR\\fR/crmd.conf\nsettings, see \\fBcrmd.conf\\fR(5)\n"
-        ".TP\n\\fIDIR\\fR/ca.crt, ca.key\nthe certificate authority; clients need ca.crt\n"
+        ".TP\n\\fIDIR\\fR/ca.crt, ca.key\nthe certificate authority; clients need ca.crt. Nothing that "
+        "serves opens ca.key: it may be kept elsewhere\n"
+        ".TP\n\\fIDIR\\fR/devices.crt, devices.key\nthe authority that signs the certificates of "
+        "enrolled devices; only the server trusts it\n"
         ".TP\n\\fIDIR\\fR/server.crt, server.key\nwhat the server shows to clients\n"
         ".TP\n\\fIDIR\\fR/data\nthe database\n.TP\n\\fIDIR\\fR/lock\nheld by the crmd that writes\n"
         ".SH SEE ALSO\n\\fBcrm\\fR(1), \\fBcrmd.conf\\fR(5)\n",
