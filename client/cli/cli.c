@@ -110,7 +110,7 @@ static bool name_to_front(int argc, char **argv)
 
 static enum crm_status unknown_command(struct cli *cli, const char *name)
 {
-    const char *near = command_suggest(name);
+    const char *near = command_suggest(NULL, name);
 
     if (near)
         return fail(&cli->failure, CRM_USAGE, NULL, "there is no command '%s'; did you mean '%s'?",
@@ -144,18 +144,48 @@ static enum crm_status run_bare(struct cli *cli, int argc, char **argv)
     return status ? status : cmd_today(cli, 1, (char *[]){ today, NULL });
 }
 
+/* A group without a verb, or with one that it does not have: say which there are. */
+static enum crm_status run_group(struct cli *cli, const struct command *group, int argc,
+                                 char **argv)
+{
+    const char *near = argc > 0 ? command_suggest(group, argv[1]) : NULL;
+    const struct command *verb;
+    char known[200] = "";
+    size_t size = 0;
+
+    if (cli->options.help) {
+        help_command(stdout, group);
+        return CRM_OK;
+    }
+    for (size_t i = 0; (verb = command_below(group, i)) && size < sizeof(known); i++)
+        size += (size_t)snprintf(known + size, sizeof(known) - size, "%s%s", i ? ", " : "",
+                                 command_word(verb));
+    if (argc == 0)
+        return fail(&cli->failure, CRM_USAGE, NULL, "crm %s is followed by one of: %s", group->name,
+                    known);
+    if (near)
+        return fail(&cli->failure, CRM_USAGE, NULL, "crm %s has no '%s'; did you mean '%s'?",
+                    group->name, argv[1], near);
+    return fail(&cli->failure, CRM_USAGE, NULL, "crm %s has no '%s', but: %s", group->name, argv[1],
+                known);
+}
+
 static enum crm_status run_command(struct cli *cli, int argc, char **argv)
 {
-    const struct command *command = command_find(argv[0]);
+    int n, depth;
+    const struct command *command = command_resolve(argc, argv, &depth);
     enum crm_status status;
-    int n;
 
     if (!command)
         return unknown_command(cli, argv[0]);
     cli->command = command;
+    argc -= depth - 1;
+    argv += depth - 1;
     status = options_parse(command->options, argc, argv, &cli->options, &n, &cli->failure);
     if (status)
         return status;
+    if (command->verbs)
+        return run_group(cli, command, n, argv);
     if (cli->options.help) {
         help_command(stdout, command);
         return CRM_OK;

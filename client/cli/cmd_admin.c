@@ -1,165 +1,140 @@
 /*
- * cmd_admin.c - crm admin: users, teams, roles and invitations
+ * cmd_admin.c - what the verbs of crm admin share, and crm admin invite
  *
- * Users, teams and roles are records like any other: add, set, list and rm are the plain verbs with
- * the kind in front.
+ * Users, teams and roles are records like any other: many verbs are the plain ones with the kind in
+ * front.
  */
 #include <stdio.h>
 
+#include "client/cli/admin.h"
 #include "client/cli/command.h"
 #include "client/cli/json.h"
-#include "client/cli/prompt.h"
-#include "client/cli/result.h"
 #include "client/cli/select.h"
+#include "common/base/calendar.h"
 
 #define ARGUMENTS_MAX 128
 
-static enum crm_status select_user(struct cli *cli, const char *selector, struct record *out_user)
+enum crm_status admin_plain(struct cli *cli, const char *kind,
+                            enum crm_status (*run)(struct cli *cli, int argc, char **argv),
+                            int argc, char **argv)
 {
-    struct selection selection = { .kind = kind_def(KIND_USER), .selector = selector };
+    char *plain[ARGUMENTS_MAX + 2];
 
-    return select_record(cli, &selection, out_user);
+    if (argc > ARGUMENTS_MAX)
+        return fail(&cli->failure, CRM_USAGE, NULL, "too many arguments");
+    plain[0] = argv[0];
+    plain[1] = arena_strdup(&cli->arena, kind);
+    if (!plain[1])
+        return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
+    memcpy(plain + 2, argv + 1, (size_t)(argc - 1) * sizeof(*plain));
+    plain[argc + 1] = NULL;
+    return run(cli, argc + 1, plain);
 }
 
-static ProtobufCBinaryData id_bytes(struct record *record)
+enum crm_status admin_select(struct cli *cli, enum kind kind, const char *selector,
+                             struct record *out_record)
 {
-    return (ProtobufCBinaryData){ .len = UUID_SIZE, .data = record->header.id.bytes };
+    struct selection selection = { .kind = kind_def(kind), .selector = selector, .titles = true };
+
+    return select_record(cli, &selection, out_record);
 }
 
-/* One line that logs the user in. */
-static enum crm_status invite(struct cli *cli, const char *selector)
+ProtobufCBinaryData admin_id(const struct uuid *id)
+{
+    return (ProtobufCBinaryData){ .len = UUID_SIZE, .data = (uint8_t *)(uintptr_t)id->bytes };
+}
+
+enum crm_status invitation_from_reply(struct cli *cli, const Crm__InviteReply *reply,
+                                      struct invitation *out_invitation)
+{
+    char hex[2 * CRM_CA_SHA256_SIZE + 1];
+    const char *address, *url;
+
+    if (reply->ca_sha256.len != CRM_CA_SHA256_SIZE || !reply->code)
+        return fail(&cli->failure, CRM_PROTOCOL, NULL, "the server sent no invitation");
+    hex_format(reply->ca_sha256.data, reply->ca_sha256.len, hex);
+    address = reply->address && *reply->address
+                  ? cli_safe(cli, reply->address)
+                  : arena_printf(&cli->arena, "%s:%d", cli_safe(cli, cli->profile.host),
+                                 (int)cli->profile.port);
+    url = address ? arena_printf(&cli->arena, "crm://%s/?ca=sha256:%s&code=%s", address, hex,
+                                 cli_safe(cli, reply->code))
+                  : NULL;
+    if (!url)
+        return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
+    *out_invitation = (struct invitation){ .url = url, .expires_us = reply->expires_at };
+    return CRM_OK;
+}
+
+enum crm_status invitation_create(struct cli *cli, const struct uuid *user,
+                                  struct invitation *out_invitation)
 {
     Crm__InviteRequest request = CRM__INVITE_REQUEST__INIT;
     const Crm__InviteReply *reply;
     struct crm_call *call = NULL;
-    struct record user;
-    char hex[2 * CRM_CA_SHA256_SIZE + 1];
-    const char *url = NULL;
-    enum crm_status status = select_user(cli, selector, &user);
+    enum crm_status status;
 
-    if (status)
-        return status;
     request.has_user = true;
-    request.user = id_bytes(&user);
+    request.user = admin_id(user);
     status = crm_invite(cli->client, &request, &call, &reply);
-    if (status) {
-        status = cli_call_failed(cli, status, call);
-    } else if (reply->ca_sha256.len != CRM_CA_SHA256_SIZE || !reply->code) {
-        status = fail(&cli->failure, CRM_PROTOCOL, NULL, "the server sent no invitation");
-    } else {
-        hex_format(reply->ca_sha256.data, reply->ca_sha256.len, hex);
-        if (reply->address && *reply->address)
-            url = arena_printf(&cli->arena, "crm://%s/?ca=sha256:%s&code=%s",
-                               cli_safe(cli, reply->address), hex, cli_safe(cli, reply->code));
-        else
-            url = arena_printf(&cli->arena, "crm://%s:%d/?ca=sha256:%s&code=%s",
-                               cli_safe(cli, cli->profile.host), (int)cli->profile.port, hex,
-                               cli_safe(cli, reply->code));
-        if (cli->options.json)
-            status = json_print(stdout, json_pack("{s:s}", "url", url ? url : ""), false);
-        else
-            printf("crm login '%s'\n", url ? url : "");
-        cli_hint(cli, "%s",
-                 cli_label(cli, "Send this line to the user. It is good once.",
-                           "将此行发给该用户,仅可使用一次。"));
-    }
+    status = status ? cli_call_failed(cli, status, call)
+                    : invitation_from_reply(cli, reply, out_invitation);
     crm_call_destroy(call);
     return status;
 }
 
-static enum crm_status set_active(struct cli *cli, const char *selector, bool is_active)
+json_t *invitation_json(const struct invitation *invitation)
 {
-    struct result result = { .done = is_active ? "Enabled" : "Disabled",
-                             .done_zh = is_active ? "已启用" : "已停用" };
-    struct value_context context = cli_value_context(cli);
-    Crm__Mutation mutation = CRM__MUTATION__INIT;
-    struct change change;
-    struct record user;
-    enum crm_status status = select_user(cli, selector, &user);
+    char expires[INSTANT_TEXT_SIZE] = "";
 
+    if (invitation->expires_us)
+        instant_format(invitation->expires_us, expires);
+    return json_pack("{s:s, s:s}", "url", invitation->url, "expires", expires);
+}
+
+void invitation_print(struct cli *cli, const struct invitation *invitation)
+{
+    char expires[INSTANT_TEXT_SIZE] = "";
+
+    printf("crm login '%s'\n", invitation->url);
+    if (invitation->expires_us)
+        instant_format_short(invitation->expires_us, expires);
+    cli_hint(cli, "%s%s%s%s",
+             cli_label(cli, "Send this line to the user, and to nobody else. It is good once",
+                       "将此行仅发给该用户本人,仅可使用一次"),
+             *expires ? cli_label(cli, ", until ", ",有效期至 ") : "", expires,
+             cli_label(cli, ".", "。"));
+}
+
+static enum crm_status run_invite(struct cli *cli, int argc, char **argv)
+{
+    struct invitation invitation;
+    struct record user;
+    enum crm_status status = admin_select(cli, KIND_USER, argv[1], &user);
+
+    (void)argc;
+    if (!status)
+        status = invitation_create(cli, &user.header.id, &invitation);
     if (status)
         return status;
-    change_init(&change, cli->schema, kind_def(KIND_USER), &context, &cli->arena, select_resolve,
-                cli);
-    status = change_assign(&change, is_active ? "active=yes" : "active=no", &cli->failure);
-    if (!status)
-        status = change_finish(&change, false, &mutation, &cli->failure);
-    mutation.has_verb = true;
-    mutation.verb = CRM__VERB__VERB_PATCH;
-    return status ? status : result_of_change(cli, &user, &mutation, NULL, &result);
+    if (cli->options.json)
+        return json_print(stdout, invitation_json(&invitation), false);
+    invitation_print(cli, &invitation);
+    return CRM_OK;
 }
 
-static enum crm_status set_password(struct cli *cli, const char *selector)
-{
-    Crm__PasswordRequest request = CRM__PASSWORD_REQUEST__INIT;
-    const Crm__PasswordReply *reply;
-    struct crm_call *call = NULL;
-    char password[PASSWORD_SIZE] = "";
-    struct record user;
-    enum crm_status status = select_user(cli, selector, &user);
-
-    if (!status)
-        status = prompt_password("CRM_NEW_PASSWORD", cli_label(cli, "New password: ", "新密码: "),
-                                 true, password, &cli->failure);
-    request.has_user = true;
-    request.user = id_bytes(&user);
-    request.password = password;
-    if (!status) {
-        status = crm_password(cli->client, &request, &call, &reply);
-        if (status)
-            status = cli_call_failed(cli, status, call);
-        else if (!cli->options.quiet)
-            puts(cli_label(cli, "The password is changed.", "密码已修改。"));
-    }
-    secret_wipe(password, sizeof(password));
-    crm_call_destroy(call);
-    return status;
-}
-
-/* `crm admin user add x=y` is `crm add user x=y`. */
-static enum crm_status run_plain(struct cli *cli, int argc, char **argv)
-{
-    static const struct {
-        const char *name;
-        enum crm_status (*run)(struct cli *cli, int argc, char **argv);
-        int min_args;
-    } verbs[] = { { "add", cmd_add, 0 },
-                  { "set", cmd_set, 1 },
-                  { "list", cmd_list, 0 },
-                  { "show", cmd_show, 1 },
-                  { "rm", cmd_rm, 1 } };
-    char *plain[ARGUMENTS_MAX + 1];
-
-    if (argc > ARGUMENTS_MAX)
-        return fail(&cli->failure, CRM_USAGE, NULL, "too many arguments");
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
-        if (strcmp(argv[2], verbs[i].name) != 0)
-            continue;
-        if (argc - 3 < verbs[i].min_args && !cli->options.where)
-            return fail(&cli->failure, CRM_USAGE, NULL, "crm admin %s %s which one?", argv[1],
-                        argv[2]);
-        plain[0] = argv[2];
-        plain[1] = argv[1];
-        memcpy(plain + 2, argv + 3, (size_t)(argc - 3) * sizeof(*plain));
-        plain[argc - 1] = NULL;
-        return verbs[i].run(cli, argc - 1, plain);
-    }
-    return fail(&cli->failure, CRM_USAGE, NULL,
-                "'%s': add, set, list, show or rm; of a user also enable, disable and passwd",
-                argv[2]);
-}
-
-enum crm_status cmd_admin(struct cli *cli, int argc, char **argv)
-{
-    bool is_user = strcmp(argv[1], "user") == 0;
-
-    if (strcmp(argv[1], "invite") == 0)
-        return invite(cli, argv[2]);
-    if (!is_user && strcmp(argv[1], "team") != 0 && strcmp(argv[1], "role") != 0)
-        return fail(&cli->failure, CRM_USAGE, NULL, "'%s': invite, user, team or role", argv[1]);
-    if (is_user && argc == 4 && strcmp(argv[2], "passwd") == 0)
-        return set_password(cli, argv[3]);
-    if (is_user && argc == 4 && (strcmp(argv[2], "disable") == 0 || strcmp(argv[2], "enable") == 0))
-        return set_active(cli, argv[3], *argv[2] == 'e');
-    return run_plain(cli, argc, argv);
-}
+const struct command command_admin_invite = {
+    .name = "admin invite",
+    .synopsis = "USER",
+    .summary = "a line that logs a user in for the first time",
+    .run = run_invite,
+    .flags = COMMAND_CONNECTS,
+    OPTIONS(OPT_JSON),
+    .min_args = 1,
+    .max_args = 1,
+    .description = "Prints the server's address, the fingerprint of its CA and a code, as one "
+                   "line; the user then chooses a password. It is good once. "
+                   "crm admin user add makes one by itself.",
+    EXAMPLES("crm admin invite anna", "the line for anna",
+             "crm admin invite anna --json | jq -r .url", "for a script that sends it"),
+};

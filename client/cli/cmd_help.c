@@ -8,14 +8,16 @@
 
 enum crm_status cmd_help(struct cli *cli, int argc, char **argv)
 {
-    const struct command *command = argc > 1 ? command_find(argv[1]) : NULL;
+    int depth = 0;
+    const struct command *command = command_resolve(argc - 1, argv + 1, &depth);
     const char *near;
 
-    if (argc > 1 && !command) {
-        near = command_suggest(argv[1]);
+    if (depth < argc - 1 && (!command || command->verbs)) {
+        near = command_suggest(command, argv[depth + 1]);
         return near ? fail(&cli->failure, CRM_USAGE, NULL,
-                           "there is no command '%s'; did you mean '%s'?", argv[1], near)
-                    : fail(&cli->failure, CRM_USAGE, NULL, "there is no command '%s'", argv[1]);
+                           "there is no command '%s'; did you mean '%s'?", argv[depth + 1], near)
+                    : fail(&cli->failure, CRM_USAGE, NULL, "there is no command '%s'",
+                           argv[depth + 1]);
     }
     if (cli->options.man)
         man_page(stdout, command);

@@ -2,25 +2,9 @@
  * cmd_table.c - every command: one row each
  *
  * Help, usage errors, completion scripts and manual pages read these rows; nothing about a command
- * is said anywhere else.
+ * is said anywhere else. The rows of a group's verbs are where they run.
  */
 #include "client/cli/command.h"
-
-#define EXAMPLES(...)                                                                              \
-    .examples = (const char *const[])                                                              \
-    {                                                                                              \
-        __VA_ARGS__, NULL                                                                          \
-    }
-#define OPTIONS(...)                                                                               \
-    .options = (const enum option_id[])                                                            \
-    {                                                                                              \
-        __VA_ARGS__, OPT_END                                                                       \
-    }
-#define WORDS(...)                                                                                 \
-    .words = (const char *const[])                                                                 \
-    {                                                                                              \
-        __VA_ARGS__, NULL                                                                          \
-    }
 
 #define SELECTOR_HELP                                                                              \
     "A record is named by its number (D-17), or by its kind and its number, the end of its id or " \
@@ -296,23 +280,11 @@ static const struct command commands[] = {
                      "CRM_NEW_PASSWORD. Other sessions end.",
       EXAMPLES("crm passwd", "asks") },
     { .name = "admin",
-      .synopsis = "invite USER | user|team|role add|set|list|show|rm ... | user "
-                  "enable|disable|passwd LOGIN",
-      .summary = "users, teams, roles and invitations",
-      .run = cmd_admin,
-      .flags = COMMAND_CONNECTS,
-      OPTIONS(OPT_COLUMNS, OPT_SORT, OPT_LIMIT, OPT_ALL, OPT_FROM, OPT_WHERE, OPT_KEY, OPT_DRY_RUN,
-              OPT_YES, OPT_JSON, OPT_JSONL, OPT_CSV, OPT_DELETED),
-      .arguments = { ARGUMENT_WORD },
-      WORDS("invite", "user", "team", "role"),
-      .min_args = 2,
-      .max_args = -1,
-      .description = "invite prints the line that logs a new user in; it is good once. The other "
-                     "verbs are those of any record.",
-      EXAMPLES("crm admin user add login=anna name='Anna Snelling' team=Central "
-               "role=representative",
-               "a new user", "crm admin invite anna", "her first login",
-               "crm admin user disable anna", "her last") },
+      .summary = "users, teams and roles",
+      VERBS(&command_admin_user, &command_admin_team, &command_admin_role, &command_admin_invite),
+      .description = "What an administrator does for the people who use the system. Users, teams "
+                     "and roles are records like any other: crm show, history and list work on "
+                     "them too." },
     { .name = "completion",
       .synopsis = "bash|zsh|fish",
       .summary = "a completion script for your shell",
@@ -333,10 +305,10 @@ static const struct command commands[] = {
       OPTIONS(OPT_MAN),
       .arguments = { ARGUMENT_COMMAND },
       .min_args = 0,
-      .max_args = 1,
+      .max_args = -1,
       .description = "crm COMMAND --help says the same.",
-      EXAMPLES("crm help list", "about one command", "crm help --man | man -l -",
-               "the manual page") },
+      EXAMPLES("crm help list", "about one command", "crm help admin user add", "of a group",
+               "crm help --man | man -l -", "the manual page") },
     { .name = "version",
       .synopsis = "",
       .summary = "the version of this program",
@@ -351,12 +323,4 @@ static const struct command commands[] = {
 const struct command *command_at(size_t n)
 {
     return n < ARRAY_LEN(commands) ? &commands[n] : NULL;
-}
-
-const struct command *command_find(const char *name)
-{
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        if (strcmp(commands[i].name, name) == 0)
-            return &commands[i];
-    return NULL;
 }

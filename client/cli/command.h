@@ -1,8 +1,10 @@
 /*
- * command.h - the table of commands: everything that help, completion and the man pages say, and
- * the function that runs
+ * command.h - the tree of commands: everything that help, completion and the man pages say, and the
+ * function that runs
  *
- * To add a command: cmd_<verb>.c with its run function, and its row in cmd_table.c.
+ * To add a command: cmd_<verb>.c with its run function, and its row in cmd_table.c. A verb of a
+ * group (crm admin user add) has its row in the file of its run function, and its name here and in
+ * the VERBS of its group.
  */
 #ifndef CRM_CLI_COMMAND_H
 #define CRM_CLI_COMMAND_H
@@ -26,7 +28,7 @@ enum argument {
 };
 
 struct command {
-    const char *name;
+    const char *name;        /* with those of its groups: "admin user add" */
     const char *synopsis;    /* arguments without options: "KIND [FILTER]" */
     const char *summary;     /* one line, lower case, no full stop */
     const char *description; /* paragraphs divided by an empty line */
@@ -36,21 +38,50 @@ struct command {
     enum argument arguments[3];
     int min_args, max_args; /* without the name; max -1: any number */
     unsigned flags;
-    enum crm_status (*run)(struct cli *cli, int argc, char **argv); /* argv[0] is the name */
+    enum crm_status (*run)(struct cli *cli, int argc,
+                           char **argv); /* argv[0]: the name's last word */
+    const struct command *const *verbs; /* of a group, ended by NULL: then nothing runs by itself */
 };
 
-/* The nth row, from 0; NULL behind the last. */
+/* The parts of a row that are lists. */
+#define EXAMPLES(...)                                                                              \
+    .examples = (const char *const[])                                                              \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
+    }
+#define OPTIONS(...)                                                                               \
+    .options = (const enum option_id[])                                                            \
+    {                                                                                              \
+        __VA_ARGS__, OPT_END                                                                       \
+    }
+#define WORDS(...)                                                                                 \
+    .words = (const char *const[])                                                                 \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
+    }
+#define VERBS(...)                                                                                 \
+    .verbs = (const struct command *const[]){ __VA_ARGS__, NULL }, OPTIONS(OPT_END),               \
+    .synopsis = "VERB"
+
+/* The nth row of the first level, from 0; NULL behind the last. */
 const struct command *command_at(size_t n);
+/* The nth row of a group; group NULL: of the first level. */
+const struct command *command_below(const struct command *group, size_t n);
 /* By its whole name; NULL if there is none. */
 const struct command *command_find(const char *name);
-/* The name that is most like a mistyped one, NULL if none is near. */
-const char *command_suggest(const char *name);
+/* The command that words begin with, as deep as they go; *out_n of them are its name. NULL if the
+ * first names none. */
+const struct command *command_resolve(int n, char *const *words, int *out_n);
+/* The last word of the name. */
+const char *command_word(const struct command *command);
+/* The word of a group (NULL: the first level) that is most like a mistyped one, NULL if none is
+ * near. */
+const char *command_suggest(const struct command *group, const char *word);
 
 /* Number of letters to insert, delete, replace or swap with the neighbour to make b of a. */
 size_t edit_distance(const char *a, const char *b);
 
 enum crm_status cmd_add(struct cli *cli, int argc, char **argv);
-enum crm_status cmd_admin(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_completion(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_count(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_describe(struct cli *cli, int argc, char **argv);
@@ -73,5 +104,9 @@ enum crm_status cmd_today(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_version(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_watch(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_whoami(struct cli *cli, int argc, char **argv);
+
+/* Verbs of crm admin, each with its verbs, in cmd_admin_<name>.c. */
+extern const struct command command_admin_invite, command_admin_user, command_admin_team,
+    command_admin_role;
 
 #endif

@@ -78,11 +78,26 @@ void help_overview(FILE *out, bool whole)
     fputs("\ncrm help COMMAND says more about one of them.\n", out);
 }
 
+/* The verbs of a group, each a line. */
+static void print_verbs(FILE *out, const struct command *group)
+{
+    const struct command *verb;
+
+    fputs("\nVerbs:\n", out);
+    for (size_t i = 0; (verb = command_below(group, i)); i++)
+        fprintf(out, "  %-16s%s\n", command_word(verb), verb->summary);
+    fprintf(out, "\ncrm help %s VERB says more about one of them.\n", group->name);
+}
+
 void help_command(FILE *out, const struct command *command)
 {
     fprintf(out, "crm %s - %s\n\nusage: crm %s%s%s [OPTIONS]\n\n", command->name, command->summary,
             command->name, *command->synopsis ? " " : "", command->synopsis);
     print_wrapped(out, command->description, 0);
+    if (command->verbs) {
+        print_verbs(out, command);
+        return;
+    }
     if (*command->options != OPT_END) {
         fputs("\nOptions:\n", out);
         print_options(out, command->options);

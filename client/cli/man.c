@@ -1,8 +1,8 @@
 /*
  * man.c - the table of commands as manual pages in mdoc(7)
  *
- * `crm help --man` gives crm(1), `crm help COMMAND --man` gives crm-COMMAND(1); the build installs
- * them all.
+ * `crm help --man` gives crm(1), `crm help COMMAND --man` gives crm-COMMAND(1), with the verbs of a
+ * group; the build installs them all.
  */
 #include "client/cli/help.h"
 #include "common/base/roff.h"
@@ -114,6 +114,31 @@ static void put_forms(FILE *out)
              "by ; and groups are JSON. What a list prints, add --from reads.");
 }
 
+/* "crm-admin-user": the name of a page. */
+static void page_name(const struct command *command, char name[64])
+{
+    snprintf(name, 64, "crm-%s", command->name);
+    for (; *name; name++)
+        if (*name == ' ')
+            *name = '-';
+}
+
+/* The page's name as a macro's argument: its hyphens are no minus signs. */
+static void put_reference(FILE *out, const struct command *command)
+{
+    char name[64];
+
+    page_name(command, name);
+    fputs(".It Xr ", out);
+    for (const char *c = name; *c; c++) {
+        if (*c == '-')
+            fputc('\\', out);
+        fputc(*c, out);
+    }
+    fputs(" 1\n", out);
+    put_text(out, command->summary);
+}
+
 static void put_overview(FILE *out)
 {
     const struct command *command;
@@ -126,8 +151,7 @@ static void put_overview(FILE *out)
                   "its own.");
     fputs(".Bl -tag -width completion\n", out);
     for (size_t i = 0; (command = command_at(i)); i++) {
-        fprintf(out, ".It Xr crm\\-%s 1\n", command->name);
-        put_text(out, command->summary);
+        put_reference(out, command);
     }
     fputs(".El\n.Sh OPTIONS\nThese are taken by every command:\n", out);
     put_options(out, options_global);
@@ -143,24 +167,19 @@ static void put_overview(FILE *out)
     put_exit_codes(out);
 }
 
-static void put_command(FILE *out, const struct command *command)
+static void put_synopsis(FILE *out, const struct command *command)
 {
-    char name[64];
-
-    snprintf(name, sizeof(name), "crm-%s", command->name);
-    put_head(out, name, command->summary);
-    fprintf(out, ".Sh SYNOPSIS\n.Nm crm %s\n", command->name);
+    fprintf(out, ".Nm crm %s\n", command->name);
     if (*command->synopsis) {
         fputs(".Ar", out);
         put_argument(out, command->synopsis);
         fputc('\n', out);
     }
-    fputs(".Op Ar options\n.Sh DESCRIPTION\n", out);
-    put_text(out, command->description);
-    fputs(".Sh OPTIONS\n", out);
-    if (*command->options != OPT_END)
-        put_options(out, command->options);
-    fputs("The options of every command are in\n.Xr crm 1 .\n.Sh EXAMPLES\n", out);
+    fputs(".Op Ar options\n", out);
+}
+
+static void put_examples(FILE *out, const struct command *command)
+{
     for (const char *const *example = command->examples; *example; example += 2) {
         fputs(".Dl", out);
         put_argument(out, example[0]);
@@ -168,6 +187,69 @@ static void put_command(FILE *out, const struct command *command)
         put_text(out, example[1]);
         if (example[2])
             fputs(".Pp\n", out);
+    }
+}
+
+/* A verb within the page of its group. */
+static void put_verb(FILE *out, const struct command *verb)
+{
+    fprintf(out, ".Ss crm %s%s", verb->name, *verb->synopsis ? " " : "");
+    for (const char *c = verb->synopsis; *c; c++)
+        roff_put(out, (unsigned char)*c);
+    fputc('\n', out);
+    put_text(out, verb->description);
+    if (*verb->options != OPT_END)
+        put_options(out, verb->options);
+    fputs(".Pp\n", out);
+    put_examples(out, verb);
+}
+
+/* A group: the verbs that are groups themselves have pages of their own. */
+static void put_group(FILE *out, const struct command *group)
+{
+    const struct command *verb;
+    bool has_groups = false, has_verbs = false;
+
+    for (size_t i = 0; (verb = command_below(group, i)); i++) {
+        has_groups = has_groups || verb->verbs;
+        has_verbs = has_verbs || !verb->verbs;
+    }
+    if (has_groups)
+        fputs(".Bl -tag -width completion\n", out);
+    for (size_t i = 0; (verb = command_below(group, i)); i++)
+        if (verb->verbs)
+            put_reference(out, verb);
+    if (has_groups)
+        fputs(".El\n", out);
+    if (has_verbs)
+        fputs(".Sh VERBS\nThe options of every command are in\n.Xr crm 1 .\n", out);
+    for (size_t i = 0; (verb = command_below(group, i)); i++)
+        if (!verb->verbs)
+            put_verb(out, verb);
+}
+
+static void put_command(FILE *out, const struct command *command)
+{
+    const struct command *verb;
+    char name[64];
+
+    page_name(command, name);
+    put_head(out, name, command->summary);
+    fputs(".Sh SYNOPSIS\n", out);
+    if (!command->verbs)
+        put_synopsis(out, command);
+    for (size_t i = 0; (verb = command_below(command, i)); i++)
+        put_synopsis(out, verb);
+    fputs(".Sh DESCRIPTION\n", out);
+    put_text(out, command->description);
+    if (command->verbs) {
+        put_group(out, command);
+    } else {
+        fputs(".Sh OPTIONS\n", out);
+        if (*command->options != OPT_END)
+            put_options(out, command->options);
+        fputs("The options of every command are in\n.Xr crm 1 .\n.Sh EXAMPLES\n", out);
+        put_examples(out, command);
     }
     fputs(".Sh SEE ALSO\n.Xr crm 1\n", out);
 }

@@ -35,19 +35,20 @@ size_t edit_distance(const char *a, const char *b)
     return rows[n % 3][m];
 }
 
-const char *command_suggest(const char *name)
+const char *command_suggest(const struct command *group, const char *name)
 {
     const struct command *command;
     const char *near = NULL;
     size_t best = strlen(name) > 3 ? 3 : 2; /* less than this many slips */
 
-    for (size_t i = 0; (command = command_at(i)); i++) {
-        size_t distance = edit_distance(name, command->name);
-        bool is_beginning = strlen(name) > 1 && strncmp(name, command->name, strlen(name)) == 0;
+    for (size_t i = 0; (command = command_below(group, i)); i++) {
+        const char *word = command_word(command);
+        size_t distance = edit_distance(name, word);
+        bool is_beginning = strlen(name) > 1 && strncmp(name, word, strlen(name)) == 0;
 
         if (distance < best || (is_beginning && !near)) {
             best = least(best, distance);
-            near = command->name;
+            near = word;
         }
     }
     return near;

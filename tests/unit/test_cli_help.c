@@ -31,26 +31,66 @@ static void write_completion(FILE *out, const struct command *shell)
     assert_true(completion_script(out, shell->name));
 }
 
+/* Every command, groups and their verbs too: in one row after the other. */
+static size_t all_commands(const struct command *group, const struct command **rows, size_t n)
+{
+    const struct command *command;
+
+    for (size_t i = 0; (command = command_below(group, i)); i++) {
+        assert_true(n < 200);
+        rows[n++] = command;
+        if (command->verbs)
+            n = all_commands(command, rows, n);
+    }
+    return n;
+}
+
+static void check_row(const struct command *command)
+{
+    assert_true(*command->summary && *command->description);
+    assert_true((command->run == NULL) == (command->verbs != NULL));
+    assert_non_null(command->synopsis);
+    assert_non_null(command->options);
+    assert_true(command->max_args == -1 || command->max_args >= command->min_args);
+    if (command->verbs)
+        return;
+    assert_non_null(command->examples[0]);
+    for (const char *const *example = command->examples; *example; example += 2) {
+        assert_true(strstr(example[0], "crm ") != NULL);
+        assert_non_null(example[1]);
+    }
+}
+
 static void test_table_is_whole(void **state)
 {
-    const struct command *command, *other;
+    const struct command *rows[200], *verb;
+    size_t n = all_commands(NULL, rows, 0);
+    int depth;
 
     (void)state;
-    for (size_t i = 0; (command = command_at(i)); i++) {
-        assert_true(*command->summary && *command->description && command->run);
-        assert_non_null(command->synopsis);
-        assert_non_null(command->options);
-        assert_non_null(command->examples[0]);
-        for (const char *const *example = command->examples; *example; example += 2) {
-            assert_true(strstr(example[0], "crm ") != NULL);
-            assert_non_null(example[1]);
+    assert_true(n > 30);
+    for (size_t i = 0; i < n; i++) {
+        check_row(rows[i]);
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(rows[j]->name, rows[i]->name);
+        assert_ptr_equal(command_find(rows[i]->name), rows[i]);
+        for (size_t j = 0; (verb = command_below(rows[i], j));
+             j++) { /* its name goes on where that of its group ends */
+            size_t size = strlen(rows[i]->name);
+
+            assert_int_equal(strncmp(verb->name, rows[i]->name, size), 0);
+            assert_string_equal(verb->name + size + 1, command_word(verb));
         }
-        for (size_t j = 0; j < i && (other = command_at(j)); j++)
-            assert_string_not_equal(other->name, command->name);
-        assert_ptr_equal(command_find(command->name), command);
-        assert_true(command->max_args == -1 || command->max_args >= command->min_args);
     }
     assert_null(command_find("lis"));
+    assert_null(command_find("admin user lis"));
+    assert_ptr_equal(command_resolve(4, (char *[]){ "admin", "user", "add", "anna" }, &depth),
+                     command_find("admin user add"));
+    assert_int_equal(depth, 3);
+    assert_ptr_equal(command_resolve(2, (char *[]){ "admin", "usr" }, &depth),
+                     command_find("admin"));
+    assert_int_equal(depth, 1);
+    assert_null(command_resolve(1, (char *[]){ "usr" }, &depth));
 }
 
 /* No letter and no name twice among what one command takes. */
@@ -71,26 +111,39 @@ static void test_options_are_distinct(void **state)
     }
 }
 
+static void check_help(const struct command *command)
+{
+    char *text = printed(help_command, command), *page = printed(man_page, command);
+    const struct command *verb;
+
+    assert_non_null(strstr(text, command->summary));
+    assert_int_equal(strncmp(page, ".Dd ", 4), 0);
+    for (size_t i = 0; (verb = command_below(command, i)); i++) {
+        assert_non_null(strstr(text, verb->summary));
+        assert_non_null(strstr(page, command_word(verb)));
+    }
+    if (!command->verbs) {
+        assert_non_null(strstr(text, command->examples[0]));
+        assert_non_null(strstr(page, ".Sh EXAMPLES"));
+    }
+    for (const enum option_id *id = command->options; *id != OPT_END; id++) {
+        assert_non_null(strstr(text, option_def(*id)->name));
+        assert_non_null(strstr(page, option_def(*id)->name));
+    }
+    free(text);
+    free(page);
+}
+
 static void test_help_says_all(void **state)
 {
     char *overview = printed(write_overview, NULL);
-    const struct command *command;
+    const struct command *rows[200];
+    size_t n = all_commands(NULL, rows, 0);
 
     (void)state;
-    for (size_t i = 0; (command = command_at(i)); i++) {
-        char *text = printed(help_command, command), *page = printed(man_page, command);
-
-        assert_non_null(strstr(overview, command->name));
-        assert_non_null(strstr(text, command->summary));
-        assert_non_null(strstr(text, command->examples[0]));
-        assert_int_equal(strncmp(page, ".Dd ", 4), 0);
-        assert_non_null(strstr(page, ".Sh EXAMPLES"));
-        for (const enum option_id *id = command->options; *id != OPT_END; id++) {
-            assert_non_null(strstr(text, option_def(*id)->name));
-            assert_non_null(strstr(page, option_def(*id)->name));
-        }
-        free(text);
-        free(page);
+    for (size_t i = 0; i < n; i++) {
+        check_help(rows[i]);
+        assert_true(strchr(rows[i]->name, ' ') || strstr(overview, rows[i]->name));
     }
     free(overview);
 }
@@ -100,14 +153,15 @@ static void test_completion_says_all(void **state)
     static const struct command shells[] = { { .name = "bash" },
                                              { .name = "zsh" },
                                              { .name = "fish" } };
-    const struct command *command;
+    const struct command *rows[200];
+    size_t n = all_commands(NULL, rows, 0);
 
     (void)state;
     for (size_t s = 0; s < ARRAY_LEN(shells); s++) {
         char *text = printed(write_completion, &shells[s]);
 
-        for (size_t i = 0; (command = command_at(i)); i++)
-            assert_non_null(strstr(text, command->name));
+        for (size_t i = 0; i < n; i++)
+            assert_non_null(strstr(text, rows[i]->name));
         assert_non_null(strstr(text, "customers"));
         assert_non_null(strstr(text, "as-of"));
         assert_non_null(strstr(text, "pipeline"));
@@ -119,7 +173,7 @@ static void test_completion_says_all(void **state)
 /* bash runs its script and completes a beginning. */
 static void test_bash_completes(void **state)
 {
-    char path[] = "/tmp/crm-test-XXXXXX", command[512], answer[256] = "";
+    char path[] = "/tmp/crm-test-XXXXXX", command[1024], answer[256] = "";
     int fd = mkstemp(path);
     FILE *file = fdopen(fd, "w"), *shell;
 
@@ -131,6 +185,9 @@ static void test_bash_completes(void **state)
              "bash -c 'source %s; COMP_WORDS=(crm li); COMP_CWORD=1; _crm; echo ${COMPREPLY[*]}; "
              "COMP_WORDS=(crm list cust); COMP_CWORD=2; _crm; "
              "echo ${COMPREPLY[*]}; COMP_WORDS=(crm list customers --so); COMP_CWORD=3; _crm; echo "
+             "${COMPREPLY[*]}; COMP_WORDS=(crm admin te); COMP_CWORD=2; _crm; echo "
+             "${COMPREPLY[*]}; COMP_WORDS=(crm admin team l); COMP_CWORD=3; _crm; echo "
+             "${COMPREPLY[*]}; COMP_WORDS=(crm admin team list --so); COMP_CWORD=4; _crm; echo "
              "${COMPREPLY[*]}'",
              path);
     shell = popen(command, "r");
@@ -138,18 +195,20 @@ static void test_bash_completes(void **state)
     assert_true(fread(answer, 1, sizeof(answer) - 1, shell) > 0);
     assert_int_equal(pclose(shell), 0);
     remove(path);
-    assert_string_equal(answer, "list\ncustomers\n--sort\n");
+    assert_string_equal(answer, "list\ncustomers\n--sort\nteam\nlist\n--sort\n");
 }
 
 static void test_suggestions(void **state)
 {
     (void)state;
-    assert_string_equal(command_suggest("lst"), "list");
-    assert_string_equal(command_suggest("hsitory"), "history");
-    assert_string_equal(command_suggest("comp"), "completion");
-    assert_string_equal(command_suggest("reprot"), "report");
-    assert_null(command_suggest("frobnicate"));
-    assert_null(command_suggest("x"));
+    assert_string_equal(command_suggest(NULL, "lst"), "list");
+    assert_string_equal(command_suggest(NULL, "hsitory"), "history");
+    assert_string_equal(command_suggest(NULL, "comp"), "completion");
+    assert_string_equal(command_suggest(NULL, "reprot"), "report");
+    assert_null(command_suggest(NULL, "frobnicate"));
+    assert_null(command_suggest(NULL, "x"));
+    assert_string_equal(command_suggest(command_find("admin"), "usr"), "user");
+    assert_null(command_suggest(command_find("admin"), "list"));
     assert_int_equal(edit_distance("", "abc"), 3);
     assert_int_equal(edit_distance("abc", "abc"), 0);
     assert_int_equal(edit_distance("ab", "ba"), 1);

@@ -1,0 +1,40 @@
+/*
+ * admin.h - what the verbs of crm admin share: the plain verbs with a kind in front, users by name,
+ * invitations
+ */
+#ifndef CRM_CLI_ADMIN_H
+#define CRM_CLI_ADMIN_H
+
+#include <jansson.h>
+
+#include "client/cli/cli.h"
+#include "common/model/record.h"
+
+/* `crm admin team add name=North` is `crm add team name=North`: run a plain verb with the kind
+ * before the arguments. */
+enum crm_status admin_plain(struct cli *cli, const char *kind,
+                            enum crm_status (*run)(struct cli *cli, int argc, char **argv),
+                            int argc, char **argv) MUST_CHECK;
+
+enum crm_status admin_select(struct cli *cli, enum kind kind, const char *selector,
+                             struct record *out_record) MUST_CHECK;
+/* The id of a record as a request takes it; borrowed. */
+ProtobufCBinaryData admin_id(const struct uuid *id);
+
+/* A way in for one user, good once. Texts are in the arena. */
+struct invitation {
+    const char *url; /* crm://HOST:PORT/?ca=…&code=…: what crm login takes */
+    int64_t expires_us;
+};
+
+enum crm_status invitation_create(struct cli *cli, const struct uuid *user,
+                                  struct invitation *out_invitation) MUST_CHECK;
+/* From the server's answer: for calls that run side by side. */
+enum crm_status invitation_from_reply(struct cli *cli, const Crm__InviteReply *reply,
+                                      struct invitation *out_invitation) MUST_CHECK;
+/* {"url", "expires"}; NULL when memory is spent. */
+json_t *invitation_json(const struct invitation *invitation);
+/* The line for the user, and what to do with it. */
+void invitation_print(struct cli *cli, const struct invitation *invitation);
+
+#endif
