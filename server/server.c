@@ -43,6 +43,7 @@ struct server {
     struct store *store;
     struct core core;
     bool has_core;
+    struct ca_device *devices;
     struct tls_context *tls;
     struct dispatch *dispatch;
     struct io_pool *pool;
@@ -143,13 +144,36 @@ static enum crm_status set_log_level(const struct settings *settings, struct fai
 static enum crm_status load_tls(const struct server *server, const struct settings *settings,
                                 struct tls_context **out_tls, struct failure *failure)
 {
-    char certificate[PATH_MAX], key[PATH_MAX];
+    char certificate[PATH_MAX], key[PATH_MAX], devices[PATH_MAX];
+    struct tls_context *tls = NULL;
     enum crm_status status =
         directory_path(server->directory, settings->certificate, certificate, failure);
 
     if (status == CRM_OK)
         status = directory_path(server->directory, settings->key, key, failure);
-    return status == CRM_OK ? tls_context_create(certificate, key, out_tls, failure) : status;
+    if (status == CRM_OK)
+        status = directory_path(server->directory, CA_DEVICE_CERTIFICATE, devices, failure);
+    if (status == CRM_OK)
+        status = tls_context_create(certificate, key, &tls, failure);
+    if (status == CRM_OK)
+        status = tls_context_ask_devices(tls, devices, failure);
+    if (status == CRM_OK)
+        *out_tls = tls;
+    else
+        tls_context_unref(tls);
+    return status;
+}
+
+/* Who signs for devices. An older directory gets its authority now. */
+static enum crm_status open_devices(struct server *server, struct failure *failure)
+{
+    enum crm_status status = ca_device_ensure(server->directory, server->settings.name, failure);
+
+    if (status == CRM_OK)
+        status = ca_device_open(server->directory, &server->devices, failure);
+    if (status == CRM_OK)
+        server->core.device_signer = ca_device_signer(server->devices);
+    return status;
 }
 
 static enum crm_status open_core(struct server *server, struct failure *failure)
@@ -308,6 +332,8 @@ static enum crm_status start(struct server *server, const struct command_input *
     raise_limit_of_files(server->settings.connections);
     status = open_core(server, failure);
     if (status == CRM_OK)
+        status = open_devices(server, failure);
+    if (status == CRM_OK)
         status = load_tls(server, &server->settings, &server->tls, failure);
     if (status == CRM_OK)
         status = enter_sandbox(server, input->options[OPTION_PORT_FILE], failure);
@@ -384,6 +410,7 @@ static void stop(struct server *server)
     io_pool_destroy(server->pool);
     dispatch_destroy(server->dispatch);
     tls_context_unref(server->tls);
+    ca_device_close(server->devices);
     if (server->has_core)
         core_fini(&server->core);
     store_close(server->store);

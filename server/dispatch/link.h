@@ -13,6 +13,7 @@
 struct dispatch;        /* the server's operations, writer, workers: shared by all threads */
 struct dispatch_thread; /* what one io thread owns: its mailbox, its links by id, its read turn */
 struct link;
+struct device_claim; /* server/session/device.h */
 
 /* What a link asks of what carries it. */
 struct link_carrier {
@@ -20,6 +21,7 @@ struct link_carrier {
     struct buf *out;                     /* frames to send are appended here */
     void (*want_flush)(void *conn);      /* out has grown: send soon (at the end of this turn) */
     void (*want_close)(void *conn);      /* send what is in out, then close; nothing more is read */
+    const struct device_claim *claim;    /* what the client's certificate says; NULL: it has none. As long as the link */
 };
 
 /* peer: the other side's address, for logs and throttling ("203.0.113.7"). NULL when memory is spent. */

@@ -15,6 +15,8 @@
 /* The format of everything in a data directory. Another one: `crmd upgrade`. */
 #define FORMAT_VERSION 2
 
+struct device_signer; /* server/session/device.h */
+
 struct core {
     struct store *store;
     struct settings settings;
@@ -23,6 +25,7 @@ struct core {
     uint32_t epoch;              /* rises with every restore */
     uint8_t token_key[32];       /* MACs page tokens; made by init */
     uint8_t ca_sha256[32];       /* of the CA's certificate, DER */
+    const struct device_signer *device_signer; /* who makes certificates of devices; NULL: nobody, none can be enrolled */
     _Atomic uint64_t seq;        /* of the last commit */
     pthread_mutex_t schema_lock;
     struct schema *schema;       /* swapped by the writer under the lock */

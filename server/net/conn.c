@@ -186,7 +186,7 @@ static void conn_read(struct conn *conn)
 static void conn_begin(struct conn *conn)
 {
     struct link_carrier carrier = {
-        .conn = conn, .out = &conn->out, .want_flush = on_want_flush, .want_close = on_want_close
+        .conn = conn, .out = &conn->out, .want_flush = on_want_flush, .want_close = on_want_close, .claim = tls_claim(conn->tls)
     };
 
     pool_secure_peer(conn->thread->pool, conn->key);

@@ -15,7 +15,10 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "server/net/tls_device.h"
+
 #define RECORD_MAX      16384 /* plain bytes of one TLS record */
+#define CHAIN_MAX       8192  /* bytes of what a client presents: a device's certificate has about 700 */
 #define KEY_UPDATES_MAX 32    /* of the peer; each costs us a key derivation and them 27 bytes (FAULTS 28) */
 
 static const unsigned char alpn[] = { 5, 'c', 'r', 'm', '/', '1' };
@@ -32,6 +35,7 @@ struct tls {
     size_t retry;       /* bytes of the record that a write could not finish */
     unsigned key_updates;
     const char *reason; /* static */
+    struct device_claim claim;
 };
 
 /* Without a common protocol the handshake fails with an alert. */
@@ -120,6 +124,36 @@ enum crm_status tls_context_create(const char *certificate_file, const char *key
     return CRM_OK;
 }
 
+/* Instead of OpenSSL's own step. That the client has the key of its certificate is proved by the handshake itself. */
+static int judge_certificate(X509_STORE_CTX *store_context, void *arg)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store_context, SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct tls *tls = SSL_get_app_data(ssl);
+
+    (void)arg;
+    tls_device_judge(store_context, &tls->claim);
+    X509_STORE_CTX_set_error(store_context, X509_V_OK);
+    return 1;
+}
+
+enum crm_status tls_context_ask_devices(struct tls_context *context, const char *authority_file, struct failure *failure)
+{
+    X509_STORE *store = X509_STORE_new(); /* of its own: the server's chain is no authority here */
+    enum crm_status status = CRM_OK;
+
+    if (!store || X509_STORE_load_file(store, authority_file) != 1 || SSL_CTX_set1_verify_cert_store(context->ssl, store) != 1)
+        status = fail(failure, CRM_TLS, NULL, "cannot use the certificate in %s: %s", authority_file, queue_reason());
+    X509_STORE_free(store);
+    ERR_clear_error();
+    if (status != CRM_OK)
+        return status;
+    SSL_CTX_set_verify(context->ssl, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_verify_depth(context->ssl, 0); /* nothing between the device and its authority */
+    SSL_CTX_set_cert_verify_callback(context->ssl, judge_certificate, NULL);
+    SSL_CTX_set_max_cert_list(context->ssl, CHAIN_MAX);
+    return CRM_OK;
+}
+
 struct tls_context *tls_context_ref(struct tls_context *context)
 {
     if (context)
@@ -149,6 +183,7 @@ enum crm_status tls_create(struct tls_context *context, int fd, struct tls **out
             return CRM_NO_MEMORY;
         }
         SSL_set_msg_callback_arg(tls->ssl, tls);
+        SSL_set_app_data(tls->ssl, tls);
         SSL_set_accept_state(tls->ssl);
     }
     *out_tls = tls;
@@ -288,6 +323,11 @@ void tls_destroy(struct tls *tls)
         return;
     SSL_free(tls->ssl);
     free(tls);
+}
+
+const struct device_claim *tls_claim(const struct tls *tls)
+{
+    return &tls->claim;
 }
 
 const char *tls_reason(const struct tls *tls)

@@ -10,6 +10,7 @@
 
 #include "common/base/failure.h"
 #include "common/base/slice.h"
+#include "server/session/device.h"
 
 struct tls_context; /* certificate and key, shared by connections, counted */
 struct tls;         /* one connection's state */
@@ -25,6 +26,10 @@ enum tls_result {
 /* PEM files. CRM_TLS with a sentence that names the file. */
 enum crm_status tls_context_create(const char *certificate_file, const char *key_file, struct tls_context **out_context,
                                    struct failure *failure) MUST_CHECK;
+/*
+ * From now on clients are asked for a certificate, which this authority (PEM) must have signed; who has none comes in as before. Before the first connection.
+ */
+enum crm_status tls_context_ask_devices(struct tls_context *context, const char *authority_file, struct failure *failure) MUST_CHECK;
 struct tls_context *tls_context_ref(struct tls_context *context);
 void tls_context_unref(struct tls_context *context);
 
@@ -39,6 +44,8 @@ enum tls_result tls_write(struct tls *tls, const void *data, size_t size, size_t
 /* 5 close_notify once, without waiting; 6 destroy. The socket is the caller's. Accepts NULL. */
 void tls_close(struct tls *tls);
 void tls_destroy(struct tls *tls);
+/* After the handshake: what the client's certificate says. Owned by tls; of a plain connection it is empty. */
+const struct device_claim *tls_claim(const struct tls *tls);
 /* Why the last call failed, for logs; static or owned by tls. */
 const char *tls_reason(const struct tls *tls);
 
