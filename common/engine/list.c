@@ -52,7 +52,7 @@ struct memo {
 struct step {
     struct list_cursor *cursor;
     const struct view *view;
-    struct view rows;       /* the same, for the record in hand: what is masked of it lives in row */
+    struct view rows; /* the same, for the record in hand: what is masked of it lives in row */
     struct view references; /* and for those in memos: in referred */
     unsigned rows_left;
     int64_t deadline_us;
@@ -249,7 +249,7 @@ static enum crm_status batch_read(struct step *step, struct walk *walk, size_t w
         record_key(kind, &batch->ids[batch->n], batch->keys[batch->n]);
         keys[batch->n] = slice_of(batch->keys[batch->n], RECORD_KEY_SIZE);
         batch->values[batch->n] = candidate->value;
-        has_records = candidate->value.data != NULL;
+        has_records = has_records && candidate->value.data;
     }
     return has_records || batch->n == 0
                ? CRM_OK
@@ -264,8 +264,8 @@ static enum crm_status take(struct step *step, const struct batch *batch, size_t
     bool wanted = false;
 
     if (batch->values[i].data) {
-        status = view_open(&step->rows, cursor->query->kind->kind, &batch->ids[i],
-                           batch->values[i], &record);
+        status = view_open(&step->rows, cursor->query->kind->kind, &batch->ids[i], batch->values[i],
+                           &record);
         if (status != CRM_OK && status != CRM_NOT_FOUND)
             return status;
         wanted = status == CRM_OK && is_wanted(step, &record, !limit_is_reached(cursor));
@@ -390,7 +390,7 @@ static enum crm_status resume(struct list_cursor *cursor, struct failure *failur
     if (!valid)
         return fail(failure, CRM_INVALID, "page", "the page token is not of this list");
     if (cursor->place.begun)
-        cursor->place.segment = (uint8_t)(position.data[0] - INDEX_PRESENT);
+        cursor->place.segment = (uint32_t)(position.data[0] - INDEX_PRESENT);
     return CRM_OK;
 }
 
@@ -462,7 +462,10 @@ enum crm_status list_step(struct list_cursor *cursor, const struct view *view, u
     if (!cursor->is_sorted)
         status = walk_path(&step);
     if (status == CRM_OK && cursor->collects && cursor->exhausted && !cursor->is_sorted) {
+        size_t n = cursor->sorter.n;
+
         sorter_finish(&cursor->sorter);
+        cursor->explain.matched -= n - cursor->sorter.n; /* what came more than once */
         cursor->is_sorted = true;
     }
     if (status == CRM_OK && cursor->is_sorted)

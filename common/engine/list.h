@@ -2,7 +2,7 @@
  * list.h - a list of records: plan, then steps of bounded work, each in a transaction of its own
  *
  * The planner picks one access path: a unique value, a number, children of a record, an equality or a range of an index (global, or one owner's, or a
- * merge of up to 64 owners'), the order of a sortable index, else all records of the kind. What the path does not settle, the filter does, record
+ * merge of up to 64 owners'), the order of a sortable index, what is in the reader's scope, else all records of the kind. What the path does not settle, the filter does, record
  * by record. Where the path's order is not the one asked for, matches are kept in memory (bounded) and sorted at the end.
  */
 #ifndef CRM_ENGINE_LIST_H

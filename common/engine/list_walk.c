@@ -2,8 +2,9 @@
  * list_walk.c - walking a plan's ranges, merged by what follows their prefixes
  *
  * Called by list_step. Each source is read in small runs, so that a merge of many owners' ranges
- * does not seek for every row and one long range is read at the speed of a scan. Keys are copied to
- * scratch: a run ends before its keys are used.
+ * does not seek for every row and one long range is read at the speed of a scan; ranges of
+ * different segments are walked one after the other and cost nothing until it is their turn. Keys
+ * are copied to scratch: a run ends before its keys are used.
  */
 #include "common/engine/list_walk.h"
 
@@ -22,7 +23,8 @@ struct walk {
     const struct view *view;
     const struct plan *plan;
     struct arena *scratch;
-    uint8_t segment;
+    uint32_t segment;
+    size_t next_source; /* of the plan: the first of a later segment */
     struct slice
         behind; /* suffix of the last candidate of the segment; data NULL: from its start */
     size_t run_max;
@@ -105,46 +107,64 @@ static enum crm_status source_fill(struct walk *walk, struct walk_source *source
     return status;
 }
 
-/* Set up the sources of the walk's segment. */
-static void segment_begin(struct walk *walk)
+/* Where the sources of the segment of the one at i end. */
+static size_t segment_end(const struct plan *plan, size_t i)
 {
-    size_t n = 0;
+    size_t end = i;
 
-    for (size_t i = 0; i < walk->plan->n_sources; i++) {
-        if (walk->plan->sources[i].segment == walk->segment) {
-            struct walk_source *source = &walk->sources[n++];
+    while (end < plan->n_sources && plan->sources[end].segment == plan->sources[i].segment)
+        end++;
+    return end;
+}
 
-            source->source = &walk->plan->sources[i];
-            source->n = 0;
-            source->next = 0;
-            source->ended = false;
-        }
+/* Set up the sources of the next segment; false behind the last. */
+static bool segment_begin(struct walk *walk)
+{
+    size_t first = walk->next_source;
+
+    if (first == walk->plan->n_sources)
+        return false;
+    walk->next_source = segment_end(walk->plan, first);
+    walk->n_sources = walk->next_source - first;
+    walk->segment = walk->plan->sources[first].segment;
+    for (size_t i = 0; i < walk->n_sources; i++) {
+        walk->sources[i].source = &walk->plan->sources[first + i];
+        walk->sources[i].n = 0;
+        walk->sources[i].next = 0;
+        walk->sources[i].ended = false;
     }
-    walk->n_sources = n;
+    return true;
+}
+
+/* The most sources that are merged in one segment. */
+static size_t widest_segment(const struct plan *plan)
+{
+    size_t most = 0, end;
+
+    for (size_t i = 0; i < plan->n_sources; i = end) {
+        end = segment_end(plan, i);
+        most = end - i > most ? end - i : most;
+    }
+    return most;
 }
 
 struct walk *walk_create(const struct view *view, const struct plan *plan,
                          const struct walk_place *place, size_t chunk, struct arena *scratch)
 {
     struct walk *walk = arena_alloc(scratch, sizeof *walk);
-    size_t most = 0;
+    size_t most = widest_segment(plan);
 
     if (!walk)
         return NULL;
-    *walk =
-        (struct walk){ .view = view, .plan = plan, .scratch = scratch, .segment = place->segment };
-    if (place->begun)
-        walk->behind = key_slice(&place->suffix);
-    walk->sources = arena_alloc(scratch, (plan->n_sources + 1) * sizeof *walk->sources);
+    *walk = (struct walk){ .view = view, .plan = plan, .scratch = scratch };
+    walk->sources = arena_alloc(scratch, (most + 1) * sizeof *walk->sources);
     if (!walk->sources)
         return NULL;
-    for (uint8_t segment = 0; segment < PLAN_SEGMENTS; segment++) {
-        walk->segment = segment;
-        segment_begin(walk);
-        most = walk->n_sources > most ? walk->n_sources : most;
-    }
-    walk->segment = place->segment;
-    segment_begin(walk);
+    while (walk->next_source < plan->n_sources &&
+           plan->sources[walk->next_source].segment < place->segment)
+        walk->next_source++;
+    if (segment_begin(walk) && place->begun && walk->segment == place->segment)
+        walk->behind = key_slice(&place->suffix);
 
     walk->run_max = most > 1 ? 2 * chunk / most + 1 : chunk;
     walk->run_max = walk->run_max < RUN_MIN && most > 1 ? RUN_MIN
@@ -195,11 +215,9 @@ enum crm_status walk_next(struct walk *walk, struct walk_candidate *out_candidat
         if (status != CRM_OK)
             return status;
         if (!source) {
-            if (walk->segment + 1 >= PLAN_SEGMENTS)
+            if (!segment_begin(walk))
                 return CRM_NOT_FOUND;
-            walk->segment++;
             walk->behind = slice_of(NULL, 0);
-            segment_begin(walk);
             continue;
         }
         candidate = source->run[source->next++];

@@ -10,14 +10,14 @@
 
 /* Behind which candidate the next one comes; kept by the cursor from step to step. */
 struct walk_place {
-    uint8_t segment;
+    uint32_t segment;
     bool begun;        /* suffix is that of the last candidate of the segment */
     struct key suffix; /* what follows the prefix of its source */
 };
 
 /* A key that leads to a record. */
 struct walk_candidate {
-    uint8_t segment;
+    uint32_t segment;
     struct slice suffix; /* in scratch */
     struct slice value;  /* of `record` and `deleted`: the stored record, borrowed from the view;
                             else empty */

@@ -10,22 +10,21 @@
 #include "common/engine/list.h"
 
 /*
- * A range of one database. Sources are merged by what follows their prefix: present ‖ value ‖ id in
- * an index, the id in all others. `record` and `deleted` have the record itself as value, the
- * others lead to it by the id at the key's end.
+ * A range of one database. Sources of one segment are merged by what follows their prefix: present
+ * ‖ value ‖ id in an index, the id in all others. `record` and `deleted` have the record itself as
+ * value, the others lead to it by the id at the key's end.
  */
 struct plan_source {
     enum store_db db;
-    uint8_t
-        segment; /* walked one after the other: what has a value, then (index only) what has none */
+    uint32_t segment; /* walked one after the other */
     uint16_t prefix_size;
     struct slice from, to;
 };
 
-#define PLAN_SEGMENTS 2
+#define PLAN_INDEX_SEGMENTS 2 /* of an index: what has a value, then what has none */
 
 struct plan {
-    const struct plan_source *sources;
+    const struct plan_source *sources; /* in order of their segments */
     size_t n_sources;
     bool ordered; /* walking gives the order that was asked for: matches are given as they come */
     bool leading; /* walking is in the order of the first of several sort keys */

@@ -184,7 +184,8 @@ struct unique_run {
     struct record first, same, other;
     struct failure failure;
     enum crm_status put_first, put_same, put_other, again, by_value, by_gone;
-    enum crm_status to_reader, by_hidden; /* to one who sees all; to one who does not see the code */
+    enum crm_status to_reader,
+        by_hidden; /* to one who sees all; to one who does not see the code */
     struct uuid found;
 };
 

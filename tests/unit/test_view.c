@@ -211,9 +211,10 @@ struct found {
 static enum crm_status find(struct store_txn *txn, void *arg)
 {
     struct found *found = arg;
-    struct view view = {
-        .txn = txn, .schema = found->world->schema, .guard = found->guard, .arena = &found->world->arena
-    };
+    struct view view = { .txn = txn,
+                         .schema = found->world->schema,
+                         .guard = found->guard,
+                         .arena = &found->world->arena };
     struct uuid id = { { 0 } };
     struct record record = { .header = { .rev = 0 } }, gone;
 
