@@ -11,6 +11,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "proto/codec.h"
+#include "server/dispatch/trail.h"
 
 struct link *link_create(struct dispatch_thread *thread, const struct link_carrier *carrier, const char *peer)
 {
@@ -292,19 +293,11 @@ static void log_request(const struct link *link, const struct request *request, 
               crm_status_info((int)status)->name, clock_monotonic_us() - request->started_us, trace);
 }
 
-/* A trace that the client did not give is made for an error only: who succeeds asks nobody about it. */
-static void make_trace(struct request *request)
-{
-    static const uint8_t none[sizeof request->trace];
-
-    if (memcmp(request->trace, none, sizeof none) == 0)
-        random_bytes(request->trace, sizeof request->trace);
-}
-
 void link_fail_request(struct link *link, struct request *request, enum crm_status status)
 {
-    make_trace(request);
+    request_make_trace(request);
     log_request(link, request, status);
+    trail_refused(request, status);
     link_send_error(link, request->stream, status, &request->ctx.failure, request->ctx.error, request->trace);
 }
 

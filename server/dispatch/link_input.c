@@ -10,6 +10,7 @@
 #include "common/model/body.h"
 #include "common/model/validate.h"
 #include "proto/codec.h"
+#include "server/dispatch/trail.h"
 #include "server/engine/mutate.h"
 #include "server/ops/op_session.h"
 
@@ -172,7 +173,7 @@ static enum crm_status prepare(struct link *link, struct request *request, const
     memset(request->trace, 0, sizeof request->trace);
     *ctx = (struct op_ctx){
         .core = link->thread->dispatch->core, .schema = thread_schema(link->thread), .arena = &request->arena, .scratch = &request->scratch,
-        .upload_id = &request->upload_id, .still_wanted = request_still_wanted,
+        .upload_id = &request->upload_id, .still_wanted = request_still_wanted, .trace = request->trace,
     };
     request->identities = link->identities;
     request->access_changes = link->access_changes;
@@ -302,6 +303,7 @@ static void on_request(struct link *link, const struct frame *frame)
     link->last_stream = frame->header.stream;
     status = gate_request(link, &frame->header, op, &failure);
     if (status != CRM_OK) {
+        trail_refused_at_gate(link->thread->dispatch->core, link_session(link), op, link->peer, status);
         link_send_error(link, frame->header.stream, status, &failure, NULL, NULL);
         return;
     }

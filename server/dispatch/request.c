@@ -8,6 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "proto/codec.h"
+#include "server/dispatch/trail.h"
 
 #define FAST_BUDGET (8u << 20)
 
@@ -106,6 +107,14 @@ enum crm_status request_still_wanted(struct op_ctx *ctx)
     return CRM_OK;
 }
 
+void request_make_trace(struct request *request)
+{
+    static const uint8_t none[sizeof request->trace];
+
+    if (memcmp(request->trace, none, sizeof none) == 0)
+        random_bytes(request->trace, sizeof request->trace);
+}
+
 enum crm_status request_bound_body(struct request *request, size_t size)
 {
     return size <= FRAME_MAX ? CRM_OK
@@ -162,6 +171,8 @@ static enum crm_status apply_write(struct write_job *job, struct change_group *g
         ctx->schema = group->schema;
         status = request->op->run(ctx);
     }
+    if (status == CRM_OK)
+        status = trail_append(request, group);
     if (status == CRM_OK) {
         status = pack_reply(request);
         if (status != CRM_OK)
@@ -218,6 +229,12 @@ static void work_run(struct work_job *job)
 
         if (status == CRM_OK)
             return; /* the writer's from here on */
+        request->status = fail(&request->ctx.failure, status, NULL, "%s", crm_status_info((int)status)->sentence);
+    } else if (request->status == CRM_OK && !prepares && trail_is_due(request)) {
+        enum crm_status status = trail_submit(request, write_done);
+
+        if (status == CRM_OK)
+            return; /* likewise: nothing is told that is not in the trail */
         request->status = fail(&request->ctx.failure, status, NULL, "%s", crm_status_info((int)status)->sentence);
     }
     post_back(request);

@@ -71,6 +71,8 @@ enum crm_status request_send_away(struct request *request) MUST_CHECK;
 
 /* Let the handler read through view with the eyes of who asks; before login nobody's. view may go before the request does. */
 void request_set_view(struct request *request, const struct view *view);
+/* A trace that the client did not give is made where somebody may ask for it: of an error, or for the audit trail. */
+void request_make_trace(struct request *request);
 /* For op_ctx. */
 enum crm_status request_still_wanted(struct op_ctx *ctx) MUST_CHECK;
 /* Does a body fit a frame? CRM_TOO_LARGE with a sentence: the answer is then an error on its stream, not the end of the connection. */

@@ -37,6 +37,15 @@ struct op_watch {
     bool has_after;
 };
 
+/* What the audit trail says of a request whose row has an audit act; see op_about. */
+struct op_subject {
+    enum kind kind;      /* the record that it was about, with id; KIND_NONE: none */
+    struct uuid id;
+    struct uuid user;    /* who did it, where that is neither the session nor the login; else nil */
+    const char *text;    /* numbers of records and names of fields, never values; NULL: the operation's name */
+    bool is_nothing;     /* this time it is nothing to tell: one's own */
+};
+
 struct op_ctx {
     struct core *core;
     const struct session *session; /* NULL before login */
@@ -44,6 +53,7 @@ struct op_ctx {
     struct arena *arena;           /* of the request */
     const char *peer;
     const char *software;          /* of the client, from its hello */
+    const uint8_t *trace;          /* AUDIT_TRACE_SIZE bytes, zero where the client gave none */
     const void *request;           /* unpacked message of the row's type */
     void *reply;                   /* initialised message of the row's type */
     struct failure failure;
@@ -65,10 +75,17 @@ struct op_ctx {
     const void *upload_message;    /* UploadChunk or UploadEnd */
     struct uuid *upload_id;        /* set by BEGIN, kept with the stream */
     struct op_watch *watch;
+    struct op_subject subject;     /* for the audit trail */
     bool close_session;            /* logout: the connection's session ends */
     bool ends_sessions;            /* others may have ended with it: every connection looks at its own again */
     struct session *opened;        /* login: the session that the connection has from now on; in arena */
 };
+
+/*
+ * For the audit trail: whom or what a request of a row with an audit act was about, and in few words what was done: numbers, names of fields, of tokens,
+ * never a value of a record. The entry is durable before the answer leaves. Before or after the deed, the last call counts.
+ */
+void op_about(struct op_ctx *ctx, enum kind kind, const struct uuid *id, const char *format, ...) PRINTF_LIKE(4, 5);
 
 /* Turn a request away; returns status. */
 #define op_fail(ctx, status, ...)              fail(&(ctx)->failure, (status), NULL, __VA_ARGS__)
@@ -79,6 +96,7 @@ struct op_def {
     const char *name;
     unsigned flags;
     Crm__Right right; /* RIGHT_UNSET: none asked for */
+    Crm__AuditAct audit; /* what succeeds goes into the audit trail as this, before it is answered: of OP_WRITES and OP_WORKS only. UNSET: nothing */
     const ProtobufCMessageDescriptor *request, *reply, *chunk;
     /* On a worker first, with a snapshot of its own: what takes long and writes nothing. NULL: none. */
     enum crm_status (*prepare)(struct op_ctx *ctx);
@@ -94,6 +112,6 @@ const struct op_def *op_find(uint32_t code);
 
 /* rows, one file an area */
 extern const struct op_def op_login, op_logout, op_ping, op_describe, op_get, op_list, op_count, op_search, op_mutate, op_history, op_subscribe,
-    op_upload, op_report, op_invite, op_password;
+    op_upload, op_report, op_audit_list, op_invite, op_password;
 
 #endif

@@ -6,6 +6,12 @@
 #include "server/ops/op.h"
 #include "server/reports/report.h"
 
+/* Does a report show this user more than the user's own deals? Then it is told to the audit trail: a deal of the team that nobody owns is one of others. */
+static bool sees_others(const struct op_ctx *ctx)
+{
+    return access_covers(ctx->session->access, KIND_DEAL, ACCESS_READ, &(struct uuid){ 0 }, &ctx->session->team);
+}
+
 static enum crm_status run_report(struct op_ctx *ctx)
 {
     const Crm__ReportRequest *request = ctx->request;
@@ -19,10 +25,13 @@ static enum crm_status run_report(struct op_ctx *ctx)
     reply->title = (char *)report->title;
     reply->has_seq = true;
     reply->seq = atomic_load(&ctx->core->seq);
+    op_about(ctx, KIND_NONE, NULL, "report %s", report->name);
+    ctx->subject.is_nothing = !sees_others(ctx);
     return report->run(&report_ctx);
 }
 
 const struct op_def op_report = {
-    .code = OP_REPORT, .name = "report", .flags = OP_WORKS, .right = CRM__RIGHT__RIGHT_REPORT, .request = &crm__report_request__descriptor,
+    .code = OP_REPORT, .name = "report", .flags = OP_WORKS, .right = CRM__RIGHT__RIGHT_REPORT,
+    .audit = CRM__AUDIT_ACT__AUDIT_ACT_REPORT, .request = &crm__report_request__descriptor,
     .reply = &crm__report_reply__descriptor, .run = run_report,
 };

@@ -180,6 +180,7 @@ static enum crm_status run_login(struct op_ctx *ctx)
 const struct op_def op_login = {
     .code = OP_LOGIN, .name = "login", .flags = OP_NO_LOGIN | OP_WRITES | OP_SECRET, .request = &crm__login_request__descriptor,
     .reply = &crm__login_reply__descriptor, .prepare = prepare_login, .run = run_login,
+    .audit = CRM__AUDIT_ACT__AUDIT_ACT_LOGIN,
 };
 
 /* --- logout, ping */
@@ -193,6 +194,7 @@ static enum crm_status run_logout(struct op_ctx *ctx)
 const struct op_def op_logout = {
     .code = OP_LOGOUT, .name = "logout", .flags = OP_WRITES, .request = &crm__logout_request__descriptor,
     .reply = &crm__logout_reply__descriptor, .run = run_logout,
+    .audit = CRM__AUDIT_ACT__AUDIT_ACT_LOGOUT,
 };
 
 static enum crm_status run_ping(struct op_ctx *ctx)
@@ -238,6 +240,7 @@ static enum crm_status run_invite(struct op_ctx *ctx)
         status = invite_create(ctx->group, &user, expires_us, code);
     if (status != CRM_OK)
         return op_fail(ctx, status, "the invitation cannot be stored");
+    op_about(ctx, KIND_USER, &user, "invited");
     reply->code = arena_strdup(ctx->arena, code);
     reply->has_expires_at = reply->has_ca_sha256 = true;
     reply->expires_at = expires_us;
@@ -250,6 +253,7 @@ static enum crm_status run_invite(struct op_ctx *ctx)
 const struct op_def op_invite = {
     .code = OP_INVITE, .name = "admin.invite", .flags = OP_WRITES | OP_SECRET, .right = CRM__RIGHT__RIGHT_MANAGE_USERS,
     .request = &crm__invite_request__descriptor, .reply = &crm__invite_reply__descriptor, .run = run_invite,
+    .audit = CRM__AUDIT_ACT__AUDIT_ACT_INVITATION,
 };
 
 static enum crm_status prepare_password(struct op_ctx *ctx)
@@ -283,10 +287,12 @@ static enum crm_status run_password(struct op_ctx *ctx)
 {
     struct login_state *state = ctx->state;
 
+    op_about(ctx, KIND_USER, &state->user, "password set");
     return set_password(ctx, &state->user, state->encoded, ctx->session->token_hash);
 }
 
 const struct op_def op_password = {
     .code = OP_PASSWORD, .name = "admin.password", .flags = OP_WRITES | OP_SECRET, .request = &crm__password_request__descriptor,
     .reply = &crm__password_reply__descriptor, .prepare = prepare_password, .run = run_password,
+    .audit = CRM__AUDIT_ACT__AUDIT_ACT_PASSWORD,
 };

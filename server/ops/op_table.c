@@ -19,6 +19,7 @@ static const struct op_def *const table[OP_MAX + 1] = {
     [OP_REPORT] = &op_report,
     [OP_INVITE] = &op_invite,
     [OP_PASSWORD] = &op_password,
+    [OP_AUDIT_LIST] = &op_audit_list,
 };
 
 const struct op_def *op_find(uint32_t code)
