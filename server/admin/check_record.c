@@ -6,6 +6,7 @@
 
 #include "server/admin/check_inside.h"
 #include "server/admin/rebuild.h"
+#include "server/engine/change.h"
 
 /* What visiting one record's entries needs. */
 struct claim {
@@ -70,7 +71,7 @@ static enum crm_status check_number(struct check *check, const struct record *re
 
     if (header->number == 0)
         return CRM_OK;
-    if (header->number > check->highest[header->kind])
+    if (header->number < NUMBER_RANDOM_FIRST && header->number > check->highest[header->kind])
         check->highest[header->kind] = header->number;
     index_prefix(&from, header->kind, HEADER_NUMBER, INDEX_GLOBAL, NULL);
     if (!index_value(&from, kind_field(kind_def(header->kind), HEADER_NUMBER), &number,

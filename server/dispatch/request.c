@@ -49,6 +49,7 @@ void request_destroy(struct request *request)
     if (!request)
         return;
     schema_unref(request->schema);
+    throttle_settle(request->thread->dispatch->throttle, &request->ctx.ticket, THROTTLE_CANCELLED, clock_monotonic_us());
     session_fini(&request->session);
     drop_opened(request);
     arena_fini(&request->arena);
@@ -88,7 +89,8 @@ void request_set_view(struct request *request, const struct view *view)
     const struct session *session = request->ctx.session;
 
     request->guarded = *view;
-    if (session && !access_sees_all(session->access)) {
+    /* A login looks for another user than the one who is there. */
+    if (session && !(request->op->flags & OP_NO_LOGIN) && !access_sees_all(session->access)) {
         request->guard = access_guard(session->access);
         request->guarded.guard = &request->guard;
         request->guarded.arena = &request->scratch;

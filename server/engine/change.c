@@ -12,6 +12,9 @@
 #include "server/engine/rollup.h"
 #include "server/engine/sealed.h"
 
+#define RANDOM_COUNT UINT64_C(9000000000) /* numbers of ten digits */
+#define RANDOM_TRIES 16
+
 void change_group_init(struct change_group *group, struct store_txn *txn, const struct schema *schema, struct arena *arena, int64_t now_us)
 {
     *group = (struct change_group){
@@ -53,6 +56,7 @@ enum crm_status change_accept(struct change *change)
         return status;
     group->head = change->head;
     group->schema_changed |= change->schema_changed;
+    group->identities_changed |= change->identities_changed;
     if (change->events) {
         *group->last_event = change->events;
         group->last_event = change->last_event;
@@ -63,9 +67,43 @@ enum crm_status change_accept(struct change *change)
     return status;
 }
 
+bool kind_decides_access(enum kind kind)
+{
+    return kind == KIND_USER || kind == KIND_ROLE || kind == KIND_TEAM || kind == KIND_FIELD_DEFINITION; /* a role hides fields by name */
+}
+
 bool actor_has_right(const struct change_actor *actor, Crm__Right right)
 {
     return actor->is_system || (actor->rights & (1u << right)) != 0;
+}
+
+/* Numbers that follow each other tell how much there is; a company may choose not to. */
+static enum crm_status wants_random_numbers(struct change *change, bool *out_wants)
+{
+    struct record company;
+    struct value value;
+    enum crm_status status = view_first(&change->view, KIND_COMPANY, &company);
+
+    *out_wants = status == CRM_OK && reflect_get(kind_field_by_name(kind_def(KIND_COMPANY), "random_numbers"), &company, &value) && value.integer;
+    return status == CRM_NOT_FOUND ? CRM_OK : status;
+}
+
+/* A number that no live record of the kind has. */
+static enum crm_status random_number(struct change *change, const struct kind_def *kind, uint64_t *out_number)
+{
+    struct uuid taken;
+    enum crm_status status = CRM_OK;
+
+    for (int tries = 0; tries < RANDOM_TRIES && status == CRM_OK; tries++) {
+        uint64_t number;
+
+        random_bytes(&number, sizeof number);
+        *out_number = NUMBER_RANDOM_FIRST + number % RANDOM_COUNT;
+        status = view_number(&change->view, kind->kind, *out_number, &taken);
+    }
+    if (status == CRM_NOT_FOUND)
+        return CRM_OK;
+    return status == CRM_OK ? fail(&change->failure, CRM_FAILED, NULL, "there is no free number left") : status;
 }
 
 enum crm_status change_next_number(struct change *change, const struct kind_def *kind, uint64_t *out_number)
@@ -74,6 +112,7 @@ enum crm_status change_next_number(struct change *change, const struct kind_def 
     struct slice value, content;
     uint8_t *sealed, *out;
     uint64_t last = 0;
+    bool is_random;
     enum crm_status status;
 
     key_bytes(&key, "number.", 7);
@@ -85,6 +124,11 @@ enum crm_status change_next_number(struct change *change, const struct kind_def 
         memcpy(&last, content.data, sizeof last);
     else if (status != CRM_NOT_FOUND)
         return status;
+    status = wants_random_numbers(change, &is_random);
+    if (status == CRM_OK && is_random)
+        return random_number(change, kind, out_number);
+    if (status != CRM_OK)
+        return status;
     last++;
     sealed = sealed_alloc(change->group->arena, sizeof last, &out);
     if (!sealed)
@@ -94,6 +138,15 @@ enum crm_status change_next_number(struct change *change, const struct kind_def 
     return writeset_put(change->own, STORE_META, key_slice(&key), sealed_close(sealed, sizeof last));
 }
 
+static enum crm_status check_room_for_grant(struct change *change, const struct uuid *root)
+{
+    struct grant *grants;
+    size_t n;
+    enum crm_status status = grant_list(&change->view, root, GRANTS_MAX - 1, change->group->arena, &grants, &n);
+
+    return status == CRM_TOO_LARGE ? fail(&change->failure, status, NULL, "a record is shared with at most %d", GRANTS_MAX) : status;
+}
+
 /* The grant's rows, and what the log says of it. */
 static enum crm_status put_grant(struct change *change, const struct change_record *record, struct log_entry *entry)
 {
@@ -101,13 +154,15 @@ static enum crm_status put_grant(struct change *change, const struct change_reco
     struct grant old;
     enum crm_status status = grant_load(&change->view, &header->root, record->grant, &old);
 
+    if (status == CRM_OK && old.rights == GRANT_NONE && record->grant->rights != GRANT_NONE)
+        status = check_room_for_grant(change, &header->root);
     if (status != CRM_OK)
         return status;
     entry->old_rights = old.rights;
     entry->old_until_us = old.until_us;
     entry->grant = *record->grant;
     entry->flags |= LOG_VIEW | LOG_GRANT;
-    return grant_store(change->own, root_kind_of(header), &header->root, record->grant, change->group->arena);
+    return grant_store(change->own, root_kind_of(header), &header->root, &old, record->grant, change->group->arena);
 }
 
 static enum crm_status append_log(struct change *change, const struct change_record *record)
@@ -162,7 +217,7 @@ static enum crm_status add_event(struct change *change, const struct change_reco
         return CRM_NO_MEMORY;
     *event = (struct change_event){
         .seq = header->seq, .rev = header->rev, .number = header->number, .verb = record->verb, .kind = header->kind,
-        .id = header->id, .root = header->root, .by = change->actor->user,
+        .id = header->id, .root = header->root, .owner = header->owner, .team = header->team, .by = change->actor->user,
         .recorded_us = change->group->now_us, .happened_us = record->happened_us,
     };
     *change->last_event = event;
@@ -263,6 +318,7 @@ enum crm_status change_put(struct change *change, struct change_record *record)
     if (status != CRM_OK)
         return fail(&change->failure, status, NULL, "%s", crm_status_info((int)status)->sentence);
     change->records++;
+    change->identities_changed |= kind_decides_access(record->kind->kind);
     if (record->kind->kind != KIND_FIELD_DEFINITION)
         return CRM_OK;
     change->schema_changed = true;

@@ -18,7 +18,7 @@ struct change_event {
     uint64_t seq, rev, number;
     enum log_verb verb;
     enum kind kind;
-    struct uuid id, root, by;
+    struct uuid id, root, owner, team, by;
     int64_t recorded_us, happened_us;
 };
 
@@ -34,13 +34,17 @@ struct change_group {
     int32_t today;         /* company-local */
     struct change_event *events, **last_event;
     bool schema_changed;   /* a field definition is among them */
+    bool identities_changed; /* a user, role, team or session is: who asks next is looked at again */
 };
+
+struct access; /* access.h */
 
 /* Who changes, from where. */
 struct change_actor {
     struct uuid user;
     struct uuid team;      /* the user's main team: what the user creates belongs there */
     uint32_t rights;       /* bit (1 << enum right) */
+    const struct access *access; /* what the user may see and change; NULL: a system's, everything */
     const char *from;      /* address and program, for the log */
     const uint8_t *trace;  /* of the request, AUDIT_TRACE_SIZE bytes, for the audit trail; or NULL */
     bool is_system;        /* crmd itself: init, restore, upgrade; no right is missing, derived fields may be set */
@@ -59,6 +63,7 @@ struct change {
     unsigned depth;        /* of rules that ask for further changes */
     unsigned records;      /* changed so far */
     bool schema_changed;
+    bool identities_changed;
     struct failure failure;
 };
 
@@ -77,9 +82,15 @@ enum crm_status change_begin(struct change *change, struct change_group *group, 
 /* Fold the change into the group. A change that is dropped needs no call. */
 enum crm_status change_accept(struct change *change) MUST_CHECK;
 
+/* Does a change of such a record change what somebody may see or do? */
+bool kind_decides_access(enum kind kind);
+
 bool actor_has_right(const struct change_actor *actor, Crm__Right right);
 
-/* A counter in meta, from 1: the human numbers of a kind. */
+/* Counted numbers lie below it, random ones (Company.random_numbers) from it on. */
+#define NUMBER_RANDOM_FIRST UINT64_C(1000000000)
+
+/* The next human number of a kind: from a counter in meta, from 1; or at random, where the company does not want numbers to tell how much there is. */
 enum crm_status change_next_number(struct change *change, const struct kind_def *kind, uint64_t *out_number) MUST_CHECK;
 
 /* What is to be stored, decided and complete. */
