@@ -2,7 +2,7 @@
  * server.c - crmd run: opens a data directory, starts the threads, waits for signals, drains
  *
  * The main thread owns everything here and does nothing but wait: for signals (blocked in every
- * thread, taken by sigtimedwait), the minute and the service manager's watchdog.
+ * thread, taken by sigtimedwait), the second, the minute and the service manager's watchdog.
  */
 #include "server/server.h"
 
@@ -24,6 +24,7 @@
 #include "server/admin/address.h"
 #include "server/admin/ca.h"
 #include "server/admin/directory.h"
+#include "server/admin/endings.h"
 #include "server/admin/housekeeping.h"
 #include "server/admin/sandbox.h"
 #include "server/dispatch/dispatch.h"
@@ -31,6 +32,7 @@
 
 #define DRAIN_MS       10000
 #define MINUTE_US      INT64_C(60000000)
+#define SECOND_US      INT64_C(1000000)
 #define EXIT_LOST_FILE 70 /* the database was cut off under a reader */
 #define SPARE_FILES    128
 
@@ -48,6 +50,7 @@ struct server {
     struct dispatch *dispatch;
     struct io_pool *pool;
     struct housekeeping housekeeping;
+    struct endings endings;
     sigset_t signals;
     int64_t wait_us; /* the longest that the main thread may be silent */
 };
@@ -383,6 +386,8 @@ static void serve(struct server *server)
 
         if (left_us < 0)
             left_us = 0;
+        if (left_us > SECOND_US)
+            left_us = SECOND_US;
         if (watchdog_us > 0 && left_us > watchdog_us)
             left_us = watchdog_us;
         wait =
@@ -394,6 +399,7 @@ static void serve(struct server *server)
             reload(server);
         if (watchdog_us > 0)
             manager_notify("WATCHDOG=1");
+        endings_turn(&server->endings, server->store, dispatch_writer(server->dispatch));
         if (clock_monotonic_us() >= next_minute_us) {
             next_minute_us += MINUTE_US;
             store_sweep_readers(server->store);

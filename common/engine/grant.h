@@ -12,7 +12,13 @@
 #include "common/engine/index.h"
 
 /* Part of the format. */
-enum grant_sort { GRANT_USER = 1, GRANT_TEAM = 2, GRANT_TEAM_AND_BELOW = 3 };
+enum grant_sort {
+    GRANT_USER = 1,
+    GRANT_TEAM = 2,
+    GRANT_TEAM_AND_BELOW = 3,
+    GRANT_MEMBER = 4, /* a user too, by being in the team of a deal: comes and goes with that, beside what is shared by hand */
+};
+#define GRANT_SORT_MAX 4
 enum grant_rights { GRANT_NONE = 0, GRANT_READ = 1, GRANT_WRITE = 2 };
 
 struct grant {

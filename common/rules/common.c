@@ -36,25 +36,21 @@ static enum crm_status assign(struct rule_ctx *ctx, const void *argument)
 static enum crm_status share(struct rule_ctx *ctx, const void *argument)
 {
     const Crm__ShareArgument *share = argument;
-    struct grant *grant = arena_zalloc(ctx->arena, sizeof *grant);
+    struct grant grant = { .until_us = share->revoke ? 0 : share->until };
     struct record principal;
 
-    if (!grant)
-        return fail(ctx->failure, CRM_NO_MEMORY, NULL, "out of memory");
-    if (!uuid_from_slice(slice_of(share->principal.data, share->principal.len), &grant->principal))
+    if (!uuid_from_slice(slice_of(share->principal.data, share->principal.len), &grant.principal))
         return rule_refuse_field(ctx, CRM_INVALID, "principal", "with which user or team?");
-    if (view_record(ctx->view, KIND_USER, &grant->principal, &principal) == CRM_OK)
-        grant->sort = GRANT_USER;
-    else if (view_record(ctx->view, KIND_TEAM, &grant->principal, &principal) == CRM_OK)
-        grant->sort = share->with_below ? GRANT_TEAM_AND_BELOW : GRANT_TEAM;
+    if (view_record(ctx->view, KIND_USER, &grant.principal, &principal) == CRM_OK)
+        grant.sort = GRANT_USER;
+    else if (view_record(ctx->view, KIND_TEAM, &grant.principal, &principal) == CRM_OK)
+        grant.sort = share->with_below ? GRANT_TEAM_AND_BELOW : GRANT_TEAM;
     else
         return rule_refuse_field(ctx, CRM_INVALID, "principal", "there is no such user or team");
     if (share->has_until && share->until <= ctx->now_us && !share->revoke)
         return rule_refuse_field(ctx, CRM_INVALID, "until", "a share ends in the future");
-    grant->rights = share->revoke ? GRANT_NONE : share->may_write ? GRANT_WRITE : GRANT_READ;
-    grant->until_us = share->revoke ? 0 : share->until;
-    ctx->grant = grant;
-    return CRM_OK;
+    grant.rights = share->revoke ? GRANT_NONE : share->may_write ? GRANT_WRITE : GRANT_READ;
+    return rule_grant(ctx, &grant);
 }
 
 /* Take the record out of the recycle bin; what was deleted with it comes back too. */

@@ -207,24 +207,42 @@ enum crm_status rule_refuse_cycle(struct rule_ctx *ctx, const char *name)
     return CRM_OK;
 }
 
+struct rule_more *rule_more(struct rule_ctx *ctx, enum rule_verb verb, enum kind kind, const struct uuid *id)
+{
+    struct rule_more *more = arena_alloc(ctx->arena, sizeof *more);
+
+    if (!more)
+        return NULL;
+    *more = (struct rule_more){ .verb = verb, .kind = kind, .id = *id };
+    if (ctx->more)
+        ctx->last_more->next = more;
+    else
+        ctx->more = more;
+    ctx->last_more = more;
+    return more;
+}
+
 enum crm_status rule_patch_other(struct rule_ctx *ctx, enum kind kind, const struct uuid *id, const char *name,
                                  const struct value *value)
 {
     const struct kind_def *other = kind_def(kind);
     const struct field_def *field = schema_field_by_name(ctx->view->schema, other, name);
-    struct rule_more *more = arena_zalloc(ctx->arena, sizeof *more);
-    struct rule_more **last = &ctx->more;
-    enum crm_status status;
+    struct rule_more *more = rule_more(ctx, RULE_PATCH, kind, id);
 
-    if (!more)
+    return more ? one_field(ctx->arena, field, value, &more->set) : fail(ctx->failure, CRM_NO_MEMORY, NULL, "out of memory");
+}
+
+enum crm_status rule_grant(struct rule_ctx *ctx, const struct grant *grant)
+{
+    struct rule_grant *one = arena_alloc(ctx->arena, sizeof *one);
+    struct rule_grant **last = &ctx->grants;
+
+    if (!one)
         return fail(ctx->failure, CRM_NO_MEMORY, NULL, "out of memory");
-    *more = (struct rule_more){ .verb = RULE_PATCH, .kind = kind, .id = *id };
-    status = one_field(ctx->arena, field, value, &more->set);
-    if (status != CRM_OK)
-        return status;
+    *one = (struct rule_grant){ .grant = *grant };
     while (*last)
         last = &(*last)->next;
-    *last = more;
+    *last = one;
     return CRM_OK;
 }
 

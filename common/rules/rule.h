@@ -19,10 +19,16 @@ struct rule_more {
     enum rule_verb verb;
     enum kind kind;
     struct uuid id;
-    struct uuid owner, team; /* of a create; nil: the actor and their team */
-    struct slice set; /* canonical body: fields that get a value */
+    struct uuid owner, team; /* nil: of a create the actor and their team, of a patch as they are */
+    struct slice set, add, remove; /* canonical bodies: fields that get a value, elements that come and go */
     const uint32_t *clear;
     size_t n_clear;
+};
+
+/* A share that a rule gives or takes of the record in hand (of the one that decides over it). */
+struct rule_grant {
+    struct rule_grant *next;
+    struct grant grant;
 };
 
 struct rule_ctx {
@@ -38,8 +44,8 @@ struct rule_ctx {
     int32_t today;               /* company-local */
     enum rule_verb verb;         /* an action may turn PATCH into RESTORE */
     bool is_override;            /* an action with a right of its own has lifted the kind's gate */
-    const struct grant *grant;   /* that an action gives or takes; NULL: none */
-    struct rule_more *more;      /* newest last */
+    struct rule_grant *grants;   /* given and taken, in order */
+    struct rule_more *more, *last_more; /* newest last */
 };
 
 enum rule_flag {
@@ -102,6 +108,11 @@ enum crm_status rule_require_fields(struct rule_ctx *ctx, char **names, size_t n
 enum crm_status rule_refuse_cycle(struct rule_ctx *ctx, const char *field) MUST_CHECK;
 /* Patch another record: one field. */
 enum crm_status rule_patch_other(struct rule_ctx *ctx, enum kind kind, const struct uuid *id, const char *field, const struct value *value) MUST_CHECK;
+
+/* Patch another record: what it is to be, queued; the rest of *more is filled in by the caller. NULL when memory is spent. */
+struct rule_more *rule_more(struct rule_ctx *ctx, enum rule_verb verb, enum kind kind, const struct uuid *id);
+/* Give or (rights GRANT_NONE) take a share. */
+enum crm_status rule_grant(struct rule_ctx *ctx, const struct grant *grant) MUST_CHECK;
 
 /* The company's record; its currency ("" before there is one). */
 const Crm__Company *rule_company(struct rule_ctx *ctx);

@@ -74,16 +74,14 @@ static enum crm_status repeat_task(struct rule_ctx *ctx, const Crm__Task *task)
 {
     static const char *const done_fields[] = { "state", "done_by", "done_at", "due", "reminder" };
     int32_t due = task->has_due ? task->due : ctx->today;
-    struct rule_more *more = arena_zalloc(ctx->arena, sizeof *more);
+    struct uuid id = uuid_create();
+    struct rule_more *more;
     uint32_t refs[ARRAY_LEN(done_fields)];
     struct field_set drop = { .refs = refs };
     struct body_builder builder;
     struct body_patch patch = { 0 };
-    struct rule_more **last = &ctx->more;
     enum crm_status status;
 
-    if (!more)
-        return fail(ctx->failure, CRM_NO_MEMORY, NULL, "out of memory");
     switch (task->repeat) {
     case CRM__REPEAT__REPEAT_DAILY:
         due += 1;
@@ -100,6 +98,9 @@ static enum crm_status repeat_task(struct rule_ctx *ctx, const Crm__Task *task)
     default:
         return CRM_OK;
     }
+    more = rule_more(ctx, RULE_CREATE, KIND_TASK, &id);
+    if (!more)
+        return fail(ctx->failure, CRM_NO_MEMORY, NULL, "out of memory");
     for (size_t i = 0; i < ARRAY_LEN(done_fields); i++) {
         uint32_t ref = kind_field_by_name(ctx->kind, done_fields[i])->ref;
         size_t at = drop.n++;
@@ -115,14 +116,8 @@ static enum crm_status repeat_task(struct rule_ctx *ctx, const Crm__Task *task)
         status = body_builder_finish(&builder, &patch.set);
     if (status == CRM_OK)
         status = body_apply(ctx->kind, ctx->arena, more->set, &patch, &more->set, ctx->failure);
-    more->verb = RULE_CREATE;
-    more->kind = KIND_TASK;
-    more->id = uuid_create();
     more->owner = ctx->after->header.owner; /* whoever has done it: the next one is for the same person */
     more->team = ctx->after->header.team;
-    while (*last)
-        last = &(*last)->next;
-    *last = more;
     return status;
 }
 

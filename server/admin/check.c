@@ -79,6 +79,8 @@ static enum crm_status check_all(struct store_txn *txn, void *arg)
     if (status == CRM_OK)
         status = check_records(check);
     if (status == CRM_OK)
+        status = check_grants(check);
+    if (status == CRM_OK)
         status = check_entries(check);
     if (status == CRM_OK)
         status = check_log(check);
@@ -173,7 +175,7 @@ const struct command command_check = {
             "directions,\n"
             "checksums, the log with its chain and without gaps, each record's own history, "
             "running totals\n"
-            "recomputed from the log, number counters, and the small rows of sessions and "
+            "recomputed from the log, number counters, shares, and the small rows of sessions and "
             "passwords. Names\n"
             "each fault in a line and ends with exit code 1 if there is any. Changes nothing; "
             "works beside a\n"

@@ -92,8 +92,14 @@ static bool visit_entry(void *arg, struct slice key, struct slice value)
     struct record record;
     struct uuid id;
     enum kind kind;
+    bool is_called_for;
     enum crm_status status;
 
+    if (walk->db == STORE_CHILD && check_is_shared_row(check, key, &is_called_for)) {
+        if (!is_called_for)
+            check_fault(check, "child: a row of something shared that is not shared");
+        return true;
+    }
     if (is_bin_entry(walk->db, key) || is_of_deleted_field(check, walk->db, key) ||
         (walk->db == STORE_INDEX && check_index_is_in_work(check, key)))
         return true;

@@ -33,6 +33,10 @@ bool check_index_is_in_work(const struct check *check, struct slice index_key);
 
 /* check_record.c: every record, live and deleted, and all that it should have elsewhere. */
 enum crm_status check_records(struct check *check) MUST_CHECK;
+/* check_grants.c: shares, in their rows by record, by whom, and by time. Before check_entries, which counts what they claim. */
+enum crm_status check_grants(struct check *check) MUST_CHECK;
+/* Is a row of child one that leads from somebody to what is shared with them? *out_is_called_for: there is such a share. */
+bool check_is_shared_row(const struct check *check, struct slice key, bool *out_is_called_for);
 /* check_entries.c: entries that no record claims. */
 enum crm_status check_entries(struct check *check) MUST_CHECK;
 /* check_log.c: a record's own chain; the log as a whole; rollups. */

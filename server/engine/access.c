@@ -136,6 +136,7 @@ static bool is_principal(const struct access *access, enum grant_sort sort, cons
 {
     switch (sort) {
     case GRANT_USER:
+    case GRANT_MEMBER:
         return uuid_equal(principal, &access->user);
     case GRANT_TEAM:
         return uuid_set_has(&access->teams, principal);
@@ -299,6 +300,8 @@ static enum crm_status find_shared(const struct access *access, const struct vie
 {
     enum crm_status status = add_shared(view, kind, GRANT_USER, &access->user, look);
 
+    if (status == CRM_OK && !look->is_full)
+        status = add_shared(view, kind, GRANT_MEMBER, &access->user, look);
     for (size_t i = 0; i < access->teams.n && status == CRM_OK && !look->is_full; i++)
         status = add_shared(view, kind, GRANT_TEAM, &access->teams.ids[i], look);
     for (size_t i = 0; i < access->above.n && status == CRM_OK && !look->is_full; i++)

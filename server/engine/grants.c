@@ -7,19 +7,29 @@
 
 #include "server/engine/sealed.h"
 
+bool grant_key_parse(struct slice key, struct uuid *out_root, struct grant *out_grant)
+{
+    struct grant grant = { .until_us = 0 };
+
+    if (key.size != GRANT_KEY_SIZE || key.data[UUID_SIZE] < GRANT_USER || key.data[UUID_SIZE] > GRANT_SORT_MAX)
+        return false;
+    memcpy(out_root->bytes, key.data, UUID_SIZE);
+    grant.sort = (enum grant_sort)key.data[UUID_SIZE];
+    memcpy(grant.principal.bytes, key.data + UUID_SIZE + 1, UUID_SIZE);
+    *out_grant = grant;
+    return true;
+}
+
 enum crm_status grant_decode(struct slice key, struct slice value, struct grant *out_grant)
 {
     struct slice content;
-    struct grant grant;
+    struct uuid root;
     enum crm_status status = sealed_open(value, GRANT_VALUE_SIZE, &content);
 
-    if (status != CRM_OK || key.size != 2 * UUID_SIZE + 1)
+    if (status != CRM_OK || !grant_key_parse(key, &root, out_grant))
         return CRM_CORRUPT;
-    grant.sort = (enum grant_sort)key.data[UUID_SIZE];
-    memcpy(grant.principal.bytes, key.data + UUID_SIZE + 1, UUID_SIZE);
-    grant.rights = (enum grant_rights)content.data[0];
-    memcpy(&grant.until_us, content.data + 1, sizeof grant.until_us);
-    *out_grant = grant;
+    out_grant->rights = (enum grant_rights)content.data[0];
+    memcpy(&out_grant->until_us, content.data + 1, sizeof out_grant->until_us);
     return CRM_OK;
 }
 
@@ -38,17 +48,67 @@ enum crm_status grant_load(const struct view *view, const struct uuid *root, con
     return status == CRM_OK ? grant_decode(key_slice(&key), value, out_grant) : status;
 }
 
-enum crm_status grant_store(struct writeset *set, enum kind root_kind, const struct uuid *root, const struct grant *grant, struct arena *arena)
+void grant_shared_key(struct key *key, enum kind root_kind, const struct uuid *root, const struct grant *grant)
+{
+    key->size = 0;
+    shared_prefix(key, &grant->principal, root_kind, grant->sort);
+    key_bytes(key, root->bytes, UUID_SIZE);
+}
+
+void grant_due_key(struct key *key, const struct uuid *root, const struct grant *grant)
+{
+    struct key own;
+
+    grant_key(&own, root, grant);
+    key->size = 0;
+    key_i64(key, grant->until_us);
+    key_u8(key, DUE_GRANT);
+    key_bytes(key, own.data, own.size);
+}
+
+struct slice grant_due_value(enum kind root_kind, struct arena *arena)
+{
+    uint8_t *content, *value = sealed_alloc(arena, 1, &content);
+
+    if (!value)
+        return (struct slice){ 0 };
+    content[0] = (uint8_t)root_kind;
+    return sealed_close(value, 1);
+}
+
+/* The row of a grant's end, where it has one: the old one goes, the new one comes. */
+static enum crm_status store_due(struct writeset *set, enum kind root_kind, const struct uuid *root, const struct grant *old,
+                                 const struct grant *grant, struct arena *arena)
+{
+    struct key key;
+    struct slice value;
+    enum crm_status status = CRM_OK;
+
+    if (old->until_us) {
+        grant_due_key(&key, root, old);
+        status = writeset_delete(set, STORE_DUE, key_slice(&key));
+    }
+    if (status != CRM_OK || grant->rights == GRANT_NONE || !grant->until_us)
+        return status;
+    grant_due_key(&key, root, grant);
+    value = grant_due_value(root_kind, arena);
+    return value.data ? writeset_put(set, STORE_DUE, key_slice(&key), value) : CRM_NO_MEMORY;
+}
+
+enum crm_status grant_store(struct writeset *set, enum kind root_kind, const struct uuid *root, const struct grant *old, const struct grant *grant,
+                            struct arena *arena)
 {
     uint8_t *content, *value = sealed_alloc(arena, GRANT_VALUE_SIZE, &content);
-    struct key key, shared = { 0 };
+    struct key key, shared;
     enum crm_status status;
 
     if (!value)
         return CRM_NO_MEMORY;
+    status = store_due(set, root_kind, root, old, grant, arena);
+    if (status != CRM_OK)
+        return status;
     grant_key(&key, root, grant);
-    shared_prefix(&shared, &grant->principal, root_kind, grant->sort);
-    key_bytes(&shared, root->bytes, UUID_SIZE);
+    grant_shared_key(&shared, root_kind, root, grant);
     if (grant->rights == GRANT_NONE) {
         status = writeset_delete(set, STORE_GRANT, key_slice(&key));
         return status == CRM_OK ? writeset_delete(set, STORE_CHILD, key_slice(&shared)) : status;
@@ -57,6 +117,45 @@ enum crm_status grant_store(struct writeset *set, enum kind root_kind, const str
     memcpy(content + 1, &grant->until_us, sizeof grant->until_us);
     status = writeset_put(set, STORE_GRANT, key_slice(&key), sealed_close(value, GRANT_VALUE_SIZE));
     return status == CRM_OK ? writeset_put(set, STORE_CHILD, key_slice(&shared), slice_of("", 0)) : status;
+}
+
+struct grant_collect {
+    struct grant *grants;
+    size_t n, max;
+    enum crm_status status;
+};
+
+static bool collect(void *arg, struct slice key, struct slice value)
+{
+    struct grant_collect *collect = arg;
+
+    if (collect->n == collect->max)
+        collect->status = CRM_TOO_LARGE;
+    else
+        collect->status = grant_decode(key, value, &collect->grants[collect->n++]);
+    return collect->status == CRM_OK;
+}
+
+enum crm_status grant_list(const struct view *view, const struct uuid *root, size_t max, struct arena *arena, struct grant **out_grants, size_t *out_n)
+{
+    struct grant_collect all = { .grants = arena_alloc(arena, max * sizeof *all.grants), .max = max, .status = CRM_OK };
+    struct key from = { 0 }, to;
+    enum crm_status status;
+
+    if (!all.grants)
+        return CRM_NO_MEMORY;
+    key_bytes(&from, root->bytes, UUID_SIZE);
+    if (!key_after_prefix(&from, &to))
+        to.size = 0;
+    status = view_scan(view, STORE_GRANT, &(struct store_range){ .from = key_slice(&from), .to = key_slice(&to) }, collect, &all);
+    *out_grants = all.grants;
+    *out_n = all.n;
+    return status == CRM_OK ? all.status : status;
+}
+
+enum kind grant_principal_kind(enum grant_sort sort)
+{
+    return sort == GRANT_TEAM || sort == GRANT_TEAM_AND_BELOW ? KIND_TEAM : KIND_USER;
 }
 
 enum kind root_kind_of(const struct record_header *header)

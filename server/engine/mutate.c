@@ -32,7 +32,7 @@ struct work {
     int64_t happened_us;
     const char *action;
     enum rule_verb verb;
-    const struct grant *grant; /* that an action gives or takes */
+    struct rule_grant *grants; /* that the rules give and take */
     struct rule_more *more;
     bool is_override;
 };
@@ -304,7 +304,9 @@ static enum crm_status ask_rules(struct work *work, const struct action_def *act
     work->happened_us = ctx.happened_us;
     work->verb = ctx.verb;
     work->more = ctx.more;
-    work->grant = ctx.grant;
+    work->grants = ctx.grants;
+    if (status == CRM_OK && work->grants && work->mutation && !actor_has_right(work->change->actor, CRM__RIGHT__RIGHT_SHARE))
+        return fail(failure_of(work), CRM_NOT_ALLOWED, NULL, "your role does not allow sharing");
     return status == CRM_OK ? CRM_OK : fail(failure_of(work), status, NULL, "%s", crm_status_info((int)status)->sentence);
 }
 
@@ -353,6 +355,24 @@ static enum crm_status validate_after(struct work *work)
     return fail(failure_of(work), status, after.field, "%s", after.text);
 }
 
+/* An entry of the log tells of one share: each but the first is a change of its own. */
+static enum crm_status put_grants(struct work *work, const struct rule_grant *grants)
+{
+    const struct field_set nothing = { 0 };
+    enum crm_status status = CRM_OK;
+
+    for (; grants && status == CRM_OK; grants = grants->next) {
+        struct record before = work->after;
+        struct change_record record = {
+            .verb = LOG_PATCH, .kind = work->kind, .before = &before, .after = &work->after, .changed = &nothing, .action = "share",
+            .happened_us = work->happened_us, .grant = &grants->grant,
+        };
+
+        status = change_put(work->change, &record);
+    }
+    return status;
+}
+
 /* Validate and store what the rules have left. */
 static enum crm_status finish(struct work *work, struct record_header *out_header)
 {
@@ -361,7 +381,7 @@ static enum crm_status finish(struct work *work, struct record_header *out_heade
     struct change_record record = {
         .verb = work->has_before ? LOG_PATCH : LOG_CREATE, .kind = work->kind, .before = work->has_before ? &work->before : NULL,
         .after = &work->after, .changed = &changed, .action = work->action, .happened_us = work->happened_us,
-        .grant = work->grant,
+        .grant = work->grants ? &work->grants->grant : NULL,
     };
     enum crm_status status = validate_after(work);
 
@@ -371,9 +391,9 @@ static enum crm_status finish(struct work *work, struct record_header *out_heade
         status = differences(work, &changed);
     if (status != CRM_OK)
         return fail(failure_of(work), status, NULL, "%s", crm_status_info((int)status)->sentence);
-    if (work->has_before && changed.n == 0 && !work->grant) {
+    if (work->has_before && changed.n == 0 && !work->grants) {
         *out_header = work->before.header;
-        return CRM_OK;
+        return run_more(change, work->more, work->happened_us);
     }
     set_root(work);
     if (!work->has_before && !(work->kind->flags & KIND_NO_NUMBER)) {
@@ -384,8 +404,28 @@ static enum crm_status finish(struct work *work, struct record_header *out_heade
     status = change_put(change, &record);
     if (status != CRM_OK)
         return status;
+    status = work->grants ? put_grants(work, work->grants->next) : CRM_OK;
     *out_header = work->after.header;
-    return run_more(change, work->more, work->happened_us);
+    return status == CRM_OK ? run_more(change, work->more, work->happened_us) : status;
+}
+
+/* A rule's or a deletion's patch of another record, which may also hand it over (nil: it stays whose it is). */
+static enum crm_status patch_more(struct change *change, const struct rule_more *more, int64_t happened_us, struct record_header *out_header)
+{
+    const struct body_patch patch = { .set = more->set, .add = more->add, .remove = more->remove, .clear = more->clear, .n_clear = more->n_clear };
+    struct work work = { .change = change, .kind = kind_def(more->kind), .happened_us = happened_us };
+    enum crm_status status = load_before(&work, &more->id, false);
+
+    if (status != CRM_OK)
+        return status;
+    if (!uuid_is_nil(&more->owner))
+        work.after.header.owner = more->owner;
+    if (!uuid_is_nil(&more->team))
+        work.after.header.team = more->team;
+    status = body_apply(work.kind, change->group->arena, work.before.body, &patch, &work.after.body, &change->failure);
+    if (status == CRM_OK)
+        status = ask_rules(&work, NULL, NULL);
+    return status == CRM_OK ? finish(&work, out_header) : status;
 }
 
 /* A rule's further changes, inside the same unit; bounded so that rules cannot chase each other. */
@@ -400,6 +440,10 @@ static enum crm_status run_more(struct change *change, struct rule_more *more, i
     for (; more && status == CRM_OK; more = more->next) {
         const struct kind_def *kind = kind_def(more->kind);
 
+        if (change->records >= MUTATION_RECORDS_MAX) {
+            status = fail(&change->failure, CRM_TOO_LARGE, NULL, "it would change more than %d records", MUTATION_RECORDS_MAX);
+            break;
+        }
         if (more->verb == RULE_CREATE) {
             struct work work = { .change = change, .kind = kind, .happened_us = happened_us };
 
@@ -414,9 +458,7 @@ static enum crm_status run_more(struct change *change, struct rule_more *more, i
             if (status == CRM_OK)
                 status = finish(&work, &header);
         } else {
-            struct body_patch patch = { .set = more->set, .clear = more->clear, .n_clear = more->n_clear };
-
-            status = mutate_patch(change, kind, &more->id, &patch, happened_us, &header);
+            status = patch_more(change, more, happened_us, &header);
         }
     }
     change->depth--;
@@ -426,14 +468,12 @@ static enum crm_status run_more(struct change *change, struct rule_more *more, i
 enum crm_status mutate_patch(struct change *change, const struct kind_def *kind, const struct uuid *id, const struct body_patch *patch,
                              int64_t happened_us, struct record_header *out_header)
 {
-    struct work work = { .change = change, .kind = kind, .happened_us = happened_us };
-    enum crm_status status = load_before(&work, id, false);
+    const struct rule_more more = {
+        .verb = RULE_PATCH, .kind = kind->kind, .id = *id, .set = patch->set, .add = patch->add, .remove = patch->remove,
+        .clear = patch->clear, .n_clear = patch->n_clear,
+    };
 
-    if (status == CRM_OK)
-        status = body_apply(kind, change->group->arena, work.before.body, patch, &work.after.body, &change->failure);
-    if (status == CRM_OK)
-        status = ask_rules(&work, NULL, NULL);
-    return status == CRM_OK ? finish(&work, out_header) : status;
+    return patch_more(change, &more, happened_us, out_header);
 }
 
 static enum crm_status create(struct work *work, const struct uuid *id, struct record_header *out_header)

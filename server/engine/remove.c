@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "common/model/reflect.h"
+#include "server/engine/expiry.h"
 #include "server/engine/mutate.h"
 
 /* One referring record, read from a child key: target ‖ kind ‖ ref ‖ id. */
@@ -170,6 +171,8 @@ enum crm_status remove_record(struct change *change, const struct kind_def *kind
     change->depth++;
     status = settle_referrers(change, &id, with, happened_us);
     change->depth--;
+    if (status == CRM_OK && (kind->kind == KIND_USER || kind->kind == KIND_TEAM))
+        status = expiry_of_principal(change, &id);
     if (status == CRM_OK) /* settling may have changed it: it may have referred to itself */
         status = view_record(&change->view, kind->kind, &id, &last);
     if (status != CRM_OK)
@@ -230,8 +233,10 @@ enum crm_status restore_record(struct change *change, const struct kind_def *kin
         status = settle_references(change, kind, &after, &changed);
     if (status == CRM_OK)
         status = change_put(change, &record);
+    *out_header = after.header;
+    if (status == CRM_OK)
+        status = expiry_of_restored(change, out_header);
     if (status == CRM_OK && !deleted_with)
         status = restore_companions(change, &id, happened_us);
-    *out_header = after.header;
     return status;
 }

@@ -165,8 +165,25 @@ static inline void admin_add_deal(struct admin_filling *filling, unsigned n)
                  NULL);
 }
 
-/* A customer with deals in several stages, one of them deleted, one deleted and restored, and a
- * lone deleted product. */
+/* The customer is shared with a team of its own, for a year. */
+static inline void admin_share(struct admin_filling *filling)
+{
+    Crm__Team team = CRM__TEAM__INIT;
+    Crm__ShareArgument share = CRM__SHARE_ARGUMENT__INIT;
+    struct uuid id;
+
+    memset(&id, 'B', sizeof id); /* no rows of others begin so */
+    team.name = (char *)"Partners";
+    admin_mutate(filling, KIND_TEAM, id, CRM__VERB__VERB_CREATE, &team.base, NULL, NULL);
+    share.has_principal = share.has_until = true;
+    share.principal = (ProtobufCBinaryData){ .data = id.bytes, .len = UUID_SIZE };
+    share.until = clock_now_us() + INT64_C(365) * 86400 * 1000000;
+    admin_mutate(filling, KIND_CUSTOMER, admin_id(1), CRM__VERB__VERB_ACTION, NULL, "share",
+                 &share.base);
+}
+
+/* A customer that is shared, with deals in several stages, one of them deleted, one deleted and
+ * restored, and a lone deleted product. */
 static inline enum crm_status admin_fill_run(struct store_txn *txn, void *arg)
 {
     const struct change_actor actor = { .from = "a test", .is_system = true };
@@ -183,6 +200,7 @@ static inline enum crm_status admin_fill_run(struct store_txn *txn, void *arg)
     customer.name = (char *)"华为 Acme";
     admin_mutate(filling, KIND_CUSTOMER, admin_id(1), CRM__VERB__VERB_CREATE, &customer.base, NULL,
                  NULL);
+    admin_share(filling);
     product.name = product.code = (char *)"GTX";
     admin_mutate(filling, KIND_PRODUCT, admin_id(2), CRM__VERB__VERB_CREATE, &product.base, NULL,
                  NULL);
