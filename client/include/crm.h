@@ -71,6 +71,7 @@ struct crm_options {
     const uint8_t *token;    /* of a session from an earlier login (crm_client_token); NULL: none */
     size_t token_size;
     const uint8_t *device;       /* CRM_KEY_SIZE bytes that name this installation; NULL: none */
+    const char *device_file;     /* PEM file of crm_device_enrol that is shown to the server; NULL: none */
     const char *software;        /* "name/version" for the server's log; NULL: the library's */
     const char *locale;          /* "zh_CN"; NULL: none */
     uint32_t connect_timeout_ms; /* of one attempt, address after address, until the server's hello; 0: 10 s */
@@ -264,6 +265,27 @@ CRM_API enum crm_status crm_erase(struct crm_client *client, const Crm__EraseReq
 CRM_API enum crm_status crm_audit_list(struct crm_client *client, const Crm__AuditListRequest *request,
                                        crm_message_fn *on_chunk, void *arg, struct crm_call **out_call,
                                        const Crm__AuditListReply **out_reply) CRM_MUST_CHECK;
+
+/* --- devices: a certificate with its key, in one PEM file of mode 0600. Whoever has it, is the device */
+
+/* What such a file says. Microseconds UTC. */
+struct crm_device_info {
+    uint8_t device[CRM_KEY_SIZE];
+    uint8_t user[CRM_KEY_SIZE]; /* whose device it is */
+    char serial[33];            /* hexadecimal */
+    int64_t valid_from;
+    int64_t renew_at; /* two thirds of the time are over */
+    int64_t expires_at;
+};
+
+/* CRM_NOT_FOUND: there is no such file; CRM_IO; CRM_INVALID: it holds no device's certificate and key. */
+CRM_API enum crm_status crm_device_read(const char *file, struct crm_device_info *out_info) CRM_MUST_CHECK;
+/* Make a key, have the server certify it, and put both into file, which is replaced in one step. code: of an
+ * invitation (admin.device); NULL: renew, on a client whose options name the file. *out_call as for the one-liners above;
+ * where it is NULL nothing was asked. CRM_BUSY without a call: another process is at it. CRM_IO behind a call that has
+ * succeeded: the file could not be written (errno). CRM_PROTOCOL: what came is no certificate for the key. */
+CRM_API enum crm_status crm_device_enrol(struct crm_client *client, const char *code, const char *file,
+                                         struct crm_call **out_call) CRM_MUST_CHECK;
 
 /* Create one record of a kind (crm_kind) from its message (a Crm__Customer, …) under a fresh id, exactly once even
  * if the connection is lost meanwhile. The status is the record's own: CRM_OK means that it exists. */

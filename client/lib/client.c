@@ -76,7 +76,8 @@ static enum crm_status keep_options(struct crm_client *client, const struct crm_
     client_set_token(client, given->token, given->token_size);
     if (!keep_text(memory, &options->host) || !keep_text(memory, &options->server_name) ||
         !keep_text(memory, &options->ca_file) || !keep_text(memory, &options->software) ||
-        !keep_text(memory, &options->locale) || !keep_bytes(memory, &options->ca_sha256, CRM_CA_SHA256_SIZE) ||
+        !keep_text(memory, &options->locale) || !keep_text(memory, &options->device_file) ||
+        !keep_bytes(memory, &options->ca_sha256, CRM_CA_SHA256_SIZE) ||
         !keep_bytes(memory, &options->device, CRM_KEY_SIZE) || (given->token && given->token_size && !client->token))
         return CRM_NO_MEMORY;
 
@@ -147,6 +148,7 @@ enum crm_status crm_client_create(const struct crm_options *options, struct crm_
         .server_name = client->options.server_name,
         .ca_file = client->options.ca_file,
         .ca_sha256 = client->options.ca_sha256,
+        .device_file = client->options.device_file,
     };
     status = connector_create_tls(&settings, &client->connector);
     if (status) {

@@ -36,7 +36,7 @@ enum crm_status greeting_send(struct crm_client *client)
 
 bool greeting_may_go_along(const struct crm_client *client, const struct crm_call *call)
 {
-    bool is_known = client->token || call->operation == OP_LOGIN;
+    bool is_known = client->token || call->operation == OP_LOGIN || call->operation == OP_ENROL;
     bool is_small = call->body.len + REQUEST_META_SIZE <= FRAME_MAX_BEFORE_LOGIN;
 
     return is_known && is_small && !(call->op->flags & OP_FLAG_UPLOAD);

@@ -55,6 +55,7 @@ struct connector_settings {
     const char *server_name;  /* that the certificate must have */
     const char *ca_file;      /* NULL: none */
     const uint8_t *ca_sha256; /* NULL: none */
+    const char *device_file;  /* certificate and key to show; NULL: none */
 };
 
 /* TLS 1.3 over TCP. */

@@ -166,6 +166,9 @@ static int verify_pinned(X509_STORE_CTX *store_context, void *arg)
     return verified > 0;
 }
 
+/* Of the device's key: nobody is asked for one at the terminal. */
+static char no_password[] = "";
+
 static enum crm_status context_create(struct tls_connector *connector, struct failure *failure)
 {
     const struct connector_settings *settings = &connector->settings;
@@ -181,6 +184,16 @@ static enum crm_status context_create(struct tls_connector *connector, struct fa
         SSL_CTX_free(context);
         ERR_clear_error();
         return fail(failure, CRM_TLS, NULL, "no CA certificate can be read from %s", settings->ca_file);
+    }
+
+    SSL_CTX_set_default_passwd_cb_userdata(context, no_password);
+    if (settings->device_file &&
+        (SSL_CTX_use_certificate_chain_file(context, settings->device_file) != 1 ||
+         SSL_CTX_use_PrivateKey_file(context, settings->device_file, SSL_FILETYPE_PEM) != 1)) {
+        SSL_CTX_free(context);
+        ERR_clear_error();
+        return fail(failure, CRM_TLS, NULL, "%s holds no certificate with its key: enrol this device again",
+                    settings->device_file);
     }
 
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
