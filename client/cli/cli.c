@@ -63,12 +63,16 @@ enum crm_status cli_prepare(struct cli *cli, bool profile_needed)
 {
     const char *no_color = getenv("NO_COLOR");
     const char *term = getenv("TERM");
+    enum crm_status status;
 
     cli->colour = cli->out_is_tty && !cli->options.no_color && !(no_color && *no_color) &&
                   !(term && strcmp(term, "dumb") == 0);
     if (schema_create(&cli->schema) != CRM_OK)
         return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
-    return profile_needed ? profile_load(&cli->profile, cli->options.home, &cli->failure) : CRM_OK;
+    if (!profile_needed)
+        return CRM_OK;
+    status = profile_load(&cli->profile, cli->options.home, &cli->failure);
+    return status ? status : cli_take_api_token(cli);
 }
 
 void cli_fini(struct cli *cli)
@@ -97,7 +101,8 @@ static bool name_to_front(int argc, char **argv)
     int i = 1;
 
     while (i < argc && argv[i][0] == '-') {
-        if (strcmp(argv[i], "--home") == 0 || strcmp(argv[i], "--timeout") == 0)
+        if (strcmp(argv[i], "--home") == 0 || strcmp(argv[i], "--timeout") == 0 ||
+            strcmp(argv[i], "--token-file") == 0)
             i++;
         i++;
     }

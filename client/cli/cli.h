@@ -32,6 +32,7 @@ struct cli {
     bool in_is_tty, out_is_tty, err_is_tty;
     bool colour;   /* of the standard output */
     bool chinese;  /* labels for people: the locale is Chinese */
+    bool has_api_token; /* the profile's token is one that was given with this call: not to be kept */
     bool reported; /* the command has said itself what went wrong */
 };
 
@@ -46,8 +47,16 @@ enum crm_status cli_prepare(struct cli *cli, bool profile_needed) MUST_CHECK;
 /* Accepts a half-built one. */
 void cli_fini(struct cli *cli);
 
-/* connect.c: a client for the profile's server with its token; does not wait for the server. */
+/* connect.c: CRM_TOKEN or --token-file takes the place of the profile's session. CRM_INVALID for what
+ * is no API token, or mistyped. */
+enum crm_status cli_take_api_token(struct cli *cli) MUST_CHECK;
+/* What the server says about a session goes into the profile. */
+void cli_take_session(struct cli *cli, const Crm__LoginReply *session);
+/* A client for the profile's server with its token; does not wait for the server. */
 enum crm_status cli_client_create(struct cli *cli, struct crm_client **out_client) MUST_CHECK;
+/* The same, where somebody is logged in. For what must work while the server answers hardly anything
+ * (a new password, a second factor come first). CRM_NOT_LOGGED_IN without a token. */
+enum crm_status cli_connect_bare(struct cli *cli) MUST_CHECK;
 /* Log in by token and bring the schema up to date. CRM_NOT_LOGGED_IN without a profile. */
 enum crm_status cli_connect(struct cli *cli) MUST_CHECK;
 /* Take over why a call failed, with the candidates of an ambiguous selector printed where there are

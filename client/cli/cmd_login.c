@@ -11,6 +11,7 @@
 
 #include "client/cli/address.h"
 #include "client/cli/command.h"
+#include "client/cli/confirm.h"
 #include "client/cli/display.h"
 #include "client/cli/json.h"
 #include "client/cli/prompt.h"
@@ -47,15 +48,6 @@ static enum crm_status choose_ca(struct cli *cli, const struct address *address,
     return CRM_OK;
 }
 
-static void copy_id(char text[UUID_TEXT_SIZE], ProtobufCBinaryData bytes)
-{
-    struct uuid id;
-
-    *text = '\0';
-    if (uuid_from_slice(slice_of(bytes.data, bytes.len), &id))
-        uuid_format(&id, text);
-}
-
 /* What the server says about the session goes into the profile. */
 static enum crm_status take_reply(struct cli *cli, const Crm__LoginReply *reply)
 {
@@ -65,16 +57,43 @@ static enum crm_status take_reply(struct cli *cli, const Crm__LoginReply *reply)
         return fail(&cli->failure, CRM_PROTOCOL, NULL, "the server gave no session");
     memcpy(profile->token, reply->token.data, reply->token.len);
     profile->token_size = reply->token.len;
-    snprintf(profile->login, sizeof(profile->login), "%s", reply->login ? reply->login : "");
-    copy_id(profile->user, reply->user);
-    copy_id(profile->team, reply->team);
-    if (reply->company) {
-        snprintf(profile->currency, sizeof(profile->currency), "%s",
-                 reply->company->currency ? reply->company->currency : "");
-        snprintf(profile->company, sizeof(profile->company), "%s",
-                 reply->company->name ? reply->company->name : "");
-    }
+    cli_take_session(cli, reply);
     return profile_save(profile, &cli->failure);
+}
+
+/* Who has come in, and what has to be done before anything else is answered. */
+static void greet(struct cli *cli, const Crm__LoginReply *session)
+{
+    if (!cli->options.quiet)
+        printf(cli->chinese ? "已登录: %s (%s)\n" : "Logged in as %s (%s).\n",
+               cli_safe(cli, cli->profile.login),
+               cli_safe(cli, session->name ? session->name : ""));
+    if (session->must == CRM_CHANGE_PASSWORD)
+        fprintf(stderr, "crm: %s: crm passwd\n",
+                cli_label(cli, "choose a new password first", "请先修改密码"));
+    if (session->must == CRM_ENROL_FACTOR)
+        fprintf(stderr, "crm: %s: crm factor setup\n",
+                cli_label(cli, "your role needs a second factor, set one up first",
+                          "您的角色需要第二因素,请先设置"));
+}
+
+/* The password was right, a code is missing: ask for it and try again. */
+static enum crm_status log_in_with_factor(struct cli *cli, Crm__LoginRequest *request,
+                                          struct crm_call **out_call,
+                                          const Crm__LoginReply **out_reply)
+{
+    char code[FACTOR_CODE_SIZE] = "";
+    enum crm_status status = confirm_ask_factor(cli, code);
+
+    request->factor = code;
+    if (!status) {
+        status = crm_login(cli->client, request, out_call, out_reply);
+        if (status)
+            status = cli_call_failed(cli, status, *out_call);
+    }
+    request->factor = NULL;
+    secret_wipe(code, sizeof(code));
+    return status;
 }
 
 static enum crm_status log_in(struct cli *cli, Crm__LoginRequest *request)
@@ -93,14 +112,40 @@ static enum crm_status log_in(struct cli *cli, Crm__LoginRequest *request)
     if (status)
         return status;
     status = crm_login(cli->client, request, &call, &reply);
-    if (status)
+    if (status == CRM_SECOND_FACTOR) {
+        crm_call_destroy(call);
+        call = NULL;
+        status = log_in_with_factor(cli, request, &call, &reply);
+    } else if (status) {
         status = cli_call_failed(cli, status, call);
-    else
+    }
+    if (!status)
         status = take_reply(cli, reply);
-    if (!status && !cli->options.quiet)
-        printf(cli->chinese ? "已登录: %s (%s)\n" : "Logged in as %s (%s).\n",
-               cli_safe(cli, cli->profile.login), cli_safe(cli, reply->name ? reply->name : ""));
+    if (!status)
+        greet(cli, reply);
     crm_call_destroy(call);
+    return status;
+}
+
+/* By an API token, which is kept as a session's would be. */
+static enum crm_status log_in_token(struct cli *cli)
+{
+    const Crm__Hello *hello;
+    enum crm_status status = cli_client_create(cli, &cli->client);
+
+    if (status)
+        return status;
+    status = crm_client_connect(cli->client);
+    if (status)
+        return fail(&cli->failure, status, NULL, "%s", crm_client_error(cli->client)->text);
+    hello = crm_client_hello(cli->client);
+    if (!hello->session)
+        return fail(&cli->failure, CRM_NOT_LOGGED_IN, NULL,
+                    "the server does not take this token: it was revoked, or has expired");
+    cli_take_session(cli, hello->session);
+    status = profile_save(&cli->profile, &cli->failure);
+    if (!status)
+        greet(cli, hello->session);
     return status;
 }
 
@@ -164,9 +209,12 @@ enum crm_status cmd_login(struct cli *cli, int argc, char **argv)
         return status;
     snprintf(profile->host, sizeof(profile->host), "%s", address.host);
     profile->port = address.port;
-    profile->token_size = 0;
+    if (!cli->has_api_token)
+        profile->token_size = 0;
     if (!*profile->device)
         uuid_format(&device, profile->device);
+    if (cli->has_api_token)
+        return log_in_token(cli);
     return *address.code ? log_in_invited(cli, &address) : log_in_user(cli);
 }
 
@@ -179,6 +227,9 @@ enum crm_status cmd_logout(struct cli *cli, int argc, char **argv)
 
     (void)argc;
     (void)argv;
+    if (cli->has_api_token)
+        return fail(&cli->failure, CRM_USAGE, NULL,
+                    "an API token has no session to end: crm admin token revoke ends the token");
     if (cli->profile.token_size == 0)
         return CRM_OK;
     status = cli_client_create(cli, &cli->client);
@@ -243,8 +294,11 @@ enum crm_status cmd_passwd(struct cli *cli, int argc, char **argv)
 
     (void)argc;
     (void)argv;
-    status = prompt_password("CRM_PASSWORD", cli_label(cli, "Current password: ", "当前密码: "),
-                             false, current, &cli->failure);
+    status = cli_connect_bare(cli);
+    if (!status)
+        status =
+            prompt_password("CRM_PASSWORD", cli_label(cli, "Current password: ", "当前密码: "),
+                            false, current, &cli->failure);
     if (!status)
         status = prompt_password("CRM_NEW_PASSWORD", cli_label(cli, "New password: ", "新密码: "),
                                  true, password, &cli->failure);

@@ -246,7 +246,8 @@ static const struct command commands[] = {
       OPTIONS(OPT_CA, OPT_USER, OPT_DEVICE),
       .min_args = 0,
       .max_args = 1,
-      .description = "The password comes from CRM_PASSWORD or is asked for. An invitation (crm "
+      .description = "The password comes from CRM_PASSWORD or is asked for, and where a second factor "
+                     "is set up its code from CRM_FACTOR. An invitation (crm "
                      "admin invite) is one line that holds everything; the "
                      "new password then comes from CRM_NEW_PASSWORD or is asked for. Without an "
                      "address: the server of the last time.",
@@ -273,15 +274,21 @@ static const struct command commands[] = {
       .synopsis = "",
       .summary = "change your password",
       .run = cmd_passwd,
-      .flags = COMMAND_CONNECTS,
       OPTIONS(OPT_END),
       .max_args = 0,
       .description = "Asks for the current and the new one; scripts set CRM_PASSWORD and "
                      "CRM_NEW_PASSWORD. Other sessions end.",
       EXAMPLES("crm passwd", "asks") },
+    { .name = "factor",
+      .summary = "the second step at login, by an authenticator",
+      VERBS(&factor_status, &factor_setup, &factor_confirm, &factor_remove),
+      .description =
+          "Where one is set up, login asks for a code of it after the password; scripts set "
+          "CRM_FACTOR. A code works once, and so does each of the recovery codes." },
     { .name = "admin",
       .summary = "users, teams and roles",
-      VERBS(&command_admin_user, &command_admin_team, &command_admin_role, &command_admin_invite),
+      VERBS(&command_admin_user, &command_admin_team, &command_admin_role, &command_admin_invite,
+            &command_admin_token),
       .description = "What an administrator does for the people who use the system. Users, teams "
                      "and roles are records like any other: crm show, history and list work on "
                      "them too." },

@@ -7,9 +7,11 @@
 #include "client/cli/cli.h"
 #include "client/cli/display.h"
 #include "proto/codec.h"
+#include "proto/token_text.h"
 
 #define REQUEST_TIMEOUT_S 30
 #define TIMEOUT_MAX_S     3600
+#define TOKEN_FILE_MAX    4096
 
 enum crm_status cli_client_create(struct cli *cli, struct crm_client **out_client)
 {
@@ -42,6 +44,54 @@ enum crm_status cli_client_create(struct cli *cli, struct crm_client **out_clien
     return status ? fail(&cli->failure, status, NULL, "the connection to '%s' cannot be set up",
                          profile->host)
                   : CRM_OK;
+}
+
+static void copy_id(char text[UUID_TEXT_SIZE], ProtobufCBinaryData bytes)
+{
+    struct uuid id;
+
+    *text = '\0';
+    if (uuid_from_slice(slice_of(bytes.data, bytes.len), &id))
+        uuid_format(&id, text);
+}
+
+void cli_take_session(struct cli *cli, const Crm__LoginReply *session)
+{
+    struct profile *profile = &cli->profile;
+
+    snprintf(profile->login, sizeof(profile->login), "%s", session->login ? session->login : "");
+    copy_id(profile->user, session->user);
+    copy_id(profile->team, session->team);
+    if (session->company) {
+        snprintf(profile->currency, sizeof(profile->currency), "%s",
+                 session->company->currency ? session->company->currency : "");
+        snprintf(profile->company, sizeof(profile->company), "%s",
+                 session->company->name ? session->company->name : "");
+    }
+}
+
+enum crm_status cli_take_api_token(struct cli *cli)
+{
+    const char *file = cli->options.token_file;
+    struct slice text = slice_text(getenv("CRM_TOKEN"));
+    enum crm_status status = CRM_OK;
+
+    if (file)
+        status = file_read(file, TOKEN_FILE_MAX, &cli->arena, &text, &cli->failure);
+    if (status || (!file && text.size == 0))
+        return status;
+    while (text.size > 0 && strchr("\r\n\t ", text.data[text.size - 1]))
+        text.size--;
+    if (!api_token_is_whole(text))
+        return fail(&cli->failure, CRM_INVALID, NULL,
+                    "%s holds no API token: that is crm_ and 43 letters, and one of them may be wrong",
+                    file ? file : "CRM_TOKEN");
+    memcpy(cli->profile.token, text.data, text.size);
+    cli->profile.token_size = text.size;
+    cli->has_api_token = true;
+    /* Whose it is the server will say. */
+    *cli->profile.login = *cli->profile.user = *cli->profile.team = '\0';
+    return CRM_OK;
 }
 
 /* field_type of a custom field to the type of its definition. */
@@ -139,6 +189,22 @@ static void schema_from_cache(struct cli *cli)
         cli->failure = (struct failure){ 0 };
 }
 
+enum crm_status cli_connect_bare(struct cli *cli)
+{
+    if (cli->profile.token_size == 0)
+        return fail(&cli->failure, CRM_NOT_LOGGED_IN, NULL, "you are not logged in");
+    return cli_client_create(cli, &cli->client);
+}
+
+/* With a token that was given for this call: who is it? "me" in filters is resolved here. */
+static void take_session_of_token(struct cli *cli)
+{
+    const Crm__Hello *hello = crm_client_hello(cli->client);
+
+    if (cli->has_api_token && hello && hello->session)
+        cli_take_session(cli, hello->session);
+}
+
 enum crm_status cli_connect(struct cli *cli)
 {
     Crm__DescribeRequest request = CRM__DESCRIBE_REQUEST__INIT;
@@ -146,11 +212,8 @@ enum crm_status cli_connect(struct cli *cli)
     struct crm_call *call = NULL;
     struct schema *schema;
     struct slice packed;
-    enum crm_status status;
+    enum crm_status status = cli_connect_bare(cli);
 
-    if (cli->profile.token_size == 0)
-        return fail(&cli->failure, CRM_NOT_LOGGED_IN, NULL, "you are not logged in");
-    status = cli_client_create(cli, &cli->client);
     if (status)
         return status;
     schema_from_cache(cli);
@@ -166,6 +229,8 @@ enum crm_status cli_connect(struct cli *cli)
         if (codec_pack(&reply->base, &cli->arena, &packed) == CRM_OK)
             profile_schema_write(&cli->profile, packed);
     }
+    if (!status)
+        take_session_of_token(cli);
     crm_call_destroy(call);
     return status;
 }

@@ -59,14 +59,20 @@ static const struct option_def rows[OPT_COUNT] = {
                   "only if the record is still at this revision" },
     [OPT_CA] = { "ca", 0, TEXT(ca), "FILE|sha256:HEX", COMPLETE_FILE,
                  "the server's CA certificate (PEM), or its fingerprint" },
-    [OPT_USER] = { "user", 'u', TEXT(user), "LOGIN", COMPLETE_NONE, "who logs in" },
+    [OPT_USER] = { "user", 'u', TEXT(user), "LOGIN", COMPLETE_NONE, "which user: of crm login, who logs in" },
     [OPT_DEVICE] = { "device", 0, TEXT(device), "NAME", COMPLETE_NONE,
                      "name of this machine in the list of sessions" },
+    [OPT_TOKEN_FILE] = { "token-file", 0, TEXT(token_file), "FILE", COMPLETE_FILE,
+                         "use the API token in this file (CRM_TOKEN holds one itself)" },
+    [OPT_NAME] = { "name", 0, TEXT(name), "NAME", COMPLETE_NONE, "what it is called" },
+    [OPT_ROLE] = { "role", 0, TEXT(role), "ROLE", COMPLETE_NONE, "no more than this role may" },
+    [OPT_EXPIRES] = { "expires", 0, TEXT(expires), "30d|DATE", COMPLETE_NONE,
+                      "until when it can be used" },
     [OPT_MAN] = { "man", 0, FLAG(man), "print the manual page as mdoc(7)" },
 };
 
-const enum option_id options_global[] = { OPT_HOME,    OPT_TIMEOUT, OPT_NO_COLOR, OPT_QUIET,
-                                          OPT_VERBOSE, OPT_HELP,    OPT_END };
+const enum option_id options_global[] = { OPT_HOME,    OPT_TOKEN_FILE, OPT_TIMEOUT, OPT_NO_COLOR,
+                                          OPT_QUIET,   OPT_VERBOSE,    OPT_HELP,    OPT_END };
 
 const struct option_def *option_def(enum option_id id)
 {

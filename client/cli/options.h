@@ -27,6 +27,9 @@ struct options {
     int64_t rev;
     /* log in */
     const char *ca, *user, *device;
+    /* API tokens */
+    const char *token_file; /* of every command: instead of the profile's session */
+    const char *name, *role, *expires;
     /* help */
     bool man;
 };
@@ -69,6 +72,10 @@ enum option_id {
     OPT_CA,
     OPT_USER,
     OPT_DEVICE,
+    OPT_TOKEN_FILE,
+    OPT_NAME,
+    OPT_ROLE,
+    OPT_EXPIRES,
     OPT_MAN,
     OPT_COUNT,
 };
