@@ -15,6 +15,7 @@
 #define FLAG(member)   OPTION_FLAG, offsetof(struct options, member), NULL, COMPLETE_NONE
 #define TEXT(member)   OPTION_TEXT, offsetof(struct options, member)
 #define NUMBER(member) OPTION_NUMBER, offsetof(struct options, member)
+#define LIST(member)   OPTION_LIST, offsetof(struct options, member)
 
 static const struct option_def rows[OPT_COUNT] = {
     [OPT_HOME] = { "home", 0, TEXT(home), "DIR", COMPLETE_FILE,
@@ -59,7 +60,8 @@ static const struct option_def rows[OPT_COUNT] = {
                   "only if the record is still at this revision" },
     [OPT_CA] = { "ca", 0, TEXT(ca), "FILE|sha256:HEX", COMPLETE_FILE,
                  "the server's CA certificate (PEM), or its fingerprint" },
-    [OPT_USER] = { "user", 'u', TEXT(user), "LOGIN", COMPLETE_NONE, "which user: of crm login, who logs in" },
+    [OPT_USER] = { "user", 'u', TEXT(user), "LOGIN", COMPLETE_NONE,
+                   "which user: of crm login, who logs in" },
     [OPT_DEVICE] = { "device", 0, TEXT(device), "NAME", COMPLETE_NONE,
                      "name of this machine in the list of sessions" },
     [OPT_TOKEN_FILE] = { "token-file", 0, TEXT(token_file), "FILE", COMPLETE_FILE,
@@ -68,11 +70,38 @@ static const struct option_def rows[OPT_COUNT] = {
     [OPT_ROLE] = { "role", 0, TEXT(role), "ROLE", COMPLETE_NONE, "no more than this role may" },
     [OPT_EXPIRES] = { "expires", 0, TEXT(expires), "30d|DATE", COMPLETE_NONE,
                       "until when it can be used" },
+    [OPT_NAME] = { "name", 0, TEXT(name), "NAME", COMPLETE_NONE, "what it is called" },
+    [OPT_EMAIL] = { "email", 0, TEXT(email), "ADDRESS", COMPLETE_NONE, "mail address" },
+    [OPT_TEAM] = { "team", 0, TEXT(team), "TEAM", COMPLETE_NONE, "in this team" },
+    [OPT_ROLE] = { "role", 0, TEXT(role), "ROLE", COMPLETE_NONE, "with what this role gives" },
+    [OPT_MANAGER] = { "manager", 0, TEXT(manager), "USER", COMPLETE_NONE, "who leads this user" },
+    [OPT_HEIR] = { "heir", 0, TEXT(heir), "USER", COMPLETE_NONE, "who takes over what is open" },
+    [OPT_INVITATIONS] = { "invitations", 0, TEXT(invitations), "FILE", COMPLETE_FILE,
+                          "write the invitations there as CSV, readable by you alone" },
+    [OPT_NO_INVITATION] = { "no-invitation", 0, FLAG(no_invitation),
+                            "make no invitation: crm admin invite does it later" },
+    [OPT_SCOPE] = { "scope", 0, LIST(scopes), "KIND:read=SCOPE,write=SCOPE", COMPLETE_NONE,
+                    "what may be read and changed of a kind (* for those without a row): none, "
+                    "own, team, branch or all; again for further kinds" },
+    [OPT_HIDE] = { "hide", 0, LIST(hide), "KIND.FIELD", COMPLETE_NONE,
+                   "do not show a field; may be given again" },
+    [OPT_READ_ONLY] = { "read-only", 0, LIST(read_only), "KIND.FIELD", COMPLETE_NONE,
+                        "show a field, but do not let it be changed; may be given again" },
+    [OPT_OPEN] = { "open", 0, LIST(open), "KIND.FIELD", COMPLETE_NONE,
+                   "a field is neither hidden nor read-only any more; may be given again" },
+    [OPT_RIGHT] = { "right", 0, LIST(rights), "RIGHT", COMPLETE_NONE,
+                    "give a right; may be given again" },
+    [OPT_NO_RIGHT] = { "no-right", 0, LIST(no_rights), "RIGHT", COMPLETE_NONE,
+                       "take a right away; may be given again" },
+    [OPT_SECOND_FACTOR] = { "second-factor", 0, TEXT(second_factor), "on|off", COMPLETE_NONE,
+                            "ask for a code of an authenticator at login" },
+    [OPT_ENROLLED_DEVICE] = { "enrolled-device", 0, TEXT(enrolled_device), "on|off", COMPLETE_NONE,
+                              "let in from enrolled devices only" },
     [OPT_MAN] = { "man", 0, FLAG(man), "print the manual page as mdoc(7)" },
 };
 
-const enum option_id options_global[] = { OPT_HOME,    OPT_TOKEN_FILE, OPT_TIMEOUT, OPT_NO_COLOR,
-                                          OPT_QUIET,   OPT_VERBOSE,    OPT_HELP,    OPT_END };
+const enum option_id options_global[] = { OPT_HOME,  OPT_TOKEN_FILE, OPT_TIMEOUT, OPT_NO_COLOR,
+                                          OPT_QUIET, OPT_VERBOSE,    OPT_HELP,    OPT_END };
 
 const struct option_def *option_def(enum option_id id)
 {
@@ -110,6 +139,16 @@ static enum option_id id_of(int val)
     return OPT_END;
 }
 
+static enum crm_status store_item(struct option_list *list, const struct option_def *row,
+                                  const char *text, struct failure *failure)
+{
+    if (list->n == OPTION_LIST_MAX)
+        return fail(failure, CRM_USAGE, NULL, "--%s can be given %d times", row->name,
+                    OPTION_LIST_MAX);
+    list->items[list->n++] = text;
+    return CRM_OK;
+}
+
 static enum crm_status store(enum option_id id, const char *text, struct options *options,
                              struct failure *failure)
 {
@@ -125,6 +164,8 @@ static enum crm_status store(enum option_id id, const char *text, struct options
     case OPTION_TEXT:
         memcpy(member, &text, sizeof(text));
         return CRM_OK;
+    case OPTION_LIST:
+        return store_item((struct option_list *)(void *)member, row, text, failure);
     case OPTION_NUMBER:
         break;
     }

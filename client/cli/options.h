@@ -9,6 +9,14 @@
 
 #include "common/base/failure.h"
 
+#define OPTION_LIST_MAX 32
+
+/* The values of an option that may be given several times. */
+struct option_list {
+    const char *items[OPTION_LIST_MAX];
+    size_t n;
+};
+
 /* What was given on the command line; NULL, false and 0 where nothing was. Texts borrow argv. */
 struct options {
     /* of every command */
@@ -30,11 +38,16 @@ struct options {
     /* API tokens */
     const char *token_file; /* of every command: instead of the profile's session */
     const char *name, *role, *expires;
+    /* administration */
+    const char *name, *email, *team, *role, *manager, *heir, *invitations;
+    const char *second_factor, *enrolled_device;
+    struct option_list scopes, hide, read_only, open, rights, no_rights;
+    bool no_invitation;
     /* help */
     bool man;
 };
 
-enum option_type { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER };
+enum option_type { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER, OPTION_LIST };
 
 /* How the shell may complete an option's argument. */
 enum complete { COMPLETE_NONE, COMPLETE_FILE, COMPLETE_KIND, COMPLETE_COMMAND, COMPLETE_FIXED };
@@ -76,6 +89,22 @@ enum option_id {
     OPT_NAME,
     OPT_ROLE,
     OPT_EXPIRES,
+    OPT_NAME,
+    OPT_EMAIL,
+    OPT_TEAM,
+    OPT_ROLE,
+    OPT_MANAGER,
+    OPT_HEIR,
+    OPT_INVITATIONS,
+    OPT_NO_INVITATION,
+    OPT_SCOPE,
+    OPT_HIDE,
+    OPT_READ_ONLY,
+    OPT_OPEN,
+    OPT_RIGHT,
+    OPT_NO_RIGHT,
+    OPT_SECOND_FACTOR,
+    OPT_ENROLLED_DEVICE,
     OPT_MAN,
     OPT_COUNT,
 };
