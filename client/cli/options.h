@@ -39,7 +39,7 @@ struct options {
     const char *token_file; /* of every command: instead of the profile's session */
     const char *name, *role, *expires;
     /* administration */
-    const char *name, *email, *team, *role, *manager, *heir, *invitations;
+    const char *email, *team, *manager, *heir, *invitations;
     const char *second_factor, *enrolled_device;
     struct option_list scopes, hide, read_only, open, rights, no_rights;
     bool no_invitation;
@@ -89,10 +89,8 @@ enum option_id {
     OPT_NAME,
     OPT_ROLE,
     OPT_EXPIRES,
-    OPT_NAME,
     OPT_EMAIL,
     OPT_TEAM,
-    OPT_ROLE,
     OPT_MANAGER,
     OPT_HEIR,
     OPT_INVITATIONS,
