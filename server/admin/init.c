@@ -201,7 +201,7 @@ static enum crm_status choose_password(struct plan *plan, const char *file, stru
         generate_password(plan->password);
         plan->is_generated = true;
     }
-    return status == CRM_OK ? password_check_rules(plan->password, failure) : status;
+    return status == CRM_OK ? password_check_rules(plan->password, NULL, 0, failure) : status;
 }
 
 static enum crm_status choose(struct plan *plan, const struct command_input *input,

@@ -30,7 +30,11 @@ enum crm_status dispatch_create(struct core *core, struct dispatch **out_dispatc
         free(dispatch);
         return CRM_NO_MEMORY;
     }
-    status = worker_pool_create((unsigned)core->settings.workers, &dispatch->workers);
+    dispatch->throttle = throttle_create();
+    dispatch->crowd = crowd_create((unsigned)core->settings.connections_per_user);
+    status = dispatch->throttle && dispatch->crowd ? CRM_OK : CRM_NO_MEMORY;
+    if (status == CRM_OK)
+        status = worker_pool_create((unsigned)core->settings.workers, &dispatch->workers);
     if (status == CRM_OK)
         status = writer_create(core, push_publish, dispatch, &dispatch->writer);
     if (status == CRM_OK)
@@ -59,6 +63,8 @@ void dispatch_destroy(struct dispatch *dispatch)
         return;
     dispatch_stop(dispatch);
     writer_destroy(dispatch->writer);
+    throttle_destroy(dispatch->throttle);
+    crowd_destroy(dispatch->crowd);
     pthread_mutex_destroy(&dispatch->lock);
     free(dispatch);
 }

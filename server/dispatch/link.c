@@ -11,6 +11,8 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "proto/codec.h"
+
+#define US_PER_HOUR INT64_C(3600000000)
 #include "server/dispatch/trail.h"
 
 struct link *link_create(struct dispatch_thread *thread, const struct link_carrier *carrier, const char *peer)
@@ -32,11 +34,31 @@ struct link *link_create(struct dispatch_thread *thread, const struct link_carri
     return link;
 }
 
+static void leave_place(struct link *link)
+{
+    if (link->has_place)
+        crowd_leave(link->thread->dispatch->crowd, &link->place);
+    link->has_place = false;
+}
+
+enum crm_status link_take_place(struct link *link, const struct uuid *user)
+{
+    if (link->has_place && uuid_equal(&link->place, user))
+        return CRM_OK;
+    if (!crowd_enter(link->thread->dispatch->crowd, user))
+        return CRM_BUSY;
+    leave_place(link);
+    link->place = *user;
+    link->has_place = true;
+    return CRM_OK;
+}
+
 void link_destroy(struct link *link)
 {
     if (!link)
         return;
     thread_remove_link(link->thread, link->id);
+    leave_place(link);
     for (unsigned i = 0; i < link->n_streams; i++) {
         struct request *request = link->streams[i].request;
 
@@ -167,8 +189,25 @@ void link_set_session(struct link *link, const struct session *session)
         session_copy(&link->session, session);
     }
     link->expires_us = clock_monotonic_us() + (session->expires_us - clock_now_us());
+    link->touch_due_us = clock_monotonic_us() + (session->used_us + SESSION_TOUCH_US - clock_now_us());
     link->has_session = link->was_known = true;
     link->identities = atomic_load(&link->thread->dispatch->identities);
+}
+
+void link_touch_session(struct link *link, int64_t now_us)
+{
+    struct session *session = &link->session;
+    int64_t wall_us, idle_us = link->thread->dispatch->core->settings.idle_hours * US_PER_HOUR;
+
+    if (!link->has_session || now_us < link->touch_due_us)
+        return;
+    wall_us = clock_now_us();
+    session->used_us = wall_us;
+    if (session->how != SESSION_BY_TOKEN)
+        session->expires_us = session->latest_us < wall_us + idle_us ? session->latest_us : wall_us + idle_us;
+    link->expires_us = now_us + (session->expires_us - wall_us);
+    link->touch_due_us = now_us + SESSION_TOUCH_US;
+    session_job_touch(link->thread->dispatch, session);
 }
 
 /* --- streams */
@@ -222,7 +261,9 @@ static void end_streams(struct link *link, enum crm_status why)
 static void end_session(struct link *link, enum crm_status why)
 {
     link->has_session = false;
-    link->had_expired = why == CRM_SESSION_EXPIRED;
+    link->lost = why;
+    if (uuid_equal(&link->place, &link->session.user)) /* a login of another has taken the other's */
+        leave_place(link);
     session_fini(&link->session);
     end_streams(link, why);
 }
@@ -243,10 +284,12 @@ bool link_check_session(struct link *link, int64_t now_us)
         status = thread_view(link->thread, thread_schema(link->thread), &view);
         if (status == CRM_OK)
             status = session_refresh(view, clock_now_us(), &link->session, &changed);
+        if (status == CRM_OK)
+            status = device_admits(view, &link->session.user, link->carrier.claim);
         link->identities = identities;
     }
     if (status != CRM_OK)
-        end_session(link, status == CRM_SESSION_EXPIRED ? status : CRM_NOT_LOGGED_IN);
+        end_session(link, status == CRM_SESSION_EXPIRED || status == CRM_DEVICE_NEEDED ? status : CRM_NOT_LOGGED_IN);
     else if (changed)
         end_streams(link, CRM_ACCESS_CHANGED);
     return link->has_session;
@@ -331,6 +374,16 @@ static void grant_upload(struct link *link, struct stream *stream, const struct 
         (void)link_send(link, FRAME_CREDIT, 0, stream->id, &credit.base, false);
 }
 
+/* A login has succeeded: if there is no place for one more connection of its user, nobody gets the session. */
+static enum crm_status admit_opened(struct link *link, struct request *request)
+{
+    if (link_take_place(link, &request->ctx.opened->user) == CRM_OK)
+        return CRM_OK;
+    session_job_close(link->thread->dispatch, request->ctx.opened);
+    return fail(&request->ctx.failure, CRM_BUSY, NULL, "this user has %" PRId64 " connections open: close one",
+                link->thread->dispatch->core->settings.connections_per_user);
+}
+
 void link_answer(struct link *link, struct request *take_request)
 {
     bool has_session = link_check_session(link, clock_monotonic_us());
@@ -346,6 +399,8 @@ void link_answer(struct link *link, struct request *take_request)
         take_request->status = CRM_CANCELLED;
     if (take_request->ctx.session && take_request->access_changes != link->access_changes && !(take_request->flags & OP_WRITES))
         take_request->status = has_session ? CRM_ACCESS_CHANGED : CRM_NOT_LOGGED_IN;
+    if (take_request->status == CRM_OK && take_request->ctx.opened)
+        take_request->status = admit_opened(link, take_request);
     if (stream && take_request->status != CRM_OK)
         link_fail_request(link, take_request, take_request->status);
     else if (stream && goes_on)
@@ -476,9 +531,11 @@ void link_tick(struct link *link, int64_t now_us)
 {
     int64_t idle_us = link->thread->dispatch->core->settings.idle_minutes * 60 * 1000000;
 
-    if (link->is_closing)
+    if (link->is_closing || (link->has_hello && !link_check_device(link)))
         return;
-    (void)link_check_session(link, now_us); /* subscriptions ask for nothing, and must not go on behind its end */
+    /* Subscriptions ask for nothing: they must not go on behind its end, and are a use of it. */
+    if (link_check_session(link, now_us) && link->n_streams > 0)
+        link_touch_session(link, now_us);
     if (!link->has_hello && now_us - link->since_us > HELLO_US)
         link_break(link, CRM_PROTOCOL, "no hello in time");
     else if (!link->was_known && now_us - link->since_us > LOGIN_US)

@@ -45,6 +45,12 @@ static enum crm_status resume_session(struct link *link, const Crm__Hello *hello
     session_fini(&link->session);
     if (status == CRM_OK)
         status = session_resume(view, slice_of(hello->session_token.data, hello->session_token.len), clock_now_us(), &link->session);
+    if (status == CRM_OK)
+        status = device_admits(view, &link->session.user, link->carrier.claim);
+    if (status == CRM_OK && link_take_place(link, &link->session.user) != CRM_OK) {
+        session_fini(&link->session);
+        status = CRM_BUSY;
+    }
     if (status == CRM_OK) {
         link_set_session(link, &link->session);
         *out_reply = login_reply_create(view, &link->session, NULL, arena);
@@ -70,7 +76,7 @@ static void answer_hello(struct link *link, const Crm__Hello *hello, struct aren
     if (hello->has_session_token) {
         enum crm_status status = resume_session(link, hello, arena, &answer.session);
 
-        link->had_expired = status == CRM_SESSION_EXPIRED;
+        link->lost = status;
         if (status != CRM_OK) {
             const struct crm_status_info *info = crm_status_info((int)status);
 
@@ -109,11 +115,24 @@ static void on_hello(struct link *link, const struct frame *frame)
     }
     link->has_hello = true;
     link->features = hello->features & FEATURE_ZSTD;
+    link->has_installation = hello->device.len == sizeof link->installation;
+    if (link->has_installation)
+        memcpy(link->installation, hello->device.data, sizeof link->installation);
     snprintf(link->software, sizeof link->software, "%.60s", hello->software ? hello->software : "");
+    if (!link_check_device(link))
+        return;
     answer_hello(link, hello, &fast->arena);
 }
 
 /* --- requests */
+
+/* Who has no session is told why the last one is none any more. */
+static enum crm_status refuse_stranger(const struct link *link, struct failure *failure)
+{
+    if (link->lost == CRM_SESSION_EXPIRED || link->lost == CRM_DEVICE_NEEDED)
+        return fail(failure, link->lost, NULL, "%s", crm_status_info((int)link->lost)->sentence);
+    return fail(failure, CRM_NOT_LOGGED_IN, NULL, "log in first");
+}
 
 /* Everything that must hold before a handler runs, in this order. */
 static enum crm_status gate_request(struct link *link, const struct frame_header *header, const struct op_def *op, struct failure *failure)
@@ -123,10 +142,13 @@ static enum crm_status gate_request(struct link *link, const struct frame_header
     if (!op)
         return fail(failure, CRM_UNKNOWN_OPERATION, NULL, "there is no operation number %u", header->code);
     if (!link_check_session(link, link->active_us) && !(op->flags & OP_NO_LOGIN))
-        return link->had_expired ? fail(failure, CRM_SESSION_EXPIRED, NULL, "the session has ended, log in again")
-                                 : fail(failure, CRM_NOT_LOGGED_IN, NULL, "log in first");
+        return refuse_stranger(link, failure);
+    if (link->has_session && link->session.must && !(op->flags & (OP_ALWAYS | OP_NO_LOGIN)))
+        return fail(failure, link->session.must, NULL, "%s", crm_status_info((int)link->session.must)->sentence);
     if (op->right && !(link->session.rights & (1u << op->right)))
         return fail(failure, CRM_NOT_ALLOWED, NULL, "your role does not allow this");
+    if ((op->flags & OP_CONFIRMED) && !session_is_confirmed(&link->session, clock_now_us()))
+        return fail(failure, CRM_CONFIRM, NULL, "%s", crm_status_info(CRM_CONFIRM)->sentence);
     if (!link->has_session && link->n_streams > 0) /* a password costs a worker's time and 19 MiB */
         return fail(failure, CRM_BUSY, NULL, "one request at a time before login");
     if (link->n_streams == STREAMS_MAX)
@@ -175,6 +197,11 @@ static enum crm_status prepare(struct link *link, struct request *request, const
         .core = link->thread->dispatch->core, .schema = thread_schema(link->thread), .arena = &request->arena, .scratch = &request->scratch,
         .upload_id = &request->upload_id, .still_wanted = request_still_wanted, .trace = request->trace,
     };
+    ctx->throttle = link->thread->dispatch->throttle;
+    if (link->has_installation) {
+        memcpy(request->installation, link->installation, sizeof request->installation);
+        ctx->installation = request->installation;
+    }
     request->identities = link->identities;
     request->access_changes = link->access_changes;
     if (link->has_session && request->is_pooled) {
@@ -182,6 +209,10 @@ static enum crm_status prepare(struct link *link, struct request *request, const
     } else if (link->has_session) {
         session_copy(&request->session, &link->session);
         ctx->session = &request->session;
+    }
+    if (link->carrier.claim && link->carrier.claim->is_given) {
+        request->claim = *link->carrier.claim;
+        ctx->claim = &request->claim;
     }
     status = read_origin(link, request);
     if (status == CRM_OK)
@@ -265,7 +296,9 @@ static void run_stream(struct link *link, const struct op_def *op, const struct 
             status = op->run(&request->ctx);
         }
     } else if (status == CRM_OK) {
-        status = request_send_away(request);
+        status = op->admit ? op->admit(&request->ctx) : CRM_OK;
+        if (status == CRM_OK)
+            status = request_send_away(request);
         if (status == CRM_OK) {
             stream = link_open_stream(link, request->stream);
             stream->request = request;
@@ -301,12 +334,15 @@ static void on_request(struct link *link, const struct frame *frame)
         return;
     }
     link->last_stream = frame->header.stream;
+    if (!link_check_device(link))
+        return;
     status = gate_request(link, &frame->header, op, &failure);
     if (status != CRM_OK) {
         trail_refused_at_gate(link->thread->dispatch->core, link_session(link), op, link->peer, status);
         link_send_error(link, frame->header.stream, status, &failure, NULL, NULL);
         return;
     }
+    link_touch_session(link, link->active_us);
     if (is_answered_at_once(op))
         run_at_once(link, op, frame);
     else

@@ -45,11 +45,18 @@ struct link {
     uint64_t identities;         /* dispatch's when the session was looked at last */
     bool has_hello, is_closing, is_draining, has_session;
     bool was_known;              /* logged in at some time: large frames that are under way are read even when the session has ended */
-    bool had_expired;            /* the session that it had, or wanted to resume: whoever asks without one is told so */
+    enum crm_status lost;        /* what has become of the session that it had, or wanted to resume: whoever asks without one is told so */
+    bool is_device_checked;      /* its certificate was looked at, when identities were these: */
+    uint64_t device_identities;
     bool has_missed;             /* an event was left out because the output was high */
     uint64_t features;           /* chosen */
     struct session session;
     uint64_t access_changes;     /* how often what its user may see has become another */
+    uint8_t installation[THROTTLE_INSTALLATION]; /* what the client says that it is */
+    bool has_installation;
+    struct uuid place;           /* whose connections this one is counted among */
+    bool has_place;
+    int64_t touch_due_us;        /* monotonic: a request from then on is noted as use of the session */
     int64_t expires_us;          /* of the session, monotonic: jumps of the wall clock change nothing */
     uint32_t last_stream;        /* highest seen */
     struct stream streams[STREAMS_MAX];
@@ -68,6 +75,12 @@ void link_close(struct link *link, const char *why);
 void link_set_session(struct link *link, const struct session *session);
 /* Is there one, now? Ends one that has expired or was closed, whose user is gone or not active; takes over changed rights. */
 bool link_check_session(struct link *link, int64_t now_us);
+/* link_device.c: is its certificate still good, where it has one? false: the client was told why not, and the link closes. */
+bool link_check_device(struct link *link);
+/* Count it among the user's connections; CRM_BUSY when there are too many. */
+enum crm_status link_take_place(struct link *link, const struct uuid *user) MUST_CHECK;
+/* The session is in use: noted now and then. */
+void link_touch_session(struct link *link, int64_t now_us);
 struct stream *link_stream(struct link *link, uint32_t id);
 /* There must be room (the gate has looked). */
 struct stream *link_open_stream(struct link *link, uint32_t id);

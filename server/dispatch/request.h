@@ -14,6 +14,7 @@
 #include "server/dispatch/worker.h"
 #include "server/dispatch/writer.h"
 #include "server/ops/op.h"
+#include "server/session/crowd.h"
 
 #define REQUEST_BUDGET   (96u << 20) /* memory of one request */
 #define DEADLINE_DEFAULT 10000       /* ms */
@@ -24,6 +25,8 @@ struct dispatch {
     struct core *core;
     struct writer *writer;
     struct worker_pool *workers;
+    struct throttle *throttle; /* of passwords that are tried */
+    struct crowd *crowd;       /* connections by user */
     pthread_mutex_t lock; /* of threads */
     struct dispatch_thread *threads[64];
     unsigned n_threads;
@@ -43,12 +46,14 @@ struct request {
     unsigned flags;          /* the row's, as place left them */
     struct arena arena, scratch;
     struct session session;  /* a copy for what outlives this turn */
+    struct device_claim claim; /* the same of what the connection's certificate says */
     uint64_t identities;     /* dispatch's when the session was looked at last */
     uint64_t access_changes; /* the link's when the request began: what was read for another access is not answered */
     struct view guarded;     /* of this turn, with the guard of who asks */
     struct view_guard guard;
     struct schema *schema;
     struct op_ctx ctx;
+    uint8_t installation[THROTTLE_INSTALLATION]; /* for ctx */
     struct uuid upload_id;
     uint32_t upload_bytes;   /* of the chunk: granted again when it is stored */
     int64_t deadline_us;     /* monotonic */
@@ -119,6 +124,13 @@ const struct session *link_session(const struct link *link);
 void link_answer(struct link *link, struct request *take_request);
 /* An event for a subscription: CRM_BUSY when the output is high; push_catch_up is called when it has drained. */
 enum crm_status link_event(struct link *link, uint32_t stream, const Crm__Event *event) MUST_CHECK;
+
+/* --- session_job.c: written some time soon, or not at all; nobody waits for it */
+
+/* The session is in use. */
+void session_job_touch(struct dispatch *dispatch, const struct session *session);
+/* Nobody has got its token. */
+void session_job_close(struct dispatch *dispatch, const struct session *session);
 
 /* --- push.c: subscriptions of one thread */
 enum crm_status push_subscribe(struct dispatch_thread *thread, uint64_t link_id, uint32_t stream, const struct op_watch *watch) MUST_CHECK;

@@ -1,5 +1,8 @@
 /*
  * worker.h - a few threads for what takes long: password hashes, reports, dry runs
+ *
+ * What waits stands in one of three lines, each with a bound of its own. Passwords take turns with the rest, and among them those of places that are known go
+ * first: whoever guesses at passwords delays neither reports nor the users of the house.
  */
 #ifndef CRM_SERVER_DISPATCH_WORKER_H
 #define CRM_SERVER_DISPATCH_WORKER_H
@@ -7,7 +10,12 @@
 #include "common/base/slice.h"
 #include "common/base/status.h"
 
-#define WORKER_QUEUE_MAX 64
+enum work_line {
+    WORK_KNOWN_PASSWORD, /* of a place that has logged the user in before (throttle.h) */
+    WORK_PASSWORD,
+    WORK_OTHER,
+    WORK_LINES,
+};
 
 struct work_job {
     struct work_job *next;
@@ -17,8 +25,8 @@ struct work_job {
 struct worker_pool;
 
 enum crm_status worker_pool_create(unsigned threads, struct worker_pool **out_pool) MUST_CHECK;
-/* Any thread. CRM_BUSY when too many wait. */
-enum crm_status worker_submit(struct worker_pool *pool, struct work_job *job) MUST_CHECK;
+/* Any thread. CRM_BUSY when too many wait in this line. */
+enum crm_status worker_submit(struct worker_pool *pool, struct work_job *job, enum work_line line) MUST_CHECK;
 /* Runs what waits, then ends the threads. Accepts NULL. */
 void worker_pool_destroy(struct worker_pool *pool);
 

@@ -18,12 +18,16 @@ struct settings {
     /* [limits] */
     int64_t connections;
     int64_t connections_per_address;
+    int64_t connections_per_user;
     int64_t write_queue;
     int64_t group;
     /* [session] */
     int64_t session_hours;
+    int64_t idle_hours;
     int64_t idle_minutes;
+    int64_t confirm_minutes;
     int64_t invitation_hours;
+    int64_t device_days;
     /* [audit] */
     int64_t audit_keep_days;
     /* [log] */

@@ -11,7 +11,9 @@
 
 #include "proto/operation.h"
 #include "proto/wire.pb-c.h"
+#include "server/session/device.h"
 #include "server/session/session.h"
+#include "server/session/throttle.h"
 
 enum op_flag {
     OP_NO_LOGIN = 1u << 0,  /* may be asked before login */
@@ -21,6 +23,9 @@ enum op_flag {
     OP_UPLOADS = 1u << 4,   /* takes chunks from the client: run is called for each, see stage */
     OP_SECRET = 1u << 5,    /* bodies are never compressed nor logged */
     OP_WATCHES = 1u << 6,   /* the stream stays open for events */
+    OP_HASHES = 1u << 7,    /* prepare computes a password's hash: such requests wait in a line of their own */
+    OP_ALWAYS = 1u << 8,    /* answered also while the session must do something first (session.must) */
+    OP_CONFIRMED = 1u << 9, /* the password must have been given a short while ago */
 };
 
 enum op_stage {
@@ -51,9 +56,13 @@ struct op_ctx {
     const struct session *session; /* NULL before login */
     const struct schema *schema;   /* of the moment at which the request arrived */
     struct arena *arena;           /* of the request */
+    const struct device_claim *claim; /* what the connection's certificate says, looked at already; NULL: it has none */
     const char *peer;
     const char *software;          /* of the client, from its hello */
     const uint8_t *trace;          /* AUDIT_TRACE_SIZE bytes, zero where the client gave none */
+    const uint8_t *installation;   /* what its hello says that it is, 16 bytes, or NULL: nobody vouches for it */
+    struct throttle *throttle;     /* who may try a password */
+    struct throttle_ticket ticket; /* of a try that is under way: settled by prepare, else given back by dispatch */
     const void *request;           /* unpacked message of the row's type */
     void *reply;                   /* initialised message of the row's type */
     struct failure failure;
@@ -91,6 +100,9 @@ void op_about(struct op_ctx *ctx, enum kind kind, const struct uuid *id, const c
 #define op_fail(ctx, status, ...)              fail(&(ctx)->failure, (status), NULL, __VA_ARGS__)
 #define op_fail_field(ctx, status, field, ...) fail(&(ctx)->failure, (status), (field), __VA_ARGS__)
 
+/* For what is sensitive in some of its requests only: CRM_CONFIRM unless the password was given a short while ago. */
+enum crm_status op_check_confirmed(struct op_ctx *ctx) MUST_CHECK;
+
 struct op_def {
     enum operation code;
     const char *name;
@@ -98,6 +110,8 @@ struct op_def {
     Crm__Right right; /* RIGHT_UNSET: none asked for */
     Crm__AuditAct audit; /* what succeeds goes into the audit trail as this, before it is answered: of OP_WRITES and OP_WORKS only. UNSET: nothing */
     const ProtobufCMessageDescriptor *request, *reply, *chunk;
+    /* On the io thread, before anything costs time: may it be tried at all? NULL: always. */
+    enum crm_status (*admit)(struct op_ctx *ctx);
     /* On a worker first, with a snapshot of its own: what takes long and writes nothing. NULL: none. */
     enum crm_status (*prepare)(struct op_ctx *ctx);
     enum crm_status (*run)(struct op_ctx *ctx);
@@ -112,6 +126,7 @@ const struct op_def *op_find(uint32_t code);
 
 /* rows, one file an area */
 extern const struct op_def op_login, op_logout, op_ping, op_describe, op_get, op_list, op_count, op_search, op_mutate, op_history, op_subscribe,
-    op_upload, op_report, op_audit_list, op_invite, op_password;
+    op_upload, op_report, op_audit_list, op_invite, op_password, op_session_list, op_session_end, op_confirm, op_device, op_enrol, op_access_explain,
+    op_access_who;
 
 #endif

@@ -1,13 +1,21 @@
 /*
- * op_session.h - what a logged-in client is told about itself: at login and when a hello resumes a session
+ * op_session.h - what a logged-in client is told about itself, at login and when a hello resumes a session; and passwords that are tried
  */
 #ifndef CRM_SERVER_OPS_OP_SESSION_H
 #define CRM_SERVER_OPS_OP_SESSION_H
 
-#include "server/session/session.h"
+#include "server/ops/op.h"
 
 /* token NULL: none is told. NULL when memory is spent. Strings borrow session. */
 Crm__LoginReply *login_reply_create(const struct view *view, const struct session *session, const uint8_t *token, struct arena *arena) MUST_CHECK;
+/* A try at a password may begin; login NULL: by who is logged in. CRM_BUSY says when. */
+enum crm_status password_admit(struct op_ctx *ctx, const char *login) MUST_CHECK;
+/* On a worker, after password_admit: is it the password of who is logged in? CRM_BAD_CREDENTIALS, at field. */
+enum crm_status password_check_own(struct op_ctx *ctx, const char *password, const char *field) MUST_CHECK;
+
+/* HOST:PORT as people are to give it, in the arena; NULL when memory is spent. */
+char *server_address(const struct op_ctx *ctx) MUST_CHECK;
+
 /* Fill an initialised reply. */
 bool login_reply_fill(Crm__LoginReply *reply, const struct view *view, const struct session *session, const uint8_t *token, struct arena *arena) MUST_CHECK;
 

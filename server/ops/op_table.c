@@ -19,7 +19,14 @@ static const struct op_def *const table[OP_MAX + 1] = {
     [OP_REPORT] = &op_report,
     [OP_INVITE] = &op_invite,
     [OP_PASSWORD] = &op_password,
+    [OP_ACCESS_EXPLAIN] = &op_access_explain,
+    [OP_ACCESS_WHO] = &op_access_who,
     [OP_AUDIT_LIST] = &op_audit_list,
+    [OP_SESSION_LIST] = &op_session_list,
+    [OP_SESSION_END] = &op_session_end,
+    [OP_CONFIRM] = &op_confirm,
+    [OP_DEVICE] = &op_device,
+    [OP_ENROL] = &op_enrol,
 };
 
 const struct op_def *op_find(uint32_t code)

@@ -7,7 +7,6 @@
 #include <stdio.h>
 
 #include "common/base/clock.h"
-#include "common/base/text.h"
 #include "server/session/session.h"
 
 #define MEMORY_KIB 19456
@@ -18,22 +17,6 @@
 
 /* Verified against for users who do not exist, so that the answer takes as long. Of a random password that nobody knows. */
 static const char nobody[] = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-
-enum crm_status password_check_rules(const char *password, struct failure *failure)
-{
-    struct slice text = slice_text(password);
-    size_t characters = 0;
-
-    if (!text_is_valid(text))
-        return fail(failure, CRM_INVALID, "password", "a password is UTF-8 text");
-    for (size_t position = 0; position < text.size; characters++)
-        (void)text_next(text, &position);
-    if (characters < PASSWORD_MIN)
-        return fail(failure, CRM_INVALID, "password", "a password has at least %d characters", PASSWORD_MIN);
-    if (text.size > PASSWORD_MAX)
-        return fail(failure, CRM_INVALID, "password", "a password has at most %d bytes", PASSWORD_MAX);
-    return CRM_OK;
-}
 
 enum crm_status password_hash(const char *password, char out_encoded[PASSWORD_ENCODED_SIZE])
 {

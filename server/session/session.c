@@ -1,7 +1,20 @@
 /*
- * session.c - sessions, credentials and invitations as rows
+ * session.c - who a user is, and sessions as rows
  *
- * Reading: any thread, in its snapshot. Writing: the writer, in a group. Tokens and codes leave this file once and are never stored.
+ * Reading: any thread, in its snapshot. Writing: the writer, in a group. Tokens leave this file once and are never stored.
+ *
+ * A row's content; a row of another format counts as none (who had it logs in again):
+ *     0  u8      format
+ *     1  u8      enum session_how
+ *     2  u8[6]   0
+ *     8  u8[16]  user
+ *    24  i64     expires: idle or absolute, whichever is earlier (housekeeping sweeps by it)
+ *    32  i64     latest: expires, however much it is used
+ *    40  i64     created
+ *    48  i64     used, about
+ *    56  i64     confirmed until
+ *    64  u8[16]  id
+ *    80  device name, from, name of the token: each u8 length ‖ text
  */
 #include "server/session/session.h"
 
@@ -12,8 +25,10 @@
 #include "common/engine/index.h"
 #include "server/engine/sealed.h"
 
-#define SESSION_FIXED 32 /* user, created, expires */
-#define INVITE_SIZE   24 /* user, expires */
+#define ROW_FORMAT  2
+#define ROW_FIXED   80
+#define ROW_TEXTS   3
+#define TEXT_MAX    128 /* bytes of each */
 
 /* Rows go into the group as they come, several for a login: where one fails the group holds a part of it. */
 static enum crm_status settle(struct change_group *group, enum crm_status status)
@@ -37,22 +52,23 @@ static bool get_field(const struct record *record, const char *name, struct valu
     return reflect_get(kind_field_by_name(kind_def(record->header.kind), name), record, out_value);
 }
 
-static void add_right(struct session *session, const struct value *right)
+void session_copy(struct session *to, const struct session *from)
 {
-    if (right->integer > 0 && right->integer < 32)
-        session->rights |= 1u << right->integer;
+    *to = *from;
+    access_ref(to->access);
 }
 
-static bool visit_right(void *arg, const struct value *value)
+void session_fini(struct session *session)
 {
-    add_right(arg, value);
-    return true;
+    access_unref(session->access);
+    secret_wipe(session, sizeof *session);
 }
 
 enum crm_status session_load(const struct view *view, const struct uuid *user, struct session *out_session)
 {
     struct record record;
     struct value value;
+    bool must_change;
     enum crm_status status = view_record(view, KIND_USER, user, &record);
 
     if (status == CRM_NOT_FOUND)
@@ -68,12 +84,17 @@ enum crm_status session_load(const struct view *view, const struct uuid *user, s
         copy_text(out_session->name, sizeof out_session->name, value.text);
     if (get_field(&record, "team", &value))
         out_session->team = value.ref;
-    if (get_field(&record, "role", &value) && view_record(view, KIND_ROLE, &value.ref, &record) == CRM_OK) {
-        reflect_each(kind_field_by_name(kind_def(KIND_ROLE), "rights"), &record, visit_right, out_session);
-        if (get_field(&record, "name", &value))
-            copy_text(out_session->role, sizeof out_session->role, value.text);
-    }
-    return CRM_OK;
+    if (get_field(&record, "role", &value) && view_record(view, KIND_ROLE, &value.ref, &record) == CRM_OK &&
+        get_field(&record, "name", &value))
+        copy_text(out_session->role, sizeof out_session->role, value.text);
+    status = credential_must_change(view, user, &must_change);
+    if (status != CRM_OK)
+        return status;
+    out_session->must = must_change ? CRM_CHANGE_PASSWORD : CRM_OK;
+    status = access_create(view, user, NULL, &out_session->access);
+    if (status == CRM_OK)
+        out_session->rights = access_rights(out_session->access);
+    return status;
 }
 
 enum crm_status session_find_login(const struct view *view, struct slice login, struct arena *arena, struct uuid *out_user)
@@ -96,27 +117,111 @@ static void hash_secret(struct slice secret, uint8_t out[SHA256_SIZE])
     sha256(&secret, 1, out);
 }
 
-static enum crm_status load_by_hash(const struct view *view, const uint8_t hash[SHA256_SIZE], int64_t now_us, struct session *out_session)
+/* --- rows */
+
+static bool take_text(struct slice *rest, struct slice *out)
 {
-    struct slice value, content;
-    struct uuid user;
-    int64_t expires_us;
+    size_t size = rest->size > 0 ? rest->data[0] : 0;
+
+    if (rest->size < 1 + size)
+        return false;
+    *out = slice_of(rest->data + 1, size);
+    *rest = slice_of(rest->data + 1 + size, rest->size - 1 - size);
+    return true;
+}
+
+/* CRM_NOT_LOGGED_IN: of another format. Texts borrow the row. */
+static enum crm_status decode_row(struct slice value, struct session_info *out_info)
+{
+    struct slice content, rest;
+    enum crm_status status = sealed_open(value, 1, &content);
+
+    if (status != CRM_OK)
+        return status;
+    if (content.data[0] != ROW_FORMAT)
+        return CRM_NOT_LOGGED_IN;
+    if (content.size < ROW_FIXED)
+        return CRM_CORRUPT;
+    out_info->how = (enum session_how)content.data[1];
+    memcpy(out_info->user.bytes, content.data + 8, UUID_SIZE);
+    memcpy(&out_info->expires_us, content.data + 24, 8);
+    memcpy(&out_info->latest_us, content.data + 32, 8);
+    memcpy(&out_info->created_us, content.data + 40, 8);
+    memcpy(&out_info->used_us, content.data + 48, 8);
+    memcpy(&out_info->confirmed_until_us, content.data + 56, 8);
+    memcpy(out_info->id.bytes, content.data + 64, UUID_SIZE);
+    rest = slice_of(content.data + ROW_FIXED, content.size - ROW_FIXED);
+    return take_text(&rest, &out_info->device_name) && take_text(&rest, &out_info->from) && take_text(&rest, &out_info->name) ? CRM_OK : CRM_CORRUPT;
+}
+
+static enum crm_status put_row(struct change_group *group, const uint8_t hash[SHA256_SIZE], const struct session_info *info)
+{
+    const struct slice *texts[ROW_TEXTS] = { &info->device_name, &info->from, &info->name };
+    size_t sizes[ROW_TEXTS], size = ROW_FIXED;
+    uint8_t *content, *value, *at;
+
+    for (size_t i = 0; i < ROW_TEXTS; i++) {
+        sizes[i] = text_prefix_size(*texts[i], TEXT_MAX);
+        size += 1 + sizes[i];
+    }
+    value = sealed_alloc(group->arena, size, &content);
+    if (!value)
+        return settle(group, CRM_NO_MEMORY);
+    memset(content, 0, 8);
+    content[0] = ROW_FORMAT;
+    content[1] = (uint8_t)info->how;
+    memcpy(content + 8, info->user.bytes, UUID_SIZE);
+    memcpy(content + 24, &info->expires_us, 8);
+    memcpy(content + 32, &info->latest_us, 8);
+    memcpy(content + 40, &info->created_us, 8);
+    memcpy(content + 48, &info->used_us, 8);
+    memcpy(content + 56, &info->confirmed_until_us, 8);
+    memcpy(content + 64, info->id.bytes, UUID_SIZE);
+    at = content + ROW_FIXED;
+    for (size_t i = 0; i < ROW_TEXTS; i++) {
+        *at++ = (uint8_t)sizes[i];
+        if (sizes[i] > 0)
+            memcpy(at, texts[i]->data, sizes[i]);
+        at += sizes[i];
+    }
+    return settle(group, writeset_put(group->set, STORE_SESSION, slice_of(hash, SHA256_SIZE), sealed_close(value, size)));
+}
+
+static enum crm_status load_row(const struct view *view, const uint8_t hash[SHA256_SIZE], struct session_info *out_info)
+{
+    struct slice value;
     enum crm_status status = view_get(view, STORE_SESSION, slice_of(hash, SHA256_SIZE), &value);
 
     if (status == CRM_NOT_FOUND)
         return CRM_NOT_LOGGED_IN;
-    if (status == CRM_OK)
-        status = sealed_open(value, SESSION_FIXED, &content);
+    return status == CRM_OK ? decode_row(value, out_info) : status;
+}
+
+static void take_info(struct session *session, const struct session_info *info)
+{
+    session->id = info->id;
+    session->how = info->how;
+    session->used_us = info->used_us;
+    session->expires_us = info->expires_us;
+    session->latest_us = info->latest_us;
+    session->confirmed_until_us = info->confirmed_until_us;
+}
+
+/* --- one session */
+
+static enum crm_status load_by_hash(const struct view *view, const uint8_t hash[SHA256_SIZE], int64_t now_us, struct session *out_session)
+{
+    struct session_info info;
+    enum crm_status status = load_row(view, hash, &info);
+
     if (status != CRM_OK)
         return status;
-    memcpy(user.bytes, content.data, UUID_SIZE);
-    memcpy(&expires_us, content.data + 24, 8);
-    if (expires_us <= now_us)
+    if (info.expires_us <= now_us)
         return CRM_SESSION_EXPIRED;
-    status = session_load(view, &user, out_session);
+    status = session_load(view, &info.user, out_session);
     if (status != CRM_OK)
         return status == CRM_BAD_CREDENTIALS ? CRM_NOT_LOGGED_IN : status;
-    out_session->expires_us = expires_us;
+    take_info(out_session, &info);
     memcpy(out_session->token_hash, hash, SHA256_SIZE);
     return CRM_OK;
 }
@@ -129,39 +234,110 @@ enum crm_status session_resume(const struct view *view, struct slice token, int6
     return load_by_hash(view, hash, now_us, out_session);
 }
 
-enum crm_status session_refresh(const struct view *view, int64_t now_us, struct session *session)
+enum crm_status session_refresh(const struct view *view, int64_t now_us, struct session *session, bool *out_changed)
 {
     struct session fresh;
     enum crm_status status = load_by_hash(view, session->token_hash, now_us, &fresh);
 
-    if (status == CRM_OK)
-        *session = fresh;
-    return status;
+    if (status != CRM_OK)
+        return status;
+    *out_changed = !access_equal(session->access, fresh.access);
+    session_fini(session);
+    *session = fresh;
+    return CRM_OK;
 }
 
-enum crm_status session_open(struct change_group *group, struct session *session, const char *device_name, int64_t expires_us,
-                             uint8_t out_token[TOKEN_SIZE])
+static int64_t earlier(int64_t a, int64_t b)
 {
-    size_t name_size = device_name ? text_prefix_size(slice_text(device_name), 128) : 0;
-    uint8_t *content, *value = sealed_alloc(group->arena, SESSION_FIXED + name_size, &content);
+    return a < b ? a : b;
+}
 
-    if (!value)
-        return settle(group, CRM_NO_MEMORY);
+enum crm_status session_open(struct change_group *group, struct session *session, const struct session_opening *opening, uint8_t out_token[TOKEN_SIZE])
+{
+    struct session_info info = {
+        .id = uuid_create(), .user = session->user, .how = opening->how, .created_us = group->now_us, .used_us = group->now_us,
+        .latest_us = group->now_us + opening->lasts_us, .confirmed_until_us = group->now_us + opening->confirmed_us,
+        .device_name = slice_text(opening->device_name), .from = slice_text(opening->from), .name = slice_text(opening->name),
+    };
+
+    info.expires_us = earlier(info.latest_us, group->now_us + opening->idle_us);
     random_bytes(out_token, TOKEN_SIZE);
     hash_secret(slice_of(out_token, TOKEN_SIZE), session->token_hash);
-    session->expires_us = expires_us;
-    memcpy(content, session->user.bytes, UUID_SIZE);
-    memcpy(content + 16, &group->now_us, 8);
-    memcpy(content + 24, &expires_us, 8);
-    if (name_size)
-        memcpy(content + SESSION_FIXED, device_name, name_size);
-    return settle(group, writeset_put(group->set, STORE_SESSION, slice_of(session->token_hash, SHA256_SIZE),
-                                      sealed_close(value, SESSION_FIXED + name_size)));
+    take_info(session, &info);
+    return put_row(group, session->token_hash, &info);
 }
 
-enum crm_status session_close(struct change_group *group, const struct session *session)
+static struct view view_of(const struct change_group *group)
 {
-    return settle(group, writeset_delete(group->set, STORE_SESSION, slice_of(session->token_hash, SHA256_SIZE)));
+    return (struct view){ .txn = group->txn, .group = group->set, .schema = group->schema };
+}
+
+enum crm_status session_touch(struct change_group *group, const uint8_t token_hash[SHA256_SIZE], int64_t idle_us)
+{
+    struct view view = view_of(group);
+    struct session_info info;
+    enum crm_status status = load_row(&view, token_hash, &info);
+
+    if (status == CRM_OK && info.expires_us <= group->now_us)
+        status = CRM_SESSION_EXPIRED;
+    if (status != CRM_OK)
+        return status;
+    info.used_us = group->now_us;
+    info.expires_us = earlier(info.latest_us, group->now_us + idle_us);
+    return put_row(group, token_hash, &info);
+}
+
+enum crm_status session_confirm(struct change_group *group, const uint8_t token_hash[SHA256_SIZE], int64_t until_us)
+{
+    struct view view = view_of(group);
+    struct session_info info;
+    enum crm_status status = load_row(&view, token_hash, &info);
+
+    if (status != CRM_OK)
+        return status;
+    info.confirmed_until_us = until_us;
+    return put_row(group, token_hash, &info);
+}
+
+bool session_is_confirmed(const struct session *session, int64_t now_us)
+{
+    return session->confirmed_until_us > now_us;
+}
+
+enum crm_status session_close(struct change_group *group, const uint8_t token_hash[SHA256_SIZE])
+{
+    return settle(group, writeset_delete(group->set, STORE_SESSION, slice_of(token_hash, SHA256_SIZE)));
+}
+
+/* --- many */
+
+struct walk {
+    session_visit *visit;
+    void *arg;
+    enum crm_status status;
+};
+
+static bool visit_row(void *arg, struct slice key, struct slice value)
+{
+    struct walk *walk = arg;
+    struct session_info info;
+
+    if (key.size != SHA256_SIZE)
+        return true;
+    walk->status = decode_row(value, &info);
+    if (walk->status == CRM_NOT_LOGGED_IN) {
+        walk->status = CRM_OK;
+        return true;
+    }
+    return walk->status == CRM_OK && walk->visit(walk->arg, key.data, &info);
+}
+
+enum crm_status session_each(const struct view *view, session_visit *visit, void *arg)
+{
+    struct walk walk = { .visit = visit, .arg = arg, .status = CRM_OK };
+    enum crm_status status = view_scan(view, STORE_SESSION, &(struct store_range){ 0 }, visit_row, &walk);
+
+    return status == CRM_OK ? walk.status : status;
 }
 
 /* A session to be closed; they are found first, since a scan does not bear changes. */
@@ -172,133 +348,48 @@ struct closing {
 
 struct closing_scan {
     struct arena *arena;
-    const struct uuid *user;
-    const uint8_t *kept; /* token_hash, or NULL */
+    const struct session_choice *choice;
     struct closing *found;
-    enum crm_status status;
+    bool is_spent;
 };
 
-static bool find_other(void *arg, struct slice key, struct slice value)
+static bool is_chosen(const struct session_choice *choice, const uint8_t *hash, const struct session_info *info)
+{
+    if (choice->kept && memcmp(hash, choice->kept, SHA256_SIZE) == 0)
+        return false;
+    return (!choice->user || uuid_equal(choice->user, &info->user)) && (!choice->id || uuid_equal(choice->id, &info->id));
+}
+
+static bool find_chosen(void *arg, const uint8_t *hash, const struct session_info *info)
 {
     struct closing_scan *scan = arg;
     struct closing *closing;
-    struct slice content;
 
-    scan->status = sealed_open(value, SESSION_FIXED, &content);
-    if (scan->status != CRM_OK || key.size != SHA256_SIZE || memcmp(content.data, scan->user->bytes, UUID_SIZE) != 0 ||
-        (scan->kept && memcmp(key.data, scan->kept, SHA256_SIZE) == 0))
-        return scan->status == CRM_OK;
+    if (!is_chosen(scan->choice, hash, info))
+        return true;
     closing = arena_alloc(scan->arena, sizeof *closing);
     if (!closing) {
-        scan->status = CRM_NO_MEMORY;
+        scan->is_spent = true;
         return false;
     }
-    memcpy(closing->hash, key.data, SHA256_SIZE);
+    memcpy(closing->hash, hash, SHA256_SIZE);
     closing->next = scan->found;
     scan->found = closing;
     return true;
 }
 
-enum crm_status session_close_others(struct change_group *group, const struct uuid *user, const uint8_t *token_hash)
+enum crm_status session_close_chosen(struct change_group *group, const struct session_choice *choice, unsigned *out_closed)
 {
-    struct view view = { .txn = group->txn, .group = group->set, .schema = group->schema };
-    struct closing_scan scan = { .arena = group->arena, .user = user, .kept = token_hash, .status = CRM_OK };
-    enum crm_status status = view_scan(&view, STORE_SESSION, &(struct store_range){ 0 }, find_other, &scan);
+    struct view view = view_of(group);
+    struct closing_scan scan = { .arena = group->arena, .choice = choice };
+    enum crm_status status = session_each(&view, find_chosen, &scan);
+    unsigned closed = 0;
 
-    if (status == CRM_OK)
-        status = scan.status;
-    for (const struct closing *closing = scan.found; closing && status == CRM_OK; closing = closing->next)
+    if (status == CRM_OK && scan.is_spent)
+        status = CRM_NO_MEMORY;
+    for (const struct closing *closing = scan.found; closing && status == CRM_OK; closing = closing->next, closed++)
         status = writeset_delete(group->set, STORE_SESSION, slice_of(closing->hash, SHA256_SIZE));
-    return status;
-}
-
-static void credential_key(struct key *key, char sort, const void *bytes, size_t size)
-{
-    key->size = 0;
-    key_u8(key, (uint8_t)sort);
-    key_bytes(key, bytes, size);
-}
-
-enum crm_status credential_load(const struct view *view, const struct uuid *user, struct arena *arena, const char **out_encoded)
-{
-    struct slice value, content;
-    struct key key;
-    enum crm_status status;
-
-    credential_key(&key, 'p', user->bytes, UUID_SIZE);
-    status = view_get(view, STORE_CREDENTIAL, key_slice(&key), &value);
     if (status == CRM_OK)
-        status = sealed_open(value, 1, &content);
-    if (status != CRM_OK)
-        return status;
-    *out_encoded = arena_strndup(arena, content.data, content.size);
-    return *out_encoded ? CRM_OK : CRM_NO_MEMORY;
-}
-
-enum crm_status credential_store(struct change_group *group, const struct uuid *user, const char *encoded)
-{
-    size_t size = strlen(encoded);
-    uint8_t *content, *value = sealed_alloc(group->arena, size, &content);
-    struct key key;
-
-    if (!value)
-        return settle(group, CRM_NO_MEMORY);
-    memcpy(content, encoded, size);
-    credential_key(&key, 'p', user->bytes, UUID_SIZE);
-    return settle(group, writeset_put(group->set, STORE_CREDENTIAL, key_slice(&key), sealed_close(value, size)));
-}
-
-static void invite_key(struct key *key, const char *code)
-{
-    uint8_t hash[SHA256_SIZE];
-
-    hash_secret(slice_text(code), hash);
-    credential_key(key, 'i', hash, sizeof hash);
-}
-
-enum crm_status invite_create(struct change_group *group, const struct uuid *user, int64_t expires_us, char out_code[INVITE_CODE_SIZE])
-{
-    static const char letters[] = "abcdefghijkmnpqrstuvwxyz23456789"; /* 32, none that is mistaken for another */
-    uint8_t random[INVITE_CODE_SIZE - 1];
-    uint8_t *content, *value = sealed_alloc(group->arena, INVITE_SIZE, &content);
-    struct key key;
-
-    if (!value)
-        return settle(group, CRM_NO_MEMORY);
-    random_bytes(random, sizeof random);
-    for (size_t i = 0; i < sizeof random; i++)
-        out_code[i] = letters[random[i] % 32];
-    out_code[sizeof random] = '\0';
-    memcpy(content, user->bytes, UUID_SIZE);
-    memcpy(content + 16, &expires_us, 8);
-    invite_key(&key, out_code);
-    return settle(group, writeset_put(group->set, STORE_CREDENTIAL, key_slice(&key), sealed_close(value, INVITE_SIZE)));
-}
-
-enum crm_status invite_find(const struct view *view, const char *code, int64_t now_us, struct uuid *out_user)
-{
-    struct slice value, content;
-    struct key key;
-    int64_t expires_us;
-    enum crm_status status;
-
-    invite_key(&key, code);
-    status = view_get(view, STORE_CREDENTIAL, key_slice(&key), &value);
-    if (status == CRM_NOT_FOUND)
-        return CRM_BAD_CREDENTIALS;
-    if (status == CRM_OK)
-        status = sealed_open(value, INVITE_SIZE, &content);
-    if (status != CRM_OK)
-        return status;
-    memcpy(&expires_us, content.data + 16, 8);
-    memcpy(out_user->bytes, content.data, UUID_SIZE);
-    return expires_us > now_us ? CRM_OK : CRM_BAD_CREDENTIALS;
-}
-
-enum crm_status invite_use(struct change_group *group, const char *code)
-{
-    struct key key;
-
-    invite_key(&key, code);
-    return settle(group, writeset_delete(group->set, STORE_CREDENTIAL, key_slice(&key)));
+        *out_closed = closed;
+    return settle(group, status);
 }
