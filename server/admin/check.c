@@ -5,9 +5,11 @@
  */
 #include "server/admin/check.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 #include "server/admin/check_inside.h"
 #include "server/admin/command.h"
@@ -85,6 +87,8 @@ static enum crm_status check_all(struct store_txn *txn, void *arg)
     if (status == CRM_OK)
         status = check_log(check);
     if (status == CRM_OK)
+        status = check_audit(check);
+    if (status == CRM_OK)
         status = check_rollups(check);
     return status == CRM_OK ? check_rows(check) : status;
 }
@@ -102,13 +106,22 @@ static enum crm_status load_schema(struct store *store, struct core *core, struc
 enum crm_status check_store(struct store *store, FILE *out, struct check_result *out_result,
                             struct failure *failure)
 {
-    struct check check = { .out = out, .chains_are_whole = true };
+    const struct check_kept none = { .audit = { 0 } };
+
+    return check_store_against(store, &none, out, out_result, failure);
+}
+
+enum crm_status check_store_against(struct store *store, const struct check_kept *kept, FILE *out,
+                                    struct check_result *out_result, struct failure *failure)
+{
+    struct check check = { .out = out, .kept = kept, .chains_are_whole = true };
     struct core core;
     enum crm_status status = load_schema(store, &core, failure);
 
     if (status == CRM_OK) {
         arena_init(&check.arena, RECORD_ARENA);
         arena_init(&check.entry_arena, ENTRY_ARENA);
+        arena_init(&check.history_arena, ENTRY_ARENA);
         check.view.schema = core.schema;
         status = store_read_run(store, check_all, &check);
         if (status == CRM_CORRUPT)
@@ -117,6 +130,7 @@ enum crm_status check_store(struct store *store, FILE *out, struct check_result 
             fail(failure, status, NULL, "the check could not go on: %s",
                  crm_status_info((int)status)->sentence);
         store_close(check.cells);
+        arena_fini(&check.history_arena);
         arena_fini(&check.entry_arena);
         arena_fini(&check.arena);
     }
@@ -137,14 +151,48 @@ static enum crm_status read_format(struct store_txn *txn, void *arg)
     return meta_get(&view, "format", arg, sizeof(uint32_t));
 }
 
+enum check_option { OPTION_AUDIT_HEAD, OPTION_LOG_HEAD };
+
+static const struct command_option check_options[] = {
+    [OPTION_AUDIT_HEAD] = { "audit-head", "NUMBER:HASH",
+                            "nothing in the audit trail up to this entry may have changed: what "
+                            "`crm audit head` printed" },
+    [OPTION_LOG_HEAD] = { "log-head", "NUMBER:HASH",
+                          "the same of the log of record changes" },
+};
+
+/* "17:6b86b2…": number and 64 hexadecimal digits. */
+static enum crm_status read_head(const struct command_input *input, enum check_option option,
+                                 struct check_head *out_head, struct failure *failure)
+{
+    const char *text = input->options[option];
+    char *colon;
+
+    if (!text)
+        return CRM_OK;
+    errno = 0;
+    out_head->number = strtoull(text, &colon, 10);
+    if (errno == 0 && colon != text && *colon == ':' && out_head->number > 0 &&
+        hex_parse(colon + 1, out_head->hash, sizeof out_head->hash))
+        return CRM_OK;
+    return fail(failure, CRM_USAGE, check_options[option].name,
+                "--%s is a number, a colon and a hash of 64 digits, as `crm audit head` prints it",
+                check_options[option].name);
+}
+
 static enum crm_status run_check(const struct command_input *input, struct failure *failure)
 {
     const char *directory = input->arguments[0];
     struct store *store = NULL;
     struct check_result result = { 0 };
+    struct check_kept kept = { .audit = { 0 } };
     uint32_t format = FORMAT_VERSION;
-    enum crm_status status = directory_open(directory, NULL, true, &store, failure);
+    enum crm_status status = read_head(input, OPTION_AUDIT_HEAD, &kept.audit, failure);
 
+    if (status == CRM_OK)
+        status = read_head(input, OPTION_LOG_HEAD, &kept.log, failure);
+    if (status == CRM_OK)
+        status = directory_open(directory, NULL, true, &store, failure);
     if (status != CRM_OK)
         return status;
     status = directory_use_time_zone(store, NULL);
@@ -157,11 +205,12 @@ static enum crm_status run_check(const struct command_input *input, struct failu
                  "%s has format %" PRIu32 ", this crmd works with format %d: run `crmd upgrade %s`",
                  directory, format, FORMAT_VERSION, directory);
     if (status == CRM_OK)
-        status = check_store(store, stdout, &result, failure);
+        status = check_store_against(store, &kept, stdout, &result, failure);
     if (status == CRM_OK)
         printf("crmd: %s is whole: %" PRIu64 " records, %" PRIu64 " deleted ones, %" PRIu64
-               " changes, %" PRIu64 " index entries\n",
-               directory, result.records, result.deleted, result.changes, result.index_entries);
+               " changes, %" PRIu64 " entries of the audit trail, %" PRIu64 " index entries\n",
+               directory, result.records, result.deleted, result.changes, result.audited,
+               result.index_entries);
     store_close(store);
     return status;
 }
@@ -173,13 +222,17 @@ const struct command command_check = {
     .summary = "is the database whole?",
     .help = "Walks everything: records and their index, unique, child and search entries in both "
             "directions,\n"
-            "checksums, the log with its chain and without gaps, each record's own history, "
+            "checksums, the log and the audit trail with their chains and without gaps, each "
+            "record's own history, "
             "running totals\n"
             "recomputed from the log, number counters, shares, and the small rows of sessions and "
             "passwords. Names\n"
             "each fault in a line and ends with exit code 1 if there is any. Changes nothing; "
             "works beside a\n"
             "running server, as one long reader.",
-    .examples = "crmd check /var/lib/crm",
+    .examples = "crmd check /var/lib/crm\n"
+                "crmd check /var/lib/crm --audit-head $(cat audit-head-of-monday)",
+    .options = check_options,
+    .n_options = ARRAY_LEN(check_options),
     .run = run_check,
 };

@@ -6,14 +6,16 @@
 
 #include "common/engine/index.h"
 #include "server/admin/check.h"
-#include "server/engine/log.h"
+#include "server/engine/change.h"
 
 struct check {
     struct view view;
     FILE *out;
+    const struct check_kept *kept;
     struct check_result result;
     struct arena arena;               /* one record's */
     struct arena entry_arena;         /* one log entry's */
+    struct arena history_arena;       /* one entry's of an erased record */
     struct store *cells;              /* recomputed rollups; NULL: not looked at */
     uint64_t highest[KIND_MAX + 1];   /* human number of each kind */
     uint64_t claimed[STORE_DB_COUNT]; /* entries that live records should have, by database */
@@ -43,6 +45,11 @@ enum crm_status check_entries(struct check *check) MUST_CHECK;
 void check_chain(struct check *check, const struct record *record);
 enum crm_status check_log(struct check *check) MUST_CHECK;
 enum crm_status check_rollups(struct check *check) MUST_CHECK;
+/* check_audit.c: the audit trail; what was kept of it and of the log elsewhere. */
+enum crm_status check_audit(struct check *check) MUST_CHECK;
+void check_kept_log(struct check *check, uint64_t seq, const uint8_t hash[SHA256_SIZE]);
+void check_kept_end(struct check *check, const char *what, const struct check_head *kept,
+                    uint64_t floor, uint64_t head);
 /* check_rows.c: the seals of small rows, and the counters of numbers. */
 enum crm_status check_rows(struct check *check) MUST_CHECK;
 

@@ -14,6 +14,8 @@
 static const char *entry_fault(const struct record *record, const struct log_entry *entry,
                                uint64_t rev)
 {
+    if (entry->is_erased)
+        return "was erased, but the record is there";
     if (entry->kind != record->header.kind || !uuid_equal(&entry->id, &record->header.id))
         return "is another record's";
     if (entry->rev != rev)
@@ -64,6 +66,26 @@ struct walk {
     enum crm_status status;
 };
 
+/* A record that was erased for good: all that is left of it are the entries of its history, and each of them is empty. */
+static void check_erased(struct check *check, const struct log_entry *last)
+{
+    struct log_entry entry = *last;
+    enum crm_status status = CRM_OK;
+
+    for (check->walked++; entry.before; check->walked++) {
+        uint64_t seq = entry.before;
+
+        arena_reset(&check->history_arena);
+        status = seq < entry.seq ? log_read(&check->view, seq, &check->history_arena, &entry) : CRM_CORRUPT;
+        if (status == CRM_OK && entry.is_erased && entry.kind == last->kind && uuid_equal(&entry.id, &last->id))
+            continue;
+        check_fault(check, "log: change %" PRIu64 " erased a record, but change %" PRIu64 " of it %s", last->seq, seq,
+                    status == CRM_OK ? "still holds values, or is another record's" : "cannot be read");
+        check->chains_are_whole = false;
+        return;
+    }
+}
+
 /* Is there still a record that the entry tells about? */
 static enum crm_status check_subject(struct check *check, const struct log_entry *entry)
 {
@@ -75,8 +97,14 @@ static enum crm_status check_subject(struct check *check, const struct log_entry
     status = store_get(check->view.txn, STORE_RECORD, slice_of(key, sizeof key), &value);
     if (status == CRM_NOT_FOUND)
         status = store_get(check->view.txn, STORE_DELETED, slice_of(key, sizeof key), &value);
+    if (status == CRM_OK && entry->verb == LOG_ERASE)
+        check_fault(check, "log: change %" PRIu64 " erased a record that is there", entry->seq);
     if (status != CRM_NOT_FOUND)
         return status;
+    if (entry->verb == LOG_ERASE)
+        check_erased(check, entry);
+    if (entry->verb == LOG_ERASE || entry->is_erased) /* of such an entry the record's last one tells whether it is in its place */
+        return CRM_OK;
     check_fault(check, "log: change %" PRIu64 " is of a record that is neither live nor deleted",
                 entry->seq);
     check->chains_are_whole = false;
@@ -115,6 +143,7 @@ static bool visit_entry(void *arg, struct slice key, struct slice value)
                     seq);
     memcpy(walk->hash, entry.hash, sizeof walk->hash);
     walk->hash_is_unknown = false;
+    check_kept_log(check, seq, entry.hash);
     walk->status = check_subject(check, &entry);
     return walk->status == CRM_OK;
 }
@@ -125,6 +154,7 @@ enum crm_status check_log(struct check *check)
     enum crm_status status =
         store_scan(check->view.txn, STORE_LOG, &(struct store_range){ 0 }, visit_entry, &walk);
 
+    check_kept_end(check, "log", &check->kept->log, 0, walk.last);
     /* Every change lies on exactly one record's history. */
     if (check->chains_are_whole && check->walked != check->result.changes)
         check_fault(check, "log: %" PRIu64 " changes, but the records' histories have %" PRIu64,

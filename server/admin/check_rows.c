@@ -55,7 +55,7 @@ enum crm_status check_rows(struct check *check)
 {
     static const enum store_db places[] = {
         STORE_CLIENT, STORE_SESSION, STORE_CREDENTIAL, STORE_JOB,   STORE_META,
-        STORE_AUDIT,  STORE_GRANT,   STORE_DUE,        STORE_ALIAS, STORE_CONFLICT,
+        STORE_GRANT,  STORE_DUE,     STORE_ALIAS,      STORE_CONFLICT,
     };
     struct walk walk = { .check = check };
     enum crm_status status = CRM_OK;

@@ -8,23 +8,14 @@
 #include "server/engine/log.h"
 #include "server/engine/rollup.h"
 
-#define STEP_ARENA (4u << 20)
-
 bool rebuild_counts(enum kind kind)
 {
     return kind == KIND_DEAL;
 }
 
-/* One step of a record's history: what it was on both sides of a change. */
-struct step {
-    const struct record *before, *after; /* NULL where it did not stand */
-    int64_t happened_us;
-    struct arena *arena;
-};
-
 static enum crm_status add_step(struct store_txn *txn, void *arg)
 {
-    const struct step *step = arg;
+    const struct log_step *step = arg;
     struct writeset *set = writeset_create(step->arena);
     struct view view = { .txn = txn, .own = set };
     enum crm_status status;
@@ -35,43 +26,17 @@ static enum crm_status add_step(struct store_txn *txn, void *arg)
     return status == CRM_OK ? writeset_apply(set, txn) : status;
 }
 
+static enum crm_status visit_step(void *arg, const struct log_step *step)
+{
+    struct log_step copy = *step;
+
+    return store_write_run(arg, add_step, &copy);
+}
+
 enum crm_status rebuild_record_rollups(const struct view *view, struct store *into,
                                        const struct record *record)
 {
-    struct record after = *record, before;
-    struct arena arenas[2]; /* the older side of one step is the newer side of the next */
-    struct step step;
-    enum crm_status status = CRM_OK;
-
-    arena_init(&arenas[0], STEP_ARENA);
-    arena_init(&arenas[1], STEP_ARENA);
-    for (unsigned turn = 0; after.header.seq > 0 && status == CRM_OK; turn ^= 1) {
-        struct log_entry entry;
-        bool existed;
-
-        arena_reset(&arenas[turn]);
-        status = log_read(view, after.header.seq, &arenas[turn], &entry);
-        before = after;
-        if (status == CRM_OK && entry.before >= entry.seq)
-            status = CRM_CORRUPT;
-        if (status == CRM_OK)
-            status = log_rewind(view, entry.seq - 1, &arenas[turn], &before, &existed);
-        if (status != CRM_OK)
-            break;
-        step = (struct step){
-            .before = existed ? &before : NULL,
-            .after = after.header.flags & RECORD_DELETED ? NULL : &after,
-            .happened_us = entry.happened_us,
-            .arena = &arenas[turn],
-        };
-        status = store_write_run(into, add_step, &step);
-        if (entry.verb == LOG_CREATE)
-            break;
-        after = before;
-    }
-    arena_fini(&arenas[1]);
-    arena_fini(&arenas[0]);
-    return status == CRM_NOT_FOUND ? CRM_GONE : status;
+    return log_each_step(view, record, visit_step, into);
 }
 
 struct rebuild {

@@ -10,7 +10,8 @@
  *
  * values = owner, team and root as they were where one of them changed, then sort u8, principal, rights u8, until i64, old rights u8, old until i64
  * where a grant changed, then the packed fields. The chain runs over the metadata and
- * SHA-256(salt ‖ values), so that erasing a person's values leaves the chain whole (DESIGN 10).
+ * SHA-256(salt ‖ values), so that erasing a person's values leaves the chain whole (DESIGN 10): of an erased entry the salt is zero and in the place of
+ * the values stands that digest; the size of the values stays as it was.
  */
 #include "server/engine/log.h"
 
@@ -55,9 +56,30 @@ static uint16_t get_u16(const uint8_t *at)
     return value;
 }
 
+static bool is_erased(const uint8_t *content)
+{
+    static const uint8_t none[SALT_SIZE];
+
+    return memcmp(content + SALT_OFFSET, none, SALT_SIZE) == 0;
+}
+
 static bool has_old_header(const struct log_entry *entry)
 {
     return (entry->flags & LOG_ROOT) || field_set_has(&entry->changed, HEADER_OWNER) || field_set_has(&entry->changed, HEADER_TEAM);
+}
+
+/* SHA-256(salt ‖ values) */
+static void values_digest(const uint8_t *content, size_t size, size_t values_size, uint8_t out[SHA256_SIZE])
+{
+    const struct slice secret[] = {
+        slice_of(content + SALT_OFFSET, SALT_SIZE),
+        slice_of(content + size - values_size, values_size),
+    };
+
+    if (is_erased(content))
+        memcpy(out, content + size - values_size, SHA256_SIZE);
+    else
+        sha256(secret, ARRAY_LEN(secret), out);
 }
 
 /* hash(previous ‖ metadata ‖ SHA-256(salt ‖ values)); metadata is everything before the hash and everything between salt and values. */
@@ -65,10 +87,6 @@ static void chain_hash(const uint8_t previous[SHA256_SIZE], const uint8_t *conte
                        uint8_t out[SHA256_SIZE])
 {
     uint8_t values_hash[SHA256_SIZE];
-    const struct slice secret[] = {
-        slice_of(content + SALT_OFFSET, SALT_SIZE),
-        slice_of(content + size - values_size, values_size),
-    };
     const struct slice parts[] = {
         slice_of(previous, SHA256_SIZE),
         slice_of(content, HASH_OFFSET),
@@ -76,7 +94,7 @@ static void chain_hash(const uint8_t previous[SHA256_SIZE], const uint8_t *conte
         slice_of(values_hash, SHA256_SIZE),
     };
 
-    sha256(secret, ARRAY_LEN(secret), values_hash);
+    values_digest(content, size, values_size, values_hash);
     sha256(parts, ARRAY_LEN(parts), out);
 }
 
@@ -100,7 +118,9 @@ static void put_fixed(uint8_t *content, const struct log_entry *entry, size_t va
     memcpy(content + 96, &from_size, sizeof from_size);
     memcpy(content + 98, &action_size, sizeof action_size);
     memcpy(content + 100, &size, sizeof size);
-    random_bytes(content + SALT_OFFSET, SALT_SIZE);
+    do
+        random_bytes(content + SALT_OFFSET, SALT_SIZE);
+    while (is_erased(content));
 }
 
 static uint8_t *put_bytes(uint8_t *at, const void *bytes, size_t size)
@@ -169,7 +189,7 @@ enum crm_status log_append(struct log_head *head, struct writeset *set, struct l
     return CRM_OK;
 }
 
-/* Sizes that add up, or CRM_CORRUPT: nothing behind it reads past the value. */
+/* Sizes that add up, or CRM_CORRUPT: nothing behind it reads past the value. *out_values_size: as they stand there, of an erased entry the digest's. */
 static enum crm_status open_entry(struct slice value, struct slice *out_content, size_t *out_values_size)
 {
     enum crm_status status = sealed_open(value, FIXED_SIZE, out_content);
@@ -178,7 +198,7 @@ static enum crm_status open_entry(struct slice value, struct slice *out_content,
     if (status != CRM_OK)
         return status;
     n_changed = get_u32(out_content->data + 4);
-    values_size = get_u32(out_content->data + 100);
+    values_size = is_erased(out_content->data) ? SHA256_SIZE : get_u32(out_content->data + 100);
     if (n_changed > CHANGED_MAX || values_size > STORE_VALUE_MAX ||
         FIXED_SIZE + (size_t)get_u16(out_content->data + 96) + get_u16(out_content->data + 98) + 4 * n_changed + values_size !=
             out_content->size)
@@ -199,6 +219,8 @@ static enum crm_status decode_rest(const uint8_t *at, size_t values_size, struct
         return CRM_NO_MEMORY;
     memcpy(entry->changed.refs, at, 4 * entry->changed.n);
     at += 4 * entry->changed.n;
+    if (entry->is_erased)
+        return CRM_OK;
     if (has_old_header(entry)) {
         if (values_size < OLD_SIZE)
             return CRM_CORRUPT;
@@ -239,6 +261,7 @@ enum crm_status log_decode(uint64_t seq, struct slice value, struct arena *arena
         .happened_us = (int64_t)get_u64(c + 56),
         .before = get_u64(c + 64),
         .number = get_u64(c + 88),
+        .is_erased = is_erased(c),
     };
     memcpy(out_entry->id.bytes, c + 8, UUID_SIZE);
     memcpy(out_entry->by.bytes, c + 32, UUID_SIZE);
@@ -267,6 +290,26 @@ bool log_verify(const uint8_t previous_hash[SHA256_SIZE], struct slice value, ui
         return false;
     chain_hash(previous_hash, content.data, content.size, values_size, out_hash);
     return memcmp(out_hash, content.data + HASH_OFFSET, SHA256_SIZE) == 0;
+}
+
+enum crm_status log_erase_values(struct slice value, struct arena *arena, struct slice *out_value)
+{
+    struct slice content;
+    size_t values_size, kept;
+    uint8_t *out, *sealed;
+    enum crm_status status = open_entry(value, &content, &values_size);
+
+    if (status != CRM_OK)
+        return status;
+    kept = content.size - values_size;
+    sealed = sealed_alloc(arena, kept + SHA256_SIZE, &out);
+    if (!sealed)
+        return CRM_NO_MEMORY;
+    memcpy(out, content.data, kept);
+    values_digest(content.data, content.size, values_size, out + kept);
+    memset(out + SALT_OFFSET, 0, SALT_SIZE);
+    *out_value = sealed_close(sealed, kept + SHA256_SIZE);
+    return CRM_OK;
 }
 
 enum crm_status log_head_load(const struct view *view, struct log_head *out_head)

@@ -12,7 +12,13 @@
 #include "common/engine/view.h"
 #include "common/model/body.h"
 
-enum log_verb { LOG_CREATE = 1, LOG_PATCH = 2, LOG_DELETE = 3, LOG_RESTORE = 4 };
+enum log_verb {
+    LOG_CREATE = 1,
+    LOG_PATCH = 2,
+    LOG_DELETE = 3,
+    LOG_RESTORE = 4,
+    LOG_ERASE = 5, /* the record and all that it ever held are gone for good: whoever has a copy forgets it (erase.h) */
+};
 
 enum log_flag {
     LOG_VIEW = 1, /* owner, team, parent or a grant changed: whose view it left or entered is told to feed and sync */
@@ -34,6 +40,7 @@ struct log_entry {
     uint64_t before; /* seq of the record's change before, 0: none */
     struct uuid job; /* what belonged together: a cascade's or batch's id; nil */
     uint8_t hash[SHA256_SIZE];
+    bool is_erased; /* the values went with a person's data: previous, owner, team, root and grant are empty */
     struct slice from;   /* address and program */
     struct slice action; /* name; empty for plain changes */
     struct field_set changed;
@@ -60,6 +67,8 @@ enum crm_status log_append(struct log_head *head, struct writeset *set, struct l
 enum crm_status log_read(const struct view *view, uint64_t seq, struct arena *arena, struct log_entry *out_entry) MUST_CHECK;
 /* The same from a value that a scan has given. */
 enum crm_status log_decode(uint64_t seq, struct slice value, struct arena *arena, struct log_entry *out_entry) MUST_CHECK;
+/* The same entry without its values and their salt, in the arena: the chain does not see the difference. */
+enum crm_status log_erase_values(struct slice value, struct arena *arena, struct slice *out_value) MUST_CHECK;
 /* Does entry follow from the hash before it? For crmd check. */
 bool log_verify(const uint8_t previous_hash[SHA256_SIZE], struct slice value, uint8_t out_hash[SHA256_SIZE]);
 
@@ -71,5 +80,18 @@ enum crm_status log_seq_at(const struct view *view, int64_t time_us, uint64_t *o
  * CRM_GONE below the floor of the log.
  */
 enum crm_status log_rewind(const struct view *view, uint64_t seq, struct arena *arena, struct record *record, bool *out_existed) MUST_CHECK;
+
+/* One step of a record's history: what it was on both sides of a change. */
+struct log_step {
+    const struct record *before, *after; /* NULL where it did not stand */
+    int64_t happened_us;
+    struct arena *arena; /* reset for the next step but one */
+};
+/*
+ * log_step.c: the steps of a record (live or deleted), newest first; memory is that of two steps. CRM_GONE where the log no longer reaches back to its
+ * beginning; what visit returns ends it.
+ */
+typedef enum crm_status log_step_visit(void *arg, const struct log_step *step);
+enum crm_status log_each_step(const struct view *view, const struct record *record, log_step_visit *visit, void *arg) MUST_CHECK;
 
 #endif
