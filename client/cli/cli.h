@@ -33,6 +33,7 @@ struct cli {
     bool colour;   /* of the standard output */
     bool chinese;  /* labels for people: the locale is Chinese */
     bool has_api_token; /* the profile's token is one that was given with this call: not to be kept */
+    bool is_stranger; /* connections show neither session nor certificate */
     bool reported; /* the command has said itself what went wrong */
 };
 

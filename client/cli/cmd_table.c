@@ -285,10 +285,16 @@ static const struct command commands[] = {
       .description =
           "Where one is set up, login asks for a code of it after the password; scripts set "
           "CRM_FACTOR. A code works once, and so does each of the recovery codes." },
+    { .name = "device",
+      .summary = "the certificate of this device",
+      VERBS(&device_enrol, &device_enroll, &device_status, &device_forget),
+      .description =
+          "A role may ask for an enrolled device: then a password alone, or a token that was "
+          "copied, opens nothing." },
     { .name = "admin",
       .summary = "users, teams and roles",
       VERBS(&command_admin_user, &command_admin_team, &command_admin_role, &command_admin_invite,
-            &command_admin_token),
+            &command_admin_token, &command_admin_device),
       .description = "What an administrator does for the people who use the system. Users, teams "
                      "and roles are records like any other: crm show, history and list work on "
                      "them too." },

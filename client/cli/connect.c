@@ -3,9 +3,11 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "client/cli/cli.h"
 #include "client/cli/display.h"
+#include "common/base/clock.h"
 #include "proto/codec.h"
 #include "proto/token_text.h"
 
@@ -17,13 +19,14 @@ enum crm_status cli_client_create(struct cli *cli, struct crm_client **out_clien
 {
     const struct profile *profile = &cli->profile;
     uint8_t ca_sha256[CRM_CA_SHA256_SIZE];
+    char device_file[PATH_MAX];
     struct uuid device;
     int64_t seconds = cli->options.timeout ? cli->options.timeout : REQUEST_TIMEOUT_S;
     struct crm_options options = {
         .host = profile->host,
         .port = (uint16_t)profile->port,
         .ca_file = *profile->ca_file ? profile->ca_file : NULL,
-        .token = profile->token_size ? profile->token : NULL,
+        .token = profile->token_size && !cli->is_stranger ? profile->token : NULL,
         .token_size = profile->token_size,
         .software = "crm/" CRM_VERSION,
         .locale = cli->chinese ? "zh" : NULL,
@@ -40,6 +43,9 @@ enum crm_status cli_client_create(struct cli *cli, struct crm_client **out_clien
     }
     if (uuid_parse(profile->device, &device))
         options.device = device.bytes;
+    profile_device_file(profile, device_file);
+    if (!cli->is_stranger && access(device_file, F_OK) == 0)
+        options.device_file = device_file;
     status = crm_client_create(&options, out_client);
     return status ? fail(&cli->failure, status, NULL, "the connection to '%s' cannot be set up",
                          profile->host)
@@ -205,6 +211,24 @@ static void take_session_of_token(struct cli *cli)
         cli_take_session(cli, hello->session);
 }
 
+/* Two thirds of the certificate's time are over. What fails is tried again by the next command; the old one is still good. */
+static void renew_device(struct cli *cli)
+{
+    struct crm_device_info info;
+    struct crm_call *call = NULL;
+    char file[PATH_MAX];
+    enum crm_status status;
+
+    profile_device_file(&cli->profile, file);
+    if (crm_device_read(file, &info) || clock_now_us() < info.renew_at)
+        return;
+    status = crm_device_enrol(cli->client, NULL, file, &call);
+    if (status && status != CRM_BUSY)
+        cli_hint(cli, "%s: %s", cli_label(cli, "This device's certificate could not be renewed", "此设备的证书无法续期"),
+                 call ? cli_safe(cli, crm_call_error(call)->text) : crm_status_info((int)status)->sentence);
+    crm_call_destroy(call);
+}
+
 enum crm_status cli_connect(struct cli *cli)
 {
     Crm__DescribeRequest request = CRM__DESCRIBE_REQUEST__INIT;
@@ -229,8 +253,10 @@ enum crm_status cli_connect(struct cli *cli)
         if (codec_pack(&reply->base, &cli->arena, &packed) == CRM_OK)
             profile_schema_write(&cli->profile, packed);
     }
-    if (!status)
+    if (!status) {
         take_session_of_token(cli);
+        renew_device(cli);
+    }
     crm_call_destroy(call);
     return status;
 }
@@ -270,5 +296,7 @@ enum crm_status cli_call_failed(struct cli *cli, enum crm_status status,
     cli->failure.retry_after_ms = error->retry_after_ms;
     if (error->wire)
         cli->detail = candidate_lines(cli, error->wire);
+    if (status == CRM_REVOKED || status == CRM_DEVICE_NEEDED)
+        cli->detail = "  an administrator gives you the line that enrols it: crm admin device enroll\n";
     return status;
 }

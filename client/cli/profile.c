@@ -228,6 +228,16 @@ static enum crm_status write_failed(const struct profile *profile, struct failur
     return fail(failure, CRM_IO, NULL, "%s: %s", profile->home, strerror(errno));
 }
 
+enum crm_status profile_make_home(const struct profile *profile, struct failure *failure)
+{
+    return make_directories(profile->home) ? CRM_OK : write_failed(profile, failure);
+}
+
+void profile_device_file(const struct profile *profile, char path[PATH_MAX])
+{
+    file_name(profile, "device.pem", path);
+}
+
 enum crm_status profile_save(const struct profile *profile, struct failure *failure)
 {
     char token[2 * TOKEN_SIZE_MAX + 2];

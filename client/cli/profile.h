@@ -4,7 +4,8 @@
  *
  * In the home directory (--home, else $CRM_HOME, else $XDG_CONFIG_HOME/crm, else ~/.config/crm),
  * each file with mode 0600 and replaced in one step: `profile` (settings), `credentials` (the
- * session's token) and `schema` (a packed DescribeReply).
+ * session's token), `schema` (a packed DescribeReply) and `device.pem` (the library's: this device's
+ * certificate and key).
  */
 #ifndef CRM_CLI_PROFILE_H
 #define CRM_CLI_PROFILE_H
@@ -42,6 +43,12 @@ enum crm_status profile_load(struct profile *profile, const char *home,
 enum crm_status profile_save(const struct profile *profile, struct failure *failure) MUST_CHECK;
 /* Forget the session: the token is overwritten in memory and its file removed. */
 enum crm_status profile_forget(struct profile *profile, struct failure *failure) MUST_CHECK;
+
+/* Make the directory (0700) where it is missing. */
+enum crm_status profile_make_home(const struct profile *profile,
+                                  struct failure *failure) MUST_CHECK;
+/* Where this device's certificate and key are, or would be. */
+void profile_device_file(const struct profile *profile, char path[PATH_MAX]);
 
 /* The packed DescribeReply of the last describe, in the arena; empty where there is none. */
 struct slice profile_schema_read(const struct profile *profile, struct arena *arena);
