@@ -132,6 +132,14 @@ static const struct field_def split_members[] = {
     { 4, "type", FIELD_CHOICE, 0, "Type", "类型", CHOICES(split_types) },
 };
 
+/* Nothing follows a user's deletion here: what the membership gave goes with the user. */
+static const struct field_def member_members[] = {
+    { 1, "id", FIELD_ID, 0, "Id", "标识" },
+    { 2, "user", FIELD_REFERENCE, FIELD_REQUIRED, "User", "用户", .ref_kind = KIND_USER },
+    { 3, "role", FIELD_TEXT, 0, "Role", "角色" },
+    { 4, "may_write", FIELD_BOOLEAN, 0, "May change it", "可修改" },
+};
+
 static const struct field_def deal_fields[] = {
     { 1, "name", FIELD_TEXT, FIELD_REQUIRED | FIELD_SEARCHED | FIELD_INDEXED | FIELD_SORTABLE,
       "Name", "名称" },
@@ -165,6 +173,8 @@ static const struct field_def deal_fields[] = {
     { 18, "estimated", FIELD_BOOLEAN, 0, "Estimated", "估算" },
     { 19, "source", FIELD_TEXT, 0, "Source", "来源" },
     { 20, "note", FIELD_TEXT, FIELD_LONG | FIELD_MULTILINE, "Note", "备注" },
+    { 21, "members", FIELD_GROUP, FIELD_REPEATED, "Deal team", "项目成员",
+      GROUP(member_members, crm__deal_member__descriptor), .merge = MERGE_UNION },
     FIELD_ROW_TAGS,
 };
 

@@ -16,8 +16,11 @@ static enum crm_status take_id(struct rule_ctx *ctx, const char *field, enum kin
 static enum crm_status assign(struct rule_ctx *ctx, const void *argument)
 {
     const Crm__AssignArgument *to = argument;
-    enum crm_status status = CRM_OK;
+    enum crm_status status = handover_take_reason(ctx, to->reason);
 
+    if (status != CRM_OK)
+        return status;
+    ctx->with_deals = to->with_deals;
     if (!to->has_owner && !to->has_team)
         return rule_refuse_field(ctx, CRM_INVALID, "owner", "to whom, or to which team?");
     if (to->has_owner) {
@@ -32,21 +35,51 @@ static enum crm_status assign(struct rule_ctx *ctx, const void *argument)
     return status;
 }
 
-/* Let a user or a team see the record, or change it too, perhaps until a day; or no longer. */
+static bool is_shared(struct rule_ctx *ctx, const struct grant *grant)
+{
+    struct slice value;
+    struct key key;
+
+    grant_key(&key, &ctx->after->header.root, grant);
+    return view_get(ctx->view, STORE_GRANT, key_slice(&key), &value) == CRM_OK;
+}
+
+static enum crm_status name_principal(struct rule_ctx *ctx, const Crm__ShareArgument *share, struct grant *grant)
+{
+    struct record principal;
+
+    if (!uuid_from_slice(slice_of(share->principal.data, share->principal.len), &grant->principal))
+        return rule_refuse_field(ctx, CRM_INVALID, "principal", "with which user or team?");
+    if (view_record(ctx->view, KIND_USER, &grant->principal, &principal) == CRM_OK)
+        grant->sort = GRANT_USER;
+    else if (view_record(ctx->view, KIND_TEAM, &grant->principal, &principal) == CRM_OK)
+        grant->sort = share->with_below ? GRANT_TEAM_AND_BELOW : GRANT_TEAM;
+    else
+        return rule_refuse_field(ctx, CRM_INVALID, "principal", "there is no such user or team");
+    return CRM_OK;
+}
+
+/* A team is given it alone or with all below it: the one takes the place of the other. */
+static enum crm_status take_other_form(struct rule_ctx *ctx, const struct grant *grant)
+{
+    const struct grant other = { .sort = grant->sort == GRANT_TEAM ? GRANT_TEAM_AND_BELOW : GRANT_TEAM, .principal = grant->principal };
+
+    return grant->sort != GRANT_USER && is_shared(ctx, &other) ? rule_grant(ctx, &other) : CRM_OK;
+}
+
+/* Let a user or a team see the record, or change it too, perhaps until a time; or no longer. */
 static enum crm_status share(struct rule_ctx *ctx, const void *argument)
 {
     const Crm__ShareArgument *share = argument;
     struct grant grant = { .until_us = share->revoke ? 0 : share->until };
-    struct record principal;
+    enum crm_status status = name_principal(ctx, share, &grant);
 
-    if (!uuid_from_slice(slice_of(share->principal.data, share->principal.len), &grant.principal))
-        return rule_refuse_field(ctx, CRM_INVALID, "principal", "with which user or team?");
-    if (view_record(ctx->view, KIND_USER, &grant.principal, &principal) == CRM_OK)
-        grant.sort = GRANT_USER;
-    else if (view_record(ctx->view, KIND_TEAM, &grant.principal, &principal) == CRM_OK)
-        grant.sort = share->with_below ? GRANT_TEAM_AND_BELOW : GRANT_TEAM;
-    else
-        return rule_refuse_field(ctx, CRM_INVALID, "principal", "there is no such user or team");
+    if (status == CRM_OK)
+        status = take_other_form(ctx, &grant);
+    if (status != CRM_OK)
+        return status;
+    if (share->revoke && !is_shared(ctx, &grant))
+        return ctx->grants ? CRM_OK : rule_refuse_field(ctx, CRM_INVALID, "principal", "it is not shared with them");
     if (share->has_until && share->until <= ctx->now_us && !share->revoke)
         return rule_refuse_field(ctx, CRM_INVALID, "until", "a share ends in the future");
     grant.rights = share->revoke ? GRANT_NONE : share->may_write ? GRANT_WRITE : GRANT_READ;

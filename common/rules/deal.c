@@ -182,7 +182,7 @@ static enum crm_status deal_complete(struct rule_ctx *ctx)
         status = check_closed(ctx);
     if (status == CRM_OK && deal->n_lines > 0 && (rule_changes(ctx, "lines") || rule_changes(ctx, "amount")))
         status = sum_lines(ctx, deal);
-    return status;
+    return status == CRM_OK && rule_changes(ctx, "members") ? deal_team_complete(ctx, deal) : status;
 }
 
 /* Move a deal to another stage: the gates are deal_complete's, so that no path goes round them. */

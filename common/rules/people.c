@@ -85,6 +85,8 @@ static enum crm_status user_complete(struct rule_ctx *ctx)
         is_administrator(ctx, rule_before(ctx)) && !another_administrator(ctx, &ctx->after->header.id, NULL))
         return rule_refuse_field(ctx, CRM_INVALID, rule_changes(ctx, "active") ? "active" : "role",
                                  "this is the last active user who may manage users");
+    if (status == CRM_OK && ctx->before && !ctx->is_override && rule_changes(ctx, "active") && user->has_active && !user->active)
+        status = handover_refuse_open(ctx, "active");
     return status;
 }
 
@@ -111,6 +113,13 @@ static enum crm_status role_complete(struct rule_ctx *ctx)
     return CRM_OK;
 }
 
-const struct rule_module rules_user = { .kind = KIND_USER, .complete = user_complete, .guard = user_guard };
+static const struct action_def user_actions[] = {
+    { .name = "disable", .kind = KIND_USER, .right = CRM__RIGHT__RIGHT_MANAGE_USERS, .argument = &crm__disable_argument__descriptor,
+      .run = handover_disable },
+};
+
+const struct rule_module rules_user = {
+    .kind = KIND_USER, .actions = user_actions, .n_actions = ARRAY_LEN(user_actions), .complete = user_complete, .guard = user_guard,
+};
 const struct rule_module rules_team = { .kind = KIND_TEAM, .complete = team_complete };
 const struct rule_module rules_role = { .kind = KIND_ROLE, .complete = role_complete };

@@ -41,16 +41,17 @@ const struct action_def *rule_action_at(enum kind kind, size_t n)
 
 enum crm_status rule_complete(struct rule_ctx *ctx)
 {
-    for (size_t i = 0; i < ARRAY_LEN(modules); i++) {
-        enum crm_status status;
+    enum crm_status status;
 
+    for (size_t i = 0; i < ARRAY_LEN(modules); i++) {
         if (modules[i]->kind != ctx->kind->kind || !modules[i]->complete)
             continue;
         status = modules[i]->complete(ctx);
         if (status != CRM_OK)
             return status;
     }
-    return money_derive(ctx);
+    status = money_derive(ctx);
+    return status == CRM_OK ? handover_complete(ctx) : status;
 }
 
 enum crm_status rule_guard(struct rule_ctx *ctx)

@@ -13,6 +13,9 @@
 
 enum rule_verb { RULE_CREATE, RULE_PATCH, RULE_DELETE, RULE_RESTORE };
 
+/* What one mutation may take along: rules that would ask for more refuse instead. */
+#define RULE_RECORDS_MAX 20000
+
 /* A further change that a rule asks for; queued behind the one in hand, inside the same atomic unit. */
 struct rule_more {
     struct rule_more *next;
@@ -23,6 +26,7 @@ struct rule_more {
     struct slice set, add, remove; /* canonical bodies: fields that get a value, elements that come and go */
     const uint32_t *clear;
     size_t n_clear;
+    const char *reason; /* for the owner history, or NULL */
 };
 
 /* A share that a rule gives or takes of the record in hand (of the one that decides over it). */
@@ -44,6 +48,8 @@ struct rule_ctx {
     int32_t today;               /* company-local */
     enum rule_verb verb;         /* an action may turn PATCH into RESTORE */
     bool is_override;            /* an action with a right of its own has lifted the kind's gate */
+    bool with_deals;             /* who hands a customer over gives the open deals along */
+    const char *reason;          /* of a handing over, for the owner history; NULL: none was given */
     struct rule_grant *grants;   /* given and taken, in order */
     struct rule_more *more, *last_more; /* newest last */
 };
@@ -120,6 +126,17 @@ const Crm__Company *rule_company(struct rule_ctx *ctx);
 /* modules of this folder */
 extern const struct rule_module rules_common, rules_deal, rules_task, rules_activity, rules_user, rules_team, rules_contact, rules_company, rules_customer,
     rules_field_definition, rules_exchange_rate, rules_pipeline, rules_role;
+
+/* handover.c, used by rule_complete: who has got the record gets what belongs with it. */
+enum crm_status handover_complete(struct rule_ctx *ctx) MUST_CHECK;
+/* handover.c: the user in hand works here no longer. CRM_IN_USE says what is still open of theirs. */
+enum crm_status handover_refuse_open(struct rule_ctx *ctx, const char *field) MUST_CHECK;
+/* handover.c: the argument's reason, if it is not too long. */
+enum crm_status handover_take_reason(struct rule_ctx *ctx, const char *reason) MUST_CHECK;
+/* handover.c: the action disable of users. */
+enum crm_status handover_disable(struct rule_ctx *ctx, const void *argument) MUST_CHECK;
+/* deal_team.c, used by the rules of deals: members get a share of the deal, who is none any more loses it. */
+enum crm_status deal_team_complete(struct rule_ctx *ctx, const Crm__Deal *deal) MUST_CHECK;
 
 /* Used by rule_complete: the company value of every money field that changed, at the rate of its day. */
 enum crm_status money_derive(struct rule_ctx *ctx) MUST_CHECK;

@@ -1,5 +1,5 @@
 /*
- * work.c - customers, contacts, activities and tasks: names from their parts, the customer's last contact, who finished a task and when
+ * work.c - customers, contacts, activities and tasks: names from their parts, the customer's last contact, whose a task is, who finished it and when
  */
 #include "common/base/calendar.h"
 #include "common/base/text.h"
@@ -121,6 +121,31 @@ static enum crm_status repeat_task(struct rule_ctx *ctx, const Crm__Task *task)
     return status;
 }
 
+/*
+ * A task belongs to whoever is to do it, so that they see it: a new assignee becomes the owner, a new owner the assignee. Where nobody is named it is the
+ * owner, on a create whoever adds it.
+ */
+static enum crm_status settle_assigned(struct rule_ctx *ctx, const Crm__Task *task)
+{
+    struct record_header *header = &ctx->after->header;
+    bool is_named = task->has_assigned && (!ctx->before || rule_changes(ctx, "assigned"));
+    bool is_handed_over = ctx->before && !uuid_equal(&ctx->before->header.owner, &header->owner);
+    const Crm__User *user;
+    struct uuid assigned;
+
+    if (!is_named && task->has_assigned && !is_handed_over)
+        return CRM_OK;
+    if (!is_named)
+        return rule_set_ref(ctx, "assigned", &header->owner);
+    user = rule_load(ctx, KIND_USER, task->assigned);
+    if (!user || !uuid_from_slice(slice_of(task->assigned.data, task->assigned.len), &assigned) || uuid_equal(&assigned, &header->owner))
+        return CRM_OK; /* nobody there: the reference is refused as such */
+    header->owner = assigned;
+    if (user->has_team)
+        uuid_from_slice(slice_of(user->team.data, user->team.len), &header->team);
+    return CRM_OK;
+}
+
 static enum crm_status task_complete(struct rule_ctx *ctx)
 {
     const Crm__Task *task = rule_record(ctx);
@@ -130,8 +155,8 @@ static enum crm_status task_complete(struct rule_ctx *ctx)
         return fail(ctx->failure, CRM_NO_MEMORY, NULL, "out of memory");
     if (!task->has_state)
         status = rule_set_integer(ctx, "state", CRM__TASK_STATE__TASK_STATE_OPEN);
-    if (status == CRM_OK && !task->has_assigned)
-        status = rule_set_ref(ctx, "assigned", &ctx->actor);
+    if (status == CRM_OK)
+        status = settle_assigned(ctx, task);
     if (status != CRM_OK || !rule_changes(ctx, "state"))
         return status;
     if (task->state == CRM__TASK_STATE__TASK_STATE_DONE) {

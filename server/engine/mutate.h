@@ -4,11 +4,12 @@
 #ifndef CRM_SERVER_ENGINE_MUTATE_H
 #define CRM_SERVER_ENGINE_MUTATE_H
 
+#include "common/rules/rule.h"
 #include "proto/wire.pb-c.h"
 #include "server/engine/change.h"
 
 #define MUTATIONS_MAX        500    /* in one request */
-#define MUTATION_RECORDS_MAX 20000  /* that one mutation may touch by what it takes along */
+#define MUTATION_RECORDS_MAX RULE_RECORDS_MAX /* that one mutation may touch by what it takes along */
 #define MUTATION_DEPTH_MAX   8      /* rules that ask for changes that ask for changes … */
 
 /*
