@@ -386,19 +386,23 @@ static enum crm_status admit_opened(struct link *link, struct request *request)
 
 void link_answer(struct link *link, struct request *take_request)
 {
-    bool has_session = link_check_session(link, clock_monotonic_us());
-    struct stream *stream = link_stream(link, take_request->stream);
+    struct stream *stream;
+    bool writes = take_request->flags & OP_WRITES;
     bool goes_on = (take_request->flags & OP_UPLOADS) && take_request->ctx.stage != OP_END;
 
+    /* What was read is told only to who may still read it. A write is done, and was looked at inside its commit. */
+    if (!writes)
+        link_renew_session(link);
+    stream = link_stream(link, take_request->stream);
     if (stream && stream->request == take_request) {
         stream->request = NULL;
         stream->is_away = false;
     }
     /* What was written is told although nobody waits for it: the change is done. */
-    if (take_request->status == CRM_OK && atomic_load(&take_request->cancelled) && !(take_request->flags & OP_WRITES))
+    if (take_request->status == CRM_OK && atomic_load(&take_request->cancelled) && !writes)
         take_request->status = CRM_CANCELLED;
-    if (take_request->ctx.session && take_request->access_changes != link->access_changes && !(take_request->flags & OP_WRITES))
-        take_request->status = has_session ? CRM_ACCESS_CHANGED : CRM_NOT_LOGGED_IN;
+    if (!writes && take_request->ctx.session && take_request->access_changes != link->access_changes)
+        take_request->status = link->has_session ? CRM_ACCESS_CHANGED : CRM_NOT_LOGGED_IN;
     if (take_request->status == CRM_OK && take_request->ctx.opened)
         take_request->status = admit_opened(link, take_request);
     if (stream && take_request->status != CRM_OK)

@@ -424,7 +424,8 @@ static struct request *upload_request(struct link *link, const struct stream *st
     request->deadline_us = link->active_us + DEADLINE_MAX * INT64_C(1000);
     request->upload_id = stream->upload_id;
     request->upload_bytes = frame->header.length;
-    request->session = link->session;
+    session_copy(&request->session, &link->session);
+    request->identities = link->identities;
     request->schema = schema_ref(thread_schema(link->thread));
     request->write.is_bulk = true;
     request->ctx = (struct op_ctx){

@@ -20,14 +20,20 @@ static enum crm_status run_report(struct store_txn *txn, void *arg)
 {
     struct asked *asked = arg;
     struct view view = { .txn = txn, .schema = asked->server->core.schema };
-    struct session session = { .user = asked->server->user, .team = asked->server->team, .rights = SERVER_ALL_RIGHTS };
+    struct session session;
     struct report_ctx ctx = {
         .view = &view, .session = &session, .arena = &asked->server->arena, .request = asked->request, .reply = &asked->reply,
         .today = server_today(), .failure = &asked->failure,
     };
 
+    enum crm_status status = session_load(&view, &asked->server->user, &session);
+
+    if (status != CRM_OK)
+        return status;
     crm__report_reply__init(&asked->reply);
-    return report_find("pipeline")->run(&ctx);
+    status = report_find("pipeline")->run(&ctx);
+    session_fini(&session);
+    return status;
 }
 
 static enum crm_status ask(struct asked *asked, struct server *s, const Crm__ReportRequest *request)
