@@ -52,8 +52,8 @@ static bool add_stored(void *arg, struct slice key, struct slice value)
 {
     struct derived_list *list = arg;
 
-    if (list->db == STORE_CHILD && key.data[UUID_SIZE] == 0xff)
-        return true; /* the recycle bin's, below */
+    if (list->db == STORE_CHILD && (key.data[UUID_SIZE] == 0xff || (key.data[UUID_SIZE + 1] << 8 | key.data[UUID_SIZE + 2]) > (int)GRANT_REF))
+        return true; /* the recycle bin's, below; shares */
     add_derived(list, list->db, key, value);
     return true;
 }
