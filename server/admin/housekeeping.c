@@ -11,6 +11,7 @@
 #include "common/base/uuid.h"
 #include "server/engine/outcome.h"
 #include "server/engine/sealed.h"
+#include "server/session/api_token.h"
 
 #define ROWS_PER_TURN    500
 #define CLIENTS_PER_TURN 100
@@ -30,6 +31,8 @@ struct sweep {
 static const struct sweep sweeps[HOUSEKEEPING_SWEEPS] = {
     { STORE_SESSION, "", 24, 0 },           /* session.h: expires */
     { STORE_CREDENTIAL, "i", 16, 0 },       /* session.h: an invitation's end */
+    { STORE_CREDENTIAL, "n", 0, 0 },        /* factor.h: the end of a secret that was begun */
+    { STORE_CREDENTIAL, "a", 0, API_TOKEN_KEPT_US }, /* api_token.h: an API token expires */
     { STORE_CREDENTIAL, "e", 16, 0 },       /* device.h: the end of a device's code */
     { STORE_CREDENTIAL, "o", 0, 0 },        /* device.h: a session of a device expires */
     { STORE_JOB, "u", 16, UPLOAD_KEPT_US }, /* upload.h: started */

@@ -145,6 +145,8 @@ static enum crm_status gate_request(struct link *link, const struct frame_header
         return refuse_stranger(link, failure);
     if (link->has_session && link->session.must && !(op->flags & (OP_ALWAYS | OP_NO_LOGIN)))
         return fail(failure, link->session.must, NULL, "%s", crm_status_info((int)link->session.must)->sentence);
+    if ((op->flags & OP_PERSON) && link->session.how == SESSION_BY_TOKEN)
+        return fail(failure, CRM_NOT_ALLOWED, NULL, "an API token cannot do this: log in");
     if (op->right && !(link->session.rights & (1u << op->right)))
         return fail(failure, CRM_NOT_ALLOWED, NULL, "your role does not allow this");
     if ((op->flags & OP_CONFIRMED) && !session_is_confirmed(&link->session, clock_now_us()))

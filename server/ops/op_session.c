@@ -13,6 +13,7 @@
 #include "common/base/text.h"
 #include "common/model/reflect.h"
 #include "server/ops/op.h"
+#include "server/session/factor.h"
 
 #define US_PER_HOUR   INT64_C(3600000000)
 #define US_PER_MINUTE INT64_C(60000000)
@@ -104,16 +105,46 @@ static void settle(struct op_ctx *ctx, enum crm_status status)
     throttle_settle(ctx->throttle, &ctx->ticket, outcome, clock_monotonic_us());
 }
 
-enum crm_status password_check_own(struct op_ctx *ctx, const char *password, const char *field)
+static enum crm_status check_own(struct op_ctx *ctx, const char *password, const char *field)
 {
     const char *encoded = NULL;
     enum crm_status status = credential_load(ctx->view, &ctx->session->user, ctx->arena, &encoded);
 
     if (status != CRM_OK && status != CRM_NOT_FOUND)
         return op_fail(ctx, status, "the credentials cannot be read");
-    status = password && strlen(password) <= PASSWORD_MAX && password_verify(encoded, password) ? CRM_OK : CRM_BAD_CREDENTIALS;
+    if (!password || strlen(password) > PASSWORD_MAX || !password_verify(encoded, password))
+        return op_fail_field(ctx, CRM_BAD_CREDENTIALS, field, "your password is not right");
+    return CRM_OK;
+}
+
+/* After the password, which was right: a wrong code is told like a wrong password, and counts like one. */
+static enum crm_status check_factor(struct op_ctx *ctx, const struct uuid *user, const char *code)
+{
+    enum crm_status status = factor_check(ctx->core, ctx->view, user, code, clock_now_us());
+
+    if (status == CRM_SECOND_FACTOR)
+        return op_fail_field(ctx, status, "factor", "%s", crm_status_info(CRM_SECOND_FACTOR)->sentence);
+    if (status == CRM_BAD_CREDENTIALS)
+        return op_fail(ctx, status, "wrong user name or password");
+    return status == CRM_OK ? CRM_OK : op_fail(ctx, status, "the second factor cannot be read");
+}
+
+enum crm_status password_check_own(struct op_ctx *ctx, const char *password, const char *field)
+{
+    enum crm_status status = check_own(ctx, password, field);
+
     settle(ctx, status);
-    return status == CRM_OK ? CRM_OK : op_fail_field(ctx, status, field, "your password is not right");
+    return status;
+}
+
+enum crm_status password_check_with_factor(struct op_ctx *ctx, const char *password, const char *factor)
+{
+    enum crm_status status = check_own(ctx, password, "password");
+
+    if (status == CRM_OK)
+        status = check_factor(ctx, &ctx->session->user, factor);
+    settle(ctx, status);
+    return status;
 }
 
 /* Rules about a new password, with what somebody would try first because of whose it is. */
@@ -145,6 +176,25 @@ struct login_state {
     char encoded[PASSWORD_ENCODED_SIZE]; /* the new one, or that which the password fits */
 };
 
+/* An invitation does not stand in for the second factor. Codes are guessed at a user, not at an address: the throttle must know at whom. */
+static enum crm_status check_invited_factor(struct op_ctx *ctx, const struct uuid *user, const char *code)
+{
+    const char *login = op_login_of(ctx, user);
+    struct factor factor;
+    enum crm_status status = factor_look(ctx->view, user, &factor);
+
+    if (status != CRM_OK || !login)
+        return op_fail(ctx, login ? status : CRM_NO_MEMORY, "the second factor cannot be read");
+    if (!factor.in_force)
+        return CRM_OK;
+    status = password_admit(ctx, login);
+    if (status != CRM_OK)
+        return status;
+    status = check_factor(ctx, user, code);
+    settle(ctx, status);
+    return status;
+}
+
 static enum crm_status prepare_code(struct op_ctx *ctx, const Crm__LoginRequest *request, struct login_state *state)
 {
     enum crm_status status = invite_find(ctx->view, request->code, clock_now_us(), &state->user);
@@ -152,6 +202,8 @@ static enum crm_status prepare_code(struct op_ctx *ctx, const Crm__LoginRequest 
     settle(ctx, status);
     if (status == CRM_BAD_CREDENTIALS)
         return op_fail(ctx, CRM_BAD_CREDENTIALS, "the invitation is not known, was used, or has expired");
+    if (status == CRM_OK)
+        status = check_invited_factor(ctx, &state->user, request->factor);
     if (status == CRM_OK)
         status = check_new_password(ctx, &state->user, request->new_password);
     state->has_new_password = true;
@@ -195,6 +247,8 @@ static enum crm_status prepare_login(struct op_ctx *ctx)
     if (request->code)
         return prepare_code(ctx, request, state);
     status = check_password(ctx, request, state);
+    if (status == CRM_OK)
+        status = check_factor(ctx, &state->user, request->factor);
     settle(ctx, status);
     return status;
 }
@@ -222,16 +276,29 @@ static enum crm_status set_password(struct op_ctx *ctx, const struct uuid *user,
     return status == CRM_OK ? credential_store(ctx->group, user, encoded) : status;
 }
 
+/* A code works once: of two who come with the same one wins. */
+static enum crm_status use_factor(struct op_ctx *ctx, const struct uuid *user, const char *code)
+{
+    enum crm_status status = factor_use(ctx->core, ctx->group, user, code);
+
+    return status == CRM_OK ? CRM_OK : op_fail(ctx, status, "wrong user name or password");
+}
+
 /* What the login rests on, looked up again inside the commit. */
 static enum crm_status settle_login(struct op_ctx *ctx, const Crm__LoginRequest *request, struct login_state *state)
 {
     enum crm_status status;
 
-    if (!state->has_new_password)
-        return check_unchanged(ctx, state);
+    if (!state->has_new_password) {
+        status = check_unchanged(ctx, state);
+        return status == CRM_OK ? use_factor(ctx, &state->user, request->factor) : status;
+    }
     status = invite_find(ctx->view, request->code, ctx->group->now_us, &state->user); /* of two who use one code one wins */
     if (status != CRM_OK)
         return op_fail(ctx, CRM_BAD_CREDENTIALS, "the invitation is not known, was used, or has expired");
+    status = use_factor(ctx, &state->user, request->factor);
+    if (status != CRM_OK)
+        return status;
     status = invite_use(ctx->group, request->code);
     return status == CRM_OK ? set_password(ctx, &state->user, state->encoded, false, NULL) : op_fail(ctx, status, "the password cannot be stored");
 }
@@ -434,7 +501,7 @@ static enum crm_status run_password(struct op_ctx *ctx)
 }
 
 const struct op_def op_password = {
-    .code = OP_PASSWORD, .name = "admin.password", .flags = OP_WRITES | OP_SECRET | OP_HASHES | OP_ALWAYS,
+    .code = OP_PASSWORD, .name = "admin.password", .flags = OP_WRITES | OP_SECRET | OP_HASHES | OP_ALWAYS | OP_PERSON,
     .request = &crm__password_request__descriptor, .reply = &crm__password_reply__descriptor,
     .admit = admit_password, .prepare = prepare_password, .run = run_password,
     .audit = CRM__AUDIT_ACT__AUDIT_ACT_PASSWORD,

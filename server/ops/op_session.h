@@ -12,6 +12,16 @@ Crm__LoginReply *login_reply_create(const struct view *view, const struct sessio
 enum crm_status password_admit(struct op_ctx *ctx, const char *login) MUST_CHECK;
 /* On a worker, after password_admit: is it the password of who is logged in? CRM_BAD_CREDENTIALS, at field. */
 enum crm_status password_check_own(struct op_ctx *ctx, const char *password, const char *field) MUST_CHECK;
+/* The same, and where a second factor is in force a code of it, which run is to use up (factor_use). CRM_SECOND_FACTOR. */
+enum crm_status password_check_with_factor(struct op_ctx *ctx, const char *password, const char *factor) MUST_CHECK;
+
+/* --- op_sessions.c: who is meant */
+
+/* One's own, or with the right to manage users another's. */
+enum crm_status op_take_user(struct op_ctx *ctx, protobuf_c_boolean has, ProtobufCBinaryData bytes, struct uuid *out_user) MUST_CHECK;
+bool op_may_manage_users(const struct op_ctx *ctx);
+/* A user's login, in the arena; "" for who is gone, NULL when memory is spent. */
+char *op_login_of(struct op_ctx *ctx, const struct uuid *user) MUST_CHECK;
 
 /* HOST:PORT as people are to give it, in the arena; NULL when memory is spent. */
 char *server_address(const struct op_ctx *ctx) MUST_CHECK;

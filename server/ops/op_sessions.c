@@ -6,6 +6,7 @@
 #include "common/base/clock.h"
 #include "common/model/reflect.h"
 #include "server/ops/op_session.h"
+#include "server/session/factor.h"
 
 #define US_PER_MINUTE INT64_C(60000000)
 #define SESSIONS_MAX  1000 /* told at once */
@@ -17,13 +18,12 @@ enum crm_status op_check_confirmed(struct op_ctx *ctx)
     return op_fail(ctx, CRM_CONFIRM, "%s", crm_status_info(CRM_CONFIRM)->sentence);
 }
 
-static bool may_manage(const struct op_ctx *ctx)
+bool op_may_manage_users(const struct op_ctx *ctx)
 {
     return (ctx->session->rights & 1u << CRM__RIGHT__RIGHT_MANAGE_USERS) != 0;
 }
 
-/* One's own, or with the right to manage users another's. */
-static enum crm_status take_user(struct op_ctx *ctx, protobuf_c_boolean has, ProtobufCBinaryData bytes, struct uuid *out_user)
+enum crm_status op_take_user(struct op_ctx *ctx, protobuf_c_boolean has, ProtobufCBinaryData bytes, struct uuid *out_user)
 {
     struct record record;
 
@@ -32,7 +32,7 @@ static enum crm_status take_user(struct op_ctx *ctx, protobuf_c_boolean has, Pro
         return CRM_OK;
     if (!uuid_from_slice(slice_of(bytes.data, bytes.len), out_user) || view_record(ctx->view, KIND_USER, out_user, &record) != CRM_OK)
         return op_fail_field(ctx, CRM_NOT_FOUND, "user", "there is no such user");
-    if (!uuid_equal(out_user, &ctx->session->user) && !may_manage(ctx))
+    if (!uuid_equal(out_user, &ctx->session->user) && !op_may_manage_users(ctx))
         return op_fail(ctx, CRM_NOT_ALLOWED, "your role does not allow this");
     return CRM_OK;
 }
@@ -60,7 +60,7 @@ static const char *how_name(const struct session_info *info, struct arena *arena
     }
 }
 
-static char *login_of(struct op_ctx *ctx, const struct uuid *user)
+char *op_login_of(struct op_ctx *ctx, const struct uuid *user)
 {
     struct view view = view_unguarded(ctx->view);
     struct record record;
@@ -78,7 +78,7 @@ static bool fill_info(struct listing *listing, Crm__SessionInfo *out, const uint
     out->has_id = out->has_user = out->has_created_at = out->has_used_at = out->has_expires_at = out->has_current = true;
     out->id = (ProtobufCBinaryData){ .data = arena_memdup(arena, info->id.bytes, UUID_SIZE), .len = UUID_SIZE };
     out->user = (ProtobufCBinaryData){ .data = arena_memdup(arena, info->user.bytes, UUID_SIZE), .len = UUID_SIZE };
-    out->login = login_of(listing->ctx, &info->user);
+    out->login = op_login_of(listing->ctx, &info->user);
     out->created_at = info->created_us;
     out->used_at = info->used_us;
     out->expires_at = info->expires_us;
@@ -120,11 +120,11 @@ static enum crm_status run_list(struct op_ctx *ctx)
     Crm__SessionListReply *reply = ctx->reply;
     struct listing *listing = arena_zalloc(ctx->arena, sizeof *listing);
     struct uuid user;
-    enum crm_status status = take_user(ctx, request->has_user, request->user, &user);
+    enum crm_status status = op_take_user(ctx, request->has_user, request->user, &user);
 
     if (status != CRM_OK)
         return status;
-    if (request->all && !may_manage(ctx))
+    if (request->all && !op_may_manage_users(ctx))
         return op_fail(ctx, CRM_NOT_ALLOWED, "your role does not allow this");
     if (!listing)
         return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
@@ -174,7 +174,7 @@ static enum crm_status choose_one(struct op_ctx *ctx, const Crm__SessionEndReque
 
     if (status != CRM_OK)
         return op_fail(ctx, status, "the sessions cannot be read");
-    if (!lookup.is_found || (!uuid_equal(&lookup.user, &ctx->session->user) && !may_manage(ctx)))
+    if (!lookup.is_found || (!uuid_equal(&lookup.user, &ctx->session->user) && !op_may_manage_users(ctx)))
         return op_fail_field(ctx, CRM_NOT_FOUND, "id", "there is no such session");
     *user = lookup.user;
     return CRM_OK;
@@ -191,7 +191,7 @@ static enum crm_status run_end(struct op_ctx *ctx)
 
     if (request->has_id + request->has_user + (request->others != 0) != 1)
         return op_fail(ctx, CRM_INVALID, "which ones? One by its id, those of a user, or one's others");
-    status = request->has_id ? choose_one(ctx, request, &id, &user) : take_user(ctx, request->has_user, request->user, &user);
+    status = request->has_id ? choose_one(ctx, request, &id, &user) : op_take_user(ctx, request->has_user, request->user, &user);
     if (status == CRM_OK && !uuid_equal(&user, &ctx->session->user))
         status = op_check_confirmed(ctx);
     if (status != CRM_OK)
@@ -216,8 +216,6 @@ const struct op_def op_session_end = {
 
 static enum crm_status admit_confirm(struct op_ctx *ctx)
 {
-    if (ctx->session->how == SESSION_BY_TOKEN)
-        return op_fail(ctx, CRM_NOT_ALLOWED, "an API token has no password to confirm with");
     return password_admit(ctx, NULL);
 }
 
@@ -225,15 +223,20 @@ static enum crm_status prepare_confirm(struct op_ctx *ctx)
 {
     const Crm__ConfirmRequest *request = ctx->request;
 
-    return password_check_own(ctx, request->password, "password");
+    return password_check_with_factor(ctx, request->password, request->factor);
 }
 
 static enum crm_status run_confirm(struct op_ctx *ctx)
 {
+    const Crm__ConfirmRequest *request = ctx->request;
     Crm__ConfirmReply *reply = ctx->reply;
     int64_t until_us = ctx->group->now_us + ctx->core->settings.confirm_minutes * US_PER_MINUTE;
-    enum crm_status status = session_confirm(ctx->group, ctx->session->token_hash, until_us);
+    enum crm_status status = factor_use(ctx->core, ctx->group, &ctx->session->user, request->factor);
 
+    if (status == CRM_BAD_CREDENTIALS)
+        return op_fail_field(ctx, status, "factor", "the code was used already");
+    if (status == CRM_OK)
+        status = session_confirm(ctx->group, ctx->session->token_hash, until_us);
     if (status != CRM_OK)
         return op_fail(ctx, status, "the session cannot be confirmed");
     ctx->ends_sessions = true; /* ends none, but every connection of this one must hear of it */
@@ -243,7 +246,8 @@ static enum crm_status run_confirm(struct op_ctx *ctx)
 }
 
 const struct op_def op_confirm = {
-    .code = OP_CONFIRM, .name = "session.confirm", .flags = OP_WRITES | OP_SECRET | OP_HASHES, .request = &crm__confirm_request__descriptor,
+    .code = OP_CONFIRM, .name = "session.confirm", .flags = OP_WRITES | OP_SECRET | OP_HASHES | OP_ALWAYS | OP_PERSON,
+    .request = &crm__confirm_request__descriptor,
     .reply = &crm__confirm_reply__descriptor, .admit = admit_confirm, .prepare = prepare_confirm, .run = run_confirm,
     .audit = CRM__AUDIT_ACT__AUDIT_ACT_CONFIRM,
 };

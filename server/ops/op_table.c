@@ -25,6 +25,8 @@ static const struct op_def *const table[OP_MAX + 1] = {
     [OP_SESSION_LIST] = &op_session_list,
     [OP_SESSION_END] = &op_session_end,
     [OP_CONFIRM] = &op_confirm,
+    [OP_FACTOR] = &op_factor,
+    [OP_TOKEN] = &op_token,
     [OP_DEVICE] = &op_device,
     [OP_ENROL] = &op_enrol,
 };

@@ -24,6 +24,8 @@
 #include "common/base/text.h"
 #include "common/engine/index.h"
 #include "server/engine/sealed.h"
+#include "server/session/api_token.h"
+#include "server/session/factor.h"
 
 #define ROW_FORMAT  2
 #define ROW_FIXED   80
@@ -64,11 +66,44 @@ void session_fini(struct session *session)
     secret_wipe(session, sizeof *session);
 }
 
-enum crm_status session_load(const struct view *view, const struct uuid *user, struct session *out_session)
+enum crm_status session_needs_factor(const struct view *view, const struct uuid *user, bool *out_needs)
 {
     struct record record;
     struct value value;
-    bool must_change;
+    enum crm_status status = view_record(view, KIND_USER, user, &record);
+
+    *out_needs = false;
+    if (status == CRM_OK && get_field(&record, "role", &value))
+        status = view_record(view, KIND_ROLE, &value.ref, &record);
+    else
+        return status;
+    if (status == CRM_OK && get_field(&record, "second_factor", &value))
+        *out_needs = value.integer != 0;
+    return status == CRM_NOT_FOUND ? CRM_OK : status; /* a role that is gone gives nothing, and asks for nothing */
+}
+
+/* What has to be done before anything else is answered. */
+static enum crm_status find_must(const struct view *view, const struct uuid *user, enum crm_status *out_must)
+{
+    struct factor factor = { .in_force = false };
+    bool must_change, needs_factor = false;
+    enum crm_status status = credential_must_change(view, user, &must_change);
+
+    if (status == CRM_OK)
+        status = session_needs_factor(view, user, &needs_factor);
+    if (status == CRM_OK && needs_factor)
+        status = factor_look(view, user, &factor);
+    if (status != CRM_OK)
+        return status;
+    *out_must = must_change ? CRM_CHANGE_PASSWORD : needs_factor && !factor.in_force ? CRM_ENROL_FACTOR : CRM_OK;
+    return CRM_OK;
+}
+
+/* narrowed_to: NULL, or the role of an API token. */
+static enum crm_status load_user(const struct view *view, const struct uuid *user, const struct uuid *narrowed_to, struct session *out_session)
+{
+    struct record record;
+    struct value value;
     enum crm_status status = view_record(view, KIND_USER, user, &record);
 
     if (status == CRM_NOT_FOUND)
@@ -87,13 +122,22 @@ enum crm_status session_load(const struct view *view, const struct uuid *user, s
     if (get_field(&record, "role", &value) && view_record(view, KIND_ROLE, &value.ref, &record) == CRM_OK &&
         get_field(&record, "name", &value))
         copy_text(out_session->role, sizeof out_session->role, value.text);
-    status = credential_must_change(view, user, &must_change);
-    if (status != CRM_OK)
-        return status;
-    out_session->must = must_change ? CRM_CHANGE_PASSWORD : CRM_OK;
-    status = access_create(view, user, NULL, &out_session->access);
+    status = access_create(view, user, narrowed_to, &out_session->access);
     if (status == CRM_OK)
         out_session->rights = access_rights(out_session->access);
+    return status;
+}
+
+enum crm_status session_load(const struct view *view, const struct uuid *user, struct session *out_session)
+{
+    enum crm_status must = CRM_OK, status = load_user(view, user, NULL, out_session);
+
+    if (status != CRM_OK)
+        return status;
+    status = find_must(view, user, &must);
+    out_session->must = must;
+    if (status != CRM_OK)
+        session_fini(out_session);
     return status;
 }
 
@@ -226,18 +270,39 @@ static enum crm_status load_by_hash(const struct view *view, const uint8_t hash[
     return CRM_OK;
 }
 
+/* A script has neither a password to change nor an authenticator: what its user must do first is not asked of it. */
+static enum crm_status load_by_api_token(const struct view *view, const uint8_t hash[SHA256_SIZE], int64_t now_us, struct session *out_session)
+{
+    struct api_token token;
+    enum crm_status status = api_token_find(view, hash, now_us, &token);
+
+    if (status == CRM_OK)
+        status = load_user(view, &token.user, &token.role, out_session);
+    if (status != CRM_OK)
+        return status == CRM_BAD_CREDENTIALS ? CRM_NOT_LOGGED_IN : status;
+    out_session->id = token.id;
+    out_session->how = SESSION_BY_TOKEN;
+    out_session->used_us = token.used_us;
+    out_session->expires_us = out_session->latest_us = token.expires_us;
+    memcpy(out_session->token_hash, hash, SHA256_SIZE);
+    return CRM_OK;
+}
+
 enum crm_status session_resume(const struct view *view, struct slice token, int64_t now_us, struct session *out_session)
 {
     uint8_t hash[SHA256_SIZE];
 
     hash_secret(token, hash);
+    if (api_token_is_one(token))
+        return api_token_is_whole(token) ? load_by_api_token(view, hash, now_us, out_session) : CRM_NOT_LOGGED_IN;
     return load_by_hash(view, hash, now_us, out_session);
 }
 
 enum crm_status session_refresh(const struct view *view, int64_t now_us, struct session *session, bool *out_changed)
 {
     struct session fresh;
-    enum crm_status status = load_by_hash(view, session->token_hash, now_us, &fresh);
+    enum crm_status status = session->how == SESSION_BY_TOKEN ? load_by_api_token(view, session->token_hash, now_us, &fresh)
+                                                              : load_by_hash(view, session->token_hash, now_us, &fresh);
 
     if (status != CRM_OK)
         return status;

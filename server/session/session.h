@@ -52,9 +52,11 @@ void session_fini(struct session *session);
 
 /* Fill who a user is from the records. CRM_BAD_CREDENTIALS: there is none, or not active. */
 enum crm_status session_load(const struct view *view, const struct uuid *user, struct session *out_session) MUST_CHECK;
+/* Does the user's role ask for a second factor? */
+enum crm_status session_needs_factor(const struct view *view, const struct uuid *user, bool *out_needs) MUST_CHECK;
 /* The user with this login. CRM_NOT_FOUND. */
 enum crm_status session_find_login(const struct view *view, struct slice login, struct arena *arena, struct uuid *out_user) MUST_CHECK;
-/* By token: CRM_NOT_LOGGED_IN, CRM_SESSION_EXPIRED. */
+/* By token, a session's or an API token: CRM_NOT_LOGGED_IN, CRM_SESSION_EXPIRED. */
 enum crm_status session_resume(const struct view *view, struct slice token, int64_t now_us, struct session *out_session) MUST_CHECK;
 
 /*
