@@ -1,0 +1,132 @@
+#!/usr/bin/env bats
+# device.bats - enrolled devices: a role asks for one, a laptop gets its certificate, is stolen, and is out
+
+bats_require_minimum_version 1.5.0
+load server
+
+setup_file() {
+    start_server
+    # The shipped role of representatives asks for a device from here on.
+    crm admin user add login=anna name=Anna role=representative team=Company --quiet
+    crm admin user add login=ben name=Ben role=representative team=Company --quiet
+    crm admin role set representative device=yes --quiet
+}
+
+teardown_file() {
+    stop_server
+}
+
+setup() {
+    admin=$CRM_HOME
+    laptop=$BATS_TEST_TMPDIR/laptop
+}
+
+# enrol USER NAME HOME: a device of this user.
+enrol() {
+    local url
+    url=$(crm admin device enroll --user "$1" --name "$2" --json | jq -r .url)
+    CRM_HOME=$3 crm device enrol "$url" --quiet
+}
+
+# first_login USER HOME: by invitation.
+first_login() {
+    local url
+    url=$(crm admin invite "$1" --json | jq -r .url)
+    CRM_HOME=$2 crm login "$url" --quiet
+}
+
+@test "a role that asks for a device lets nobody in without one" {
+    url=$(crm admin invite anna --json | jq -r .url)
+    CRM_HOME=$laptop fails 5 crm login "$url"
+    contains "your role needs an enrolled device"
+    # The invitation is still good: nothing has happened.
+    enrol anna "Anna laptop" "$laptop"
+    CRM_HOME=$laptop crm login "$url" --quiet
+    CRM_HOME=$laptop crm whoami
+    # The token alone, copied to another machine, opens nothing.
+    mkdir "$BATS_TEST_TMPDIR/copy"
+    cp "$laptop/profile" "$laptop/credentials" "$BATS_TEST_TMPDIR/copy"
+    CRM_HOME=$BATS_TEST_TMPDIR/copy fails 5 crm whoami
+    contains "your role needs an enrolled device"
+}
+
+@test "the key stays on the device, readable for its user alone" {
+    enrol anna "Anna tablet" "$laptop"
+    [ "$(stat -c %a "$laptop/device.pem")" = 600 ]
+    openssl x509 -in "$laptop/device.pem" -noout -text >"$BATS_TEST_TMPDIR/text"
+    grep -q 'TLS Web Client Authentication' "$BATS_TEST_TMPDIR/text"
+    grep -q 'URI:urn:crm:device:' "$BATS_TEST_TMPDIR/text"
+    openssl verify -CAfile "$SERVER_DIR/devices.crt" "$laptop/device.pem"
+    # Not signed by the authority that clients trust.
+    run ! openssl verify -CAfile "$SERVER_DIR/ca.crt" "$laptop/device.pem"
+    CRM_HOME=$laptop crm device status --json >"$BATS_TEST_TMPDIR/status"
+    [ "$(jq -r .expired "$BATS_TEST_TMPDIR/status")" = false ]
+    id=$(jq -r .device "$BATS_TEST_TMPDIR/status")
+    crm admin device list --user anna --json | jq -e --arg id "$id" '.[] | select(.id == $id) | .name == "Anna tablet" and .state == "active"'
+    run ! grep -rq "$(sed -n 3p "$laptop/device.pem")" "$SERVER_DIR"
+}
+
+@test "a code works once" {
+    line=$(crm admin device enroll --user anna --name "Anna phone" --json | jq -r .url)
+    CRM_HOME=$laptop crm device enroll "$line" --quiet
+    CRM_HOME=$BATS_TEST_TMPDIR/other fails 5 crm device enrol "$line"
+    contains "the code is not known, was used, or has expired"
+    [ ! -e "$BATS_TEST_TMPDIR/other/device.pem" ]
+}
+
+@test "a device is its user's own" {
+    enrol anna "Anna desk" "$laptop"
+    url=$(crm admin invite ben --json | jq -r .url)
+    CRM_HOME=$laptop fails 5 crm login "$url"
+    contains "your role needs an enrolled device"
+    # Whose role asks for none may log in over it.
+    CRM_HOME=$laptop crm login "localhost:$SERVER_PORT" --ca "$SERVER_DIR/ca.crt" --user admin --quiet
+}
+
+@test "revoking ends what is open, the session, and every later try" {
+    enrol ben "Ben laptop" "$laptop"
+    first_login ben "$laptop"
+    CRM_HOME=$laptop crm watch --jsonl >"$BATS_TEST_TMPDIR/seen" 2>"$BATS_TEST_TMPDIR/said" 3>&- 4>&- &
+    watch=$!
+    # It watches once it shows a change.
+    until [ -s "$BATS_TEST_TMPDIR/seen" ]; do
+        CRM_HOME=$laptop crm add customer name="Seen $RANDOM" --quiet
+    done
+    crm admin device revoke "Ben laptop" --quiet
+    code=0
+    wait "$watch" || code=$?
+    [ "$code" -eq 5 ]
+    grep -q "this device was revoked" "$BATS_TEST_TMPDIR/said"
+    CRM_HOME=$laptop fails 5 crm list customers
+    contains "this device was revoked"
+    CRM_HOME=$laptop fails 5 env CRM_PASSWORD="$CRM_NEW_PASSWORD" crm login --user ben
+    # Its session is gone too, where the certificate is not shown.
+    CRM_HOME=$laptop crm device forget
+    CRM_HOME=$laptop fails 5 crm whoami
+    contains "log in first"
+    crm admin device list --user ben --json | jq -e 'map(select(.name == "Ben laptop"))[0].state == "revoked"'
+    fails 3 crm admin device revoke "Ben laptop"
+}
+
+@test "a certificate of another installation is told so, and can be forgotten" {
+    mkdir "$laptop"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x -days 9 -keyout "$BATS_TEST_TMPDIR/key" -out "$BATS_TEST_TMPDIR/crt" \
+        -addext "subjectAltName=URI:urn:crm:device:0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4051,URI:urn:crm:user:0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4051" 2>/dev/null
+    cat "$BATS_TEST_TMPDIR/crt" "$BATS_TEST_TMPDIR/key" >"$laptop/device.pem"
+    CRM_HOME=$laptop fails 5 crm login "localhost:$SERVER_PORT" --ca "$SERVER_DIR/ca.crt" --user admin
+    contains "this device's certificate is not good"
+    CRM_HOME=$laptop crm device forget
+    CRM_HOME=$laptop crm login "localhost:$SERVER_PORT" --ca "$SERVER_DIR/ca.crt" --user admin --quiet
+}
+
+@test "crm device says what is wrong" {
+    CRM_HOME=$laptop fails 3 crm device status
+    contains "this device is not enrolled"
+    CRM_HOME=$laptop fails 2 crm device enrol nonsense
+    mkdir -p "$laptop"
+    echo nonsense >"$laptop/device.pem"
+    CRM_HOME=$laptop fails 6 crm device status
+    fails 2 crm admin device enroll --user anna
+    fails 3 crm admin device enroll --user nobody --name x
+    fails 3 crm admin device revoke 'no such device'
+}
