@@ -10,8 +10,28 @@
 #include "client/cli/cli.h"
 #include "common/model/record.h"
 
-/* `crm admin team add name=North` is `crm add team name=North`: run a plain verb with the kind
- * before the arguments. */
+#define ARGUMENTS_MAX 128
+
+/* The arguments of a plain verb while they are put together: `crm admin team add name=North` is
+ * `crm add team name=North`. */
+struct arguments {
+    char *argv[ARGUMENTS_MAX + 1]; /* ended by NULL */
+    int n;
+};
+
+/* argv[0] of a verb of crm admin, and the kind behind it. */
+enum crm_status arguments_begin(struct cli *cli, struct arguments *arguments, const char *verb,
+                                const char *kind) MUST_CHECK;
+enum crm_status arguments_add(struct cli *cli, struct arguments *arguments,
+                              const char *text) MUST_CHECK;
+/* field=value, the value as it stands; nothing where it is NULL. */
+enum crm_status arguments_assign(struct cli *cli, struct arguments *arguments, const char *field,
+                                 const char *value) MUST_CHECK;
+/* What stands on the command line from argv[from] on. */
+enum crm_status arguments_rest(struct cli *cli, struct arguments *arguments, int argc, char **argv,
+                               int from) MUST_CHECK;
+
+/* Run a plain verb with the kind before the arguments and nothing else changed. */
 enum crm_status admin_plain(struct cli *cli, const char *kind,
                             enum crm_status (*run)(struct cli *cli, int argc, char **argv),
                             int argc, char **argv) MUST_CHECK;
@@ -20,6 +40,9 @@ enum crm_status admin_select(struct cli *cli, enum kind kind, const char *select
                              struct record *out_record) MUST_CHECK;
 /* The id of a record as a request takes it; borrowed. */
 ProtobufCBinaryData admin_id(const struct uuid *id);
+
+/* admin_users.c: the users of the file of --from, and their invitations. */
+enum crm_status admin_add_users(struct cli *cli) MUST_CHECK;
 
 /* A way in for one user, good once. Texts are in the arena. */
 struct invitation {

@@ -8,27 +8,62 @@
 
 #include "client/cli/admin.h"
 #include "client/cli/command.h"
+#include "client/cli/confirm.h"
 #include "client/cli/json.h"
 #include "client/cli/select.h"
 #include "common/base/calendar.h"
 
-#define ARGUMENTS_MAX 128
+enum crm_status arguments_add(struct cli *cli, struct arguments *arguments, const char *text)
+{
+    if (!text)
+        return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
+    if (arguments->n == ARGUMENTS_MAX)
+        return fail(&cli->failure, CRM_USAGE, NULL, "too many arguments");
+    arguments->argv[arguments->n++] = (char *)(uintptr_t)text;
+    arguments->argv[arguments->n] = NULL;
+    return CRM_OK;
+}
+
+enum crm_status arguments_begin(struct cli *cli, struct arguments *arguments, const char *verb,
+                                const char *kind)
+{
+    enum crm_status status;
+
+    arguments->n = 0;
+    status = arguments_add(cli, arguments, verb);
+    return status ? status : arguments_add(cli, arguments, kind);
+}
+
+enum crm_status arguments_assign(struct cli *cli, struct arguments *arguments, const char *field,
+                                 const char *value)
+{
+    if (!value)
+        return CRM_OK;
+    return arguments_add(cli, arguments,
+                         arena_printf(&cli->arena, "%s=%s%s", field, *value == '@' ? "@" : "",
+                                      value)); /* field=@file would read a file */
+}
+
+enum crm_status arguments_rest(struct cli *cli, struct arguments *arguments, int argc, char **argv,
+                               int from)
+{
+    enum crm_status status = CRM_OK;
+
+    for (int i = from; i < argc && !status; i++)
+        status = arguments_add(cli, arguments, argv[i]);
+    return status;
+}
 
 enum crm_status admin_plain(struct cli *cli, const char *kind,
                             enum crm_status (*run)(struct cli *cli, int argc, char **argv),
                             int argc, char **argv)
 {
-    char *plain[ARGUMENTS_MAX + 2];
+    struct arguments plain;
+    enum crm_status status = arguments_begin(cli, &plain, argv[0], kind);
 
-    if (argc > ARGUMENTS_MAX)
-        return fail(&cli->failure, CRM_USAGE, NULL, "too many arguments");
-    plain[0] = argv[0];
-    plain[1] = arena_strdup(&cli->arena, kind);
-    if (!plain[1])
-        return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
-    memcpy(plain + 2, argv + 1, (size_t)(argc - 1) * sizeof(*plain));
-    plain[argc + 1] = NULL;
-    return run(cli, argc + 1, plain);
+    if (!status)
+        status = arguments_rest(cli, &plain, argc, argv, 1);
+    return status ? status : run(cli, plain.n, plain.argv);
 }
 
 enum crm_status admin_select(struct cli *cli, enum kind kind, const char *selector,
@@ -70,15 +105,15 @@ enum crm_status invitation_create(struct cli *cli, const struct uuid *user,
                                   struct invitation *out_invitation)
 {
     Crm__InviteRequest request = CRM__INVITE_REQUEST__INIT;
-    const Crm__InviteReply *reply;
     struct crm_call *call = NULL;
     enum crm_status status;
 
     request.has_user = true;
     request.user = admin_id(user);
-    status = crm_invite(cli->client, &request, &call, &reply);
-    status = status ? cli_call_failed(cli, status, call)
-                    : invitation_from_reply(cli, reply, out_invitation);
+    status = confirm_run(cli, OP_INVITE, &request.base, &call);
+    if (!status)
+        status = invitation_from_reply(cli, (const Crm__InviteReply *)crm_call_reply(call),
+                                       out_invitation);
     crm_call_destroy(call);
     return status;
 }

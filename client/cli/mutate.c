@@ -8,6 +8,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "client/cli/confirm.h"
+
 enum crm_status mutate_key_init(struct cli *cli, struct mutate_key *key)
 {
     struct uuid fresh = uuid_create();
@@ -130,11 +132,11 @@ enum crm_status mutate_send(struct cli *cli, struct mutate_key *key, Crm__Mutati
     request.atomic = atomic;
     request.has_dry_run = cli->options.dry_run;
     request.dry_run = cli->options.dry_run;
-    status = crm_mutate(cli->client, &request, &outcome->call, &outcome->reply);
-    if (status)
-        status = cli_call_failed(cli, status, outcome->call);
-    else
+    status = confirm_run(cli, OP_MUTATE, &request.base, &outcome->call);
+    if (!status) {
+        outcome->reply = (const Crm__MutateReply *)crm_call_reply(outcome->call);
         status = first_failure(cli, outcome->reply, n);
+    }
     mutate_tell_key(cli, key, status);
     return status;
 }

@@ -78,6 +78,8 @@ static const struct option_def rows[OPT_COUNT] = {
                           "write the invitations there as CSV, readable by you alone" },
     [OPT_NO_INVITATION] = { "no-invitation", 0, FLAG(no_invitation),
                             "make no invitation: crm admin invite does it later" },
+    [OPT_TEMPORARY] = { "temporary", 0, FLAG(temporary),
+                        "set a password that must be changed at the next login" },
     [OPT_SCOPE] = { "scope", 0, LIST(scopes), "KIND:read=SCOPE,write=SCOPE", COMPLETE_NONE,
                     "what may be read and changed of a kind (* for those without a row): none, "
                     "own, team, branch or all; again for further kinds" },
@@ -95,6 +97,17 @@ static const struct option_def rows[OPT_COUNT] = {
                             "ask for a code of an authenticator at login" },
     [OPT_ENROLLED_DEVICE] = { "enrolled-device", 0, TEXT(enrolled_device), "on|off", COMPLETE_NONE,
                               "let in from enrolled devices only" },
+    [OPT_RECORD] = { "record", 0, TEXT(record), "RECORD", COMPLETE_NONE,
+                     "only what is about this record, by its number or id" },
+    [OPT_SINCE] = { "since", 0, TEXT(since), "TIME", COMPLETE_NONE,
+                    "not before this day or instant" },
+    [OPT_UNTIL] = { "until", 0, TEXT(until), "TIME", COMPLETE_NONE, "before this day or instant" },
+    [OPT_ACT] = { "act", 0, TEXT(act), "ACT,…", COMPLETE_NONE,
+                  "only these acts: login, login-refused, export, permission, …" },
+    [OPT_REASON] = { "reason", 0, TEXT(reason), "TEXT", COMPLETE_NONE,
+                     "why, for the audit trail: name a file or a case, no person" },
+    [OPT_WITH_CHILDREN] = { "with-children", 0, FLAG(with_children),
+                            "also what hangs on it: contacts, activities, tasks" },
     [OPT_MAN] = { "man", 0, FLAG(man), "print the manual page as mdoc(7)" },
 };
 

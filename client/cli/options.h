@@ -42,7 +42,10 @@ struct options {
     const char *email, *team, *manager, *heir, *invitations;
     const char *second_factor, *enrolled_device;
     struct option_list scopes, hide, read_only, open, rights, no_rights;
-    bool no_invitation;
+    bool no_invitation, temporary;
+    /* audit and erasure */
+    const char *record, *since, *until, *act, *reason;
+    bool with_children;
     /* help */
     bool man;
 };
@@ -95,6 +98,7 @@ enum option_id {
     OPT_HEIR,
     OPT_INVITATIONS,
     OPT_NO_INVITATION,
+    OPT_TEMPORARY,
     OPT_SCOPE,
     OPT_HIDE,
     OPT_READ_ONLY,
@@ -103,6 +107,12 @@ enum option_id {
     OPT_NO_RIGHT,
     OPT_SECOND_FACTOR,
     OPT_ENROLLED_DEVICE,
+    OPT_RECORD,
+    OPT_SINCE,
+    OPT_UNTIL,
+    OPT_ACT,
+    OPT_REASON,
+    OPT_WITH_CHILDREN,
     OPT_MAN,
     OPT_COUNT,
 };

@@ -10,8 +10,8 @@
 #include "client/cli/display.h"
 #include "client/cli/json.h"
 
-static json_t *result_json(const struct result *result, const Crm__MutateResult *answer,
-                           const struct mutate_key *key, bool is_dry_run)
+json_t *result_object(const struct cli *cli, const struct result *result,
+                      const Crm__MutateResult *answer, const struct mutate_key *key)
 {
     json_t *object = json_object();
     struct record_header header = { .kind = result->kind->kind,
@@ -29,7 +29,7 @@ static json_t *result_json(const struct result *result, const Crm__MutateResult 
         json_object_set_new(object, "rev", json_integer((json_int_t)answer->rev));
         json_object_set_new(object, "seq", json_integer((json_int_t)answer->seq));
     }
-    if (is_dry_run)
+    if (cli->options.dry_run)
         json_object_set_new(object, "dry_run", json_true());
     if (result->restore)
         json_object_set_new(object, "restore", json_string(result->restore));
@@ -44,8 +44,7 @@ enum crm_status result_show(struct cli *cli, const struct result *result,
     const char *done = cli_label(cli, result->done, result->done_zh);
 
     if (cli->options.json || cli->options.jsonl)
-        return json_print(stdout, result_json(result, answer, key, cli->options.dry_run),
-                          cli->options.json);
+        return json_print(stdout, result_object(cli, result, answer, key), cli->options.json);
     if (!label)
         return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
     if (cli->options.quiet) {
@@ -63,28 +62,37 @@ enum crm_status result_show(struct cli *cli, const struct result *result,
     return CRM_OK;
 }
 
-enum crm_status result_of_create(struct cli *cli, struct change *change, struct result *result)
+enum crm_status result_create(struct cli *cli, struct change *change, struct result *result,
+                              struct mutate_key *key, struct mutate_outcome *outcome)
 {
     Crm__Mutation mutation = CRM__MUTATION__INIT, *mutations[] = { &mutation };
-    struct mutate_outcome outcome;
-    struct mutate_key key;
-    enum crm_status status = mutate_key_init(cli, &key);
+    enum crm_status status = mutate_key_init(cli, key);
 
+    *outcome = (struct mutate_outcome){ 0 };
     if (!status && cli->options.at)
         status = change_happened(change, slice_text(cli->options.at), &cli->failure);
     if (!status)
         status = change_finish(change, true, &mutation, &cli->failure);
     if (status)
         return status;
-    result->id = mutate_key_id(&key, 1);
+    result->id = mutate_key_id(key, 1);
     mutation.has_verb = true;
     mutation.verb = CRM__VERB__VERB_CREATE;
     mutation_set_id(&mutation, &result->id);
-    status = mutate_send(cli, &key, mutations, 1, false, &outcome);
-    if (!status) {
-        result->number = outcome.reply->results[0]->number;
+    status = mutate_send(cli, key, mutations, 1, false, outcome);
+    if (!status)
+        result->number = outcome->reply->results[0]->number;
+    return status;
+}
+
+enum crm_status result_of_create(struct cli *cli, struct change *change, struct result *result)
+{
+    struct mutate_outcome outcome;
+    struct mutate_key key;
+    enum crm_status status = result_create(cli, change, result, &key, &outcome);
+
+    if (!status)
         status = result_show(cli, result, outcome.reply->results[0], &key);
-    }
     mutate_end(&outcome);
     return status;
 }
