@@ -56,8 +56,10 @@ static void refuse(struct users *users, size_t line, const struct failure *failu
 {
     struct cli *cli = users->cli;
 
-    if (!users->first)
-        users->first = failure->status;
+    if (!users->first) /* a name that means nothing is a mistake in the file */
+        users->first = failure->status == CRM_NOT_FOUND || failure->status == CRM_AMBIGUOUS
+                           ? CRM_INVALID
+                           : failure->status;
     if (++users->n_wrong > TOLD_MAX)
         return;
     fprintf(stderr, "crm: %s:%zu: ", cli_safe(cli, cli->options.from), line);
@@ -261,16 +263,14 @@ static void put_in_order(struct users *users)
 
 /* --- send */
 
-/* What the server has refused; the rows that only shared its fate are not told. */
-static void refuse_results(struct users *users, const struct mutate_outcome *outcome)
+/* The server has refused the file for one of its rows: say which. */
+static void refuse_row(struct users *users)
 {
-    for (size_t i = 0; outcome->reply && i < outcome->reply->n_results && i < users->n; i++) {
-        struct failure failure = { 0 };
-        enum crm_status status = mutate_result_failure(outcome->reply->results[i], &failure);
+    struct failure failure = users->cli->failure;
 
-        if (status && status != CRM_CANCELLED)
-            refuse(users, users->entries[users->order[i]].row.line, &failure);
-    }
+    if (failure.position < 1 || (size_t)failure.position > users->n)
+        return;
+    refuse(users, users->entries[users->order[failure.position - 1]].row.line, &failure);
 }
 
 static enum crm_status create(struct users *users)
@@ -283,7 +283,7 @@ static enum crm_status create(struct users *users)
         mutations[i] = &users->entries[users->order[i]].mutation;
     status = mutate_send(users->cli, &users->key, mutations, users->n, true, &outcome);
     if (status)
-        refuse_results(users, &outcome);
+        refuse_row(users);
     for (size_t i = 0; i < users->n && !status; i++)
         users->entries[users->order[i]].number = outcome.reply->results[i]->number;
     mutate_end(&outcome);

@@ -14,7 +14,8 @@ struct failure {
     enum crm_status status;
     char field[64];      /* the field at fault, as the user names it; empty where there is none */
     char text[256];      /* one English sentence without a full stop; never a value that the caller may not read */
-    int position;        /* byte offset of the fault in the text that was parsed, -1 or 0 where there is none */
+    int position;        /* byte offset of the fault in the text that was parsed, or which of several changes is at fault, from 1; -1 or 0 where there
+                          * is none */
     uint32_t retry_after_ms; /* with CRM_RETRY_AFTER */
 };
 

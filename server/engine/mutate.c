@@ -666,7 +666,9 @@ static enum crm_status run_atomic(struct change_group *group, const struct chang
             status = CRM_NO_MEMORY;
         if (status != CRM_OK) {
             *failure = change.failure;
-            return fail(failure, status, NULL, "%s", crm_status_info((int)status)->sentence);
+            fail(failure, status, NULL, "%s", crm_status_info((int)status)->sentence);
+            failure->position = (int)i + 1; /* which of them it was */
+            return status;
         }
     }
     return status == CRM_OK ? change_accept(&change) : status;
