@@ -22,6 +22,7 @@
 #include "server/dispatch/dispatch.h"
 #include "server/dispatch/link.h"
 #include "server/engine/core.h"
+#include "server/session/device.h"
 #include "server/session/session.h"
 
 #include <cmocka.h>
@@ -41,6 +42,7 @@ struct fixture {
     bool closed;
     uint32_t next_stream;
     struct arena arena;
+    const struct device_claim *claim; /* of links that are opened from now on; NULL: they show no certificate */
 };
 
 static inline void on_wake(void *arg)
@@ -65,7 +67,7 @@ static inline void on_close(void *conn)
 
 static inline void open_link(struct fixture *f)
 {
-    struct link_carrier carrier = { .conn = f, .out = &f->out, .want_flush = on_flush, .want_close = on_close };
+    struct link_carrier carrier = { .conn = f, .out = &f->out, .want_flush = on_flush, .want_close = on_close, .claim = f->claim };
 
     link_destroy(f->link);
     buf_truncate(&f->out, 0);
