@@ -171,7 +171,7 @@ static enum crm_status run_remove(struct cli *cli, int argc, char **argv)
     return status;
 }
 
-const struct command factor_status = {
+const struct command command_factor_status = {
     .name = "factor status",
     .synopsis = "[LOGIN]",
     .summary = "whether a second factor is set up",
@@ -183,7 +183,7 @@ const struct command factor_status = {
     EXAMPLES("crm factor status", "and how many recovery codes are left"),
 };
 
-const struct command factor_setup = {
+const struct command command_factor_setup = {
     .name = "factor setup",
     .synopsis = "",
     .summary = "set up a second factor, or a new one",
@@ -201,7 +201,7 @@ const struct command factor_setup = {
              "crm factor confirm 123456", "with the code that the authenticator then shows"),
 };
 
-const struct command factor_confirm = {
+const struct command command_factor_confirm = {
     .name = "factor confirm",
     .synopsis = "CODE",
     .summary = "put a new second factor in force, with its first code",
@@ -213,7 +213,7 @@ const struct command factor_confirm = {
     EXAMPLES("crm factor confirm '123 456'", "spaces do not count"),
 };
 
-const struct command factor_remove = {
+const struct command command_factor_remove = {
     .name = "factor remove",
     .synopsis = "[LOGIN]",
     .summary = "log in without a second factor again",

@@ -281,7 +281,7 @@ static const struct command commands[] = {
       EXAMPLES("crm passwd", "asks") },
     { .name = "factor",
       .summary = "the second step at login, by an authenticator",
-      VERBS(&factor_status, &factor_setup, &factor_confirm, &factor_remove),
+      VERBS(&command_factor_status, &command_factor_setup, &command_factor_confirm, &command_factor_remove),
       .description =
           "Where one is set up, login asks for a code of it after the password; scripts set "
           "CRM_FACTOR. A code works once, and so does each of the recovery codes." },

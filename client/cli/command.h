@@ -109,7 +109,8 @@ enum crm_status cmd_whoami(struct cli *cli, int argc, char **argv);
 extern const struct command command_admin_invite, command_admin_user, command_admin_team,
     command_admin_role, command_admin_token, command_admin_device;
 /* Verbs of crm factor, in cmd_factor.c. */
-extern const struct command factor_status, factor_setup, factor_confirm, factor_remove;
+extern const struct command command_factor_status, command_factor_setup, command_factor_confirm,
+    command_factor_remove;
 /* Verbs of crm device, in cmd_device.c. */
 extern const struct command device_enrol, device_enroll, device_status, device_forget;
 

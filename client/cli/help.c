@@ -65,7 +65,7 @@ void help_overview(FILE *out, bool whole)
         fputs("\nOptions of every command:\n", out);
         print_options(out, options_global);
         fputs("\nEnvironment: CRM_HOME (profile and credentials), CRM_PASSWORD, CRM_NEW_PASSWORD, "
-              "NO_COLOR, VISUAL, EDITOR.\n",
+              "CRM_FACTOR,\n  CRM_TOKEN, NO_COLOR, VISUAL, EDITOR.\n",
               out);
         fputs("Exit codes: 0 done, 1 failure, 2 usage, 3 not found, 4 conflict, 5 not logged in, 6 "
               "invalid input,\n"

@@ -160,6 +160,8 @@ static void put_overview(FILE *out)
           "$XDG_CONFIG_HOME/crm\nor\n.Pa ~/.config/crm .\n"
           ".It Ev CRM_PASSWORD\nPassword for scripts.\n"
           ".It Ev CRM_NEW_PASSWORD\nNew password for scripts.\n"
+          ".It Ev CRM_FACTOR\nCode of an authenticator, or a recovery code.\n"
+          ".It Ev CRM_TOKEN\nAPI token that is used instead of the session.\n"
           ".It Ev NO_COLOR\nNo colours.\n"
           ".It Ev VISUAL , Ev EDITOR\nUsed by\n.Xr crm\\-edit 1 .\n.El\n",
           out);

@@ -58,11 +58,15 @@ const struct op_info *op_info(unsigned operation)
 struct op_effect op_effect(unsigned operation, const ProtobufCMessage *request)
 {
     const Crm__MutateRequest *mutate;
+    const Crm__LoginRequest *login;
 
     switch (operation) {
-    case OP_LOGIN: /* an invitation's code works once; a second session from a password does no harm */
-        return ((const Crm__LoginRequest *)request)->code ? (struct op_effect){ .changes = true }
-                                                          : (struct op_effect){ .may_repeat = true };
+    case OP_LOGIN: /* the code of an invitation or an authenticator works once; a second session from a password does no harm */
+        login = (const Crm__LoginRequest *)request;
+        return login->code || login->factor ? (struct op_effect){ .changes = true } : (struct op_effect){ .may_repeat = true };
+    case OP_CONFIRM:
+        return ((const Crm__ConfirmRequest *)request)->factor ? (struct op_effect){ .changes = true }
+                                                              : (struct op_effect){ .may_repeat = true };
     case OP_MUTATE:
         mutate = (const Crm__MutateRequest *)request;
         if (mutate->has_dry_run && mutate->dry_run)
@@ -73,12 +77,16 @@ struct op_effect op_effect(unsigned operation, const ProtobufCMessage *request)
     case OP_INVITE:
     case OP_PASSWORD:
     case OP_SESSION_END:
-    case OP_FACTOR:
-    case OP_TOKEN:
     case OP_DEVICE:
     case OP_ENROL:
     case OP_ERASE:
         return (struct op_effect){ .changes = true };
+    case OP_FACTOR:
+        return ((const Crm__FactorRequest *)request)->step == CRM__FACTOR_STEP__FACTOR_STEP_STATUS ? (struct op_effect){ .may_repeat = true }
+                                                                                                 : (struct op_effect){ .changes = true };
+    case OP_TOKEN:
+        return ((const Crm__TokenRequest *)request)->step == CRM__TOKEN_STEP__TOKEN_STEP_LIST ? (struct op_effect){ .may_repeat = true }
+                                                                                              : (struct op_effect){ .changes = true };
     case OP_UPLOAD: /* a staged upload changes nothing until a mutate names it, but its chunks are gone */
         return (struct op_effect){ 0 };
     default:

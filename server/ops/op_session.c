@@ -281,7 +281,9 @@ static enum crm_status use_factor(struct op_ctx *ctx, const struct uuid *user, c
 {
     enum crm_status status = factor_use(ctx->core, ctx->group, user, code);
 
-    return status == CRM_OK ? CRM_OK : op_fail(ctx, status, "wrong user name or password");
+    if (status == CRM_BAD_CREDENTIALS)
+        return op_fail(ctx, status, "wrong user name or password");
+    return status == CRM_OK ? CRM_OK : op_fail(ctx, status, "%s", crm_status_info((int)status)->sentence);
 }
 
 /* What the login rests on, looked up again inside the commit. */

@@ -140,6 +140,39 @@ static void each_call_in_flight_gets_what_its_nature_allows(void **state)
     crm_client_destroy(client); /* with all its calls */
 }
 
+/* A code of an authenticator works once: sent again it would look like a wrong one. What only asks is asked again. */
+static void a_code_that_works_once_is_not_sent_again(void **state)
+{
+    struct crm_client *client = client_with(patient);
+    Crm__LoginRequest login = CRM__LOGIN_REQUEST__INIT;
+    Crm__ConfirmRequest confirm = CRM__CONFIRM_REQUEST__INIT;
+    Crm__FactorRequest begin = CRM__FACTOR_REQUEST__INIT, look = CRM__FACTOR_REQUEST__INIT;
+    Crm__TokenRequest create = CRM__TOKEN_REQUEST__INIT, list = CRM__TOKEN_REQUEST__INIT;
+    struct crm_call *calls[7];
+
+    (void)state;
+    begin.has_step = look.has_step = create.has_step = list.has_step = true;
+    begin.step = CRM__FACTOR_STEP__FACTOR_STEP_BEGIN;
+    look.step = CRM__FACTOR_STEP__FACTOR_STEP_STATUS;
+    create.step = CRM__TOKEN_STEP__TOKEN_STEP_CREATE;
+    list.step = CRM__TOKEN_STEP__TOKEN_STEP_LIST;
+    assert_int_equal(crm_call_start(client, OP_CONFIRM, &confirm.base, NULL, &calls[4]), CRM_OK);
+    login.factor = confirm.factor = (char *)"123456";
+    assert_int_equal(crm_call_start(client, OP_LOGIN, &login.base, NULL, &calls[0]), CRM_OK);
+    assert_int_equal(crm_call_start(client, OP_CONFIRM, &confirm.base, NULL, &calls[1]), CRM_OK);
+    assert_int_equal(crm_call_start(client, OP_FACTOR, &begin.base, NULL, &calls[2]), CRM_OK);
+    assert_int_equal(crm_call_start(client, OP_TOKEN, &create.base, NULL, &calls[3]), CRM_OK);
+    assert_int_equal(crm_call_start(client, OP_FACTOR, &look.base, NULL, &calls[5]), CRM_OK);
+    assert_int_equal(crm_call_start(client, OP_TOKEN, &list.base, NULL, &calls[6]), CRM_OK);
+    client_greet(client, 7);
+    cut(client);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(crm_call_error(calls[i])->status, CRM_UNKNOWN);
+    for (size_t i = 4; i < 7; i++)
+        assert_false(crm_call_is_done(calls[i]));
+    crm_client_destroy(client);
+}
+
 static void take_chunk(void *arg, const ProtobufCMessage *message)
 {
     (void)message;
@@ -422,6 +455,7 @@ int main(void)
         T(a_reply_cut_at_any_byte_is_asked_for_again),
         T(a_reply_byte_by_byte_is_the_same_reply),
         T(each_call_in_flight_gets_what_its_nature_allows),
+        T(a_code_that_works_once_is_not_sent_again),
         T(a_list_that_was_seen_in_part_is_not_begun_again),
         T(a_request_that_breaks_connections_is_not_sent_for_ever),
         T(a_refused_second_sending_leaves_doubt_unless_it_was_looked_at),
