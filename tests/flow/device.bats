@@ -85,6 +85,36 @@ first_login() {
     CRM_HOME=$laptop crm login "localhost:$SERVER_PORT" --ca "$SERVER_DIR/ca.crt" --user admin --quiet
 }
 
+@test "the certificate renews itself when two thirds of its time are over" {
+    faketime=/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1
+    [ -e "$faketime" ] || skip "faketime is not installed"
+    enrol anna "Anna car" "$laptop"
+    first_login anna "$laptop"
+    serial() { CRM_HOME=$laptop crm device status --json | jq -r .serial; }
+    days_later() { CRM_HOME=$laptop LD_PRELOAD=$faketime FAKETIME=+$1d FAKETIME_DONT_FAKE_MONOTONIC=1 ASAN_OPTIONS=verify_asan_link_order=0 crm whoami; }
+    first=$(serial)
+    days_later 59
+    [ "$(serial)" = "$first" ]
+    cp "$laptop/device.pem" "$BATS_TEST_TMPDIR/old.pem"
+    days_later 61
+    second=$(serial)
+    [ "$second" != "$first" ]
+    [ "$(stat -c %a "$laptop/device.pem")" = 600 ]
+    run ! diff <(openssl pkey -in "$laptop/device.pem" -pubout) <(openssl pkey -in "$BATS_TEST_TMPDIR/old.pem" -pubout)
+    CRM_HOME=$laptop crm whoami
+    # Another crm that is renewing just now is not disturbed.
+    exec 9>"$laptop/device.pem.lock"
+    flock -x 9
+    days_later 61 9>&-
+    [ "$(serial)" = "$second" ]
+    exec 9>&-
+    # Who was cut off before the new one was stored goes on with the old one, and asks again.
+    cp "$BATS_TEST_TMPDIR/old.pem" "$laptop/device.pem"
+    days_later 61
+    [ "$(serial)" != "$first" ]
+    [ "$(serial)" != "$second" ]
+}
+
 @test "revoking ends what is open, the session, and every later try" {
     enrol ben "Ben laptop" "$laptop"
     first_login ben "$laptop"
