@@ -213,7 +213,7 @@ static enum crm_status run_disable(struct cli *cli, int argc, char **argv)
         else if (status == CRM_IN_USE)
             cli->detail = "crm admin user disable USER --heir USER hands it over.\n";
     }
-    if (!status && has_heir && !cli->options.json && !cli->options.quiet)
+    if (!status && has_heir && !cli->options.json && !cli->options.quiet && !cli->options.dry_run)
         printf("%s%s\n", cli_label(cli, "What was open now belongs to ", "未完成的事项已转交: "),
                display_record(cli, &heir, &cli->arena));
     return status;
