@@ -72,6 +72,8 @@ const char *change_verb_text(struct cli *cli, const Crm__Change *change)
 {
     if (change->action && *change->action)
         return cli_safe(cli, change->action);
+    if (change->erased)
+        return cli_label(cli, "erased", "彻底删除");
     if (change->restored)
         return cli_label(cli, "restored", "恢复");
     switch (change->verb) {
@@ -167,6 +169,8 @@ json_t *change_object(struct cli *cli, const Crm__Change *change)
     json_object_set_new(
         object, "verb",
         json_string((size_t)change->verb < ARRAY_LEN(verbs) ? verbs[change->verb] : "change"));
+    if (change->erased)
+        json_object_set_new(object, "erased", json_true());
     if (change->action)
         json_object_set_new(object, "action", json_string(change->action));
     json_object_set_new(object, "by", json_ref(cli, &by));

@@ -294,10 +294,16 @@ static const struct command commands[] = {
     { .name = "admin",
       .summary = "users, teams and roles",
       VERBS(&command_admin_user, &command_admin_team, &command_admin_role, &command_admin_invite,
-            &command_admin_token, &command_admin_device),
+            &command_admin_token, &command_admin_device, &command_admin_erase),
       .description = "What an administrator does for the people who use the system. Users, teams "
                      "and roles are records like any other: crm show, history and list work on "
                      "them too." },
+    { .name = "audit",
+      .summary = "what was done besides changing records",
+      VERBS(&audit_list, &audit_head),
+      .description = "Logins, refusals, permissions, exports, reports over others' records, "
+                     "administration: who, when, from where. What happened to a record says crm "
+                     "history. It needs the right audit, and nobody can change an entry." },
     { .name = "completion",
       .synopsis = "bash|zsh|fish",
       .summary = "a completion script for your shell",

@@ -324,3 +324,17 @@ enum crm_status change_put(struct change *change, struct change_record *record)
     change->schema_changed = true;
     return index_job_note(change, gone, kept);
 }
+
+enum crm_status change_forget(struct change *change, const struct record *last)
+{
+    struct record after = *last;
+    struct change_record record = {
+        .verb = LOG_ERASE, .kind = kind_def(last->header.kind), .before = last, .after = &after, .happened_us = change->group->now_us,
+    };
+    enum crm_status status;
+
+    after.header.rev++;
+    after.header.seq = change->head.seq + 1;
+    status = append_log(change, &record);
+    return status == CRM_OK ? add_event(change, &record) : status;
+}

@@ -109,6 +109,9 @@ struct change_record {
 /* Store it with everything that hangs on it: index, unique, child, terms, log, rollup, recycle bin, event. */
 enum crm_status change_put(struct change *change, struct change_record *record) MUST_CHECK;
 
+/* Tell log and subscribers that a record is gone for good; last: as it was in the bin. Nothing is stored but that. */
+enum crm_status change_forget(struct change *change, const struct record *last) MUST_CHECK;
+
 /* audit_change.c: a record that decides over permissions or is administration has been put: to be told to the audit trail. Others: nothing. */
 enum crm_status audit_note_change(struct change *change, const struct change_record *record) MUST_CHECK;
 /* audit_change.c: the change is accepted; write what was noted. */

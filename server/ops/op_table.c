@@ -22,6 +22,7 @@ static const struct op_def *const table[OP_MAX + 1] = {
     [OP_ACCESS_EXPLAIN] = &op_access_explain,
     [OP_ACCESS_WHO] = &op_access_who,
     [OP_AUDIT_LIST] = &op_audit_list,
+    [OP_ERASE] = &op_erase,
     [OP_SESSION_LIST] = &op_session_list,
     [OP_SESSION_END] = &op_session_end,
     [OP_CONFIRM] = &op_confirm,

@@ -211,7 +211,7 @@ void wire_change(Crm__Change *change, const struct change_event *event)
 {
     static const Crm__Verb verbs[] = {
         [LOG_CREATE] = CRM__VERB__VERB_CREATE, [LOG_PATCH] = CRM__VERB__VERB_PATCH, [LOG_DELETE] = CRM__VERB__VERB_DELETE,
-        [LOG_RESTORE] = CRM__VERB__VERB_CREATE,
+        [LOG_RESTORE] = CRM__VERB__VERB_CREATE, [LOG_ERASE] = CRM__VERB__VERB_DELETE,
     };
 
     crm__change__init(change);
@@ -225,6 +225,7 @@ void wire_change(Crm__Change *change, const struct change_event *event)
     change->rev = event->rev;
     change->verb = event->verb < ARRAY_LEN(verbs) ? verbs[event->verb] : CRM__VERB__VERB_PATCH;
     change->has_restored = change->restored = event->verb == LOG_RESTORE;
+    change->has_erased = change->erased = event->verb == LOG_ERASE;
     change->by = (ProtobufCBinaryData){ .data = (uint8_t *)event->by.bytes, .len = UUID_SIZE };
     change->recorded_at = event->recorded_us;
     change->happened_at = event->happened_us;
