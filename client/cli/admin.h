@@ -44,6 +44,9 @@ ProtobufCBinaryData admin_id(const struct uuid *id);
 /* admin_users.c: the users of the file of --from, and their invitations. */
 enum crm_status admin_add_users(struct cli *cli) MUST_CHECK;
 
+/* team_tree.c: print the teams as a tree. */
+enum crm_status admin_team_tree(struct cli *cli) MUST_CHECK;
+
 /* A way in for one user, good once. Texts are in the arena. */
 struct invitation {
     const char *url; /* crm://HOST:PORT/?ca=…&code=…: what crm login takes */
