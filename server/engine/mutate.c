@@ -401,6 +401,8 @@ static enum crm_status finish(struct work *work, struct record_header *out_heade
         if (status != CRM_OK)
             return fail(failure_of(work), status, NULL, "the counter of numbers cannot be read");
     }
+    if (work->more && uuid_is_nil(&change->job))
+        change->job = uuid_create();
     status = change_put(change, &record);
     if (status != CRM_OK)
         return status;
