@@ -21,7 +21,7 @@ BEGIN {
     for (i in seen)
         cli[seen[i]] = 1
 
-    split("common/base/digest.c common/base/cipher.c server/net/tls.c server/net/tls_device.c server/admin/ca.c server/admin/ca_inside.h " \
+    split("common/base/digest.c common/base/cipher.c server/net/tls.c server/net/tls_device.c server/net/tls_device.h server/admin/ca.c server/admin/ca_inside.h " \
               "server/admin/ca_device.c client/lib/transport_tls.c client/lib/device.c", seen, " ")
     for (i in seen)
         secrets[seen[i]] = 1
