@@ -281,7 +281,8 @@ static const struct command commands[] = {
       EXAMPLES("crm passwd", "asks") },
     { .name = "factor",
       .summary = "the second step at login, by an authenticator",
-      VERBS(&command_factor_status, &command_factor_setup, &command_factor_confirm, &command_factor_remove),
+      VERBS(&command_factor_status, &command_factor_setup, &command_factor_confirm,
+            &command_factor_remove),
       .description =
           "Where one is set up, login asks for a code of it after the password; scripts set "
           "CRM_FACTOR. A code works once, and so does each of the recovery codes." },
@@ -291,6 +292,10 @@ static const struct command commands[] = {
       .description =
           "A role may ask for an enrolled device: then a password alone, or a token that was "
           "copied, opens nothing." },
+    { .name = "access",
+      .summary = "who may see and change what, and why",
+      VERBS(&command_access_explain, &command_access_who),
+      .description = "Asks the one place that decides for every other command too." },
     { .name = "admin",
       .summary = "users, teams and roles",
       VERBS(&command_admin_user, &command_admin_team, &command_admin_role, &command_admin_invite,

@@ -105,6 +105,8 @@ enum crm_status cmd_version(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_watch(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_whoami(struct cli *cli, int argc, char **argv);
 
+/* Verbs of crm access, in cmd_access.c. */
+extern const struct command command_access_explain, command_access_who;
 /* Verbs of crm admin, each with its verbs, in cmd_admin_<name>.c. */
 extern const struct command command_admin_invite, command_admin_user, command_admin_team,
     command_admin_role, command_admin_token, command_admin_device, command_admin_erase;
