@@ -7,7 +7,7 @@ load server
 setup_file() {
     start_server
     crm admin team add name=North --quiet
-    crm admin role add name=careful second_factor=yes scopes='{"kind": "*", "read": "all", "write": "all"}' --quiet
+    crm admin role add careful --scope '*:read=all,write=all' --second-factor on --quiet
 }
 
 teardown_file() {
