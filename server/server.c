@@ -23,6 +23,7 @@
 #include "common/base/log.h"
 #include "server/admin/address.h"
 #include "server/admin/ca.h"
+#include "server/admin/compact.h"
 #include "server/admin/directory.h"
 #include "server/admin/endings.h"
 #include "server/admin/housekeeping.h"
@@ -185,6 +186,9 @@ static enum crm_status open_core(struct server *server, struct failure *failure)
     enum crm_status status =
         directory_open(server->directory, &server->settings, false, &server->store, failure);
 
+    if (status == CRM_OK)
+        status =
+            compact_if_asked(server->directory, &server->settings, &server->store, failure);
     if (status == CRM_OK)
         status = directory_use_time_zone(server->store, failure);
     if (status != CRM_OK)

@@ -168,6 +168,13 @@ enum crm_status store_copy(struct store *store, const char *directory, struct fa
     return store->engine->copy(store, directory, failure);
 }
 
+enum crm_status store_rewrite(struct store *store, const char *directory, struct failure *failure)
+{
+    if (!store->engine->rewrite)
+        return fail(failure, CRM_FAILED, NULL, "the %s engine has no file", store->engine->name);
+    return store->engine->rewrite(store, directory, failure);
+}
+
 void store_sweep_readers(struct store *store)
 {
     if (store->engine->sweep_readers)

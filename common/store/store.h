@@ -157,6 +157,12 @@ enum crm_status store_grow(struct store *store, size_t map_bytes) MUST_CHECK;
 /* A consistent, compacted copy while others work, into an existing empty directory. It is one long reader. LMDB only: CRM_FAILED elsewhere. */
 enum crm_status store_copy(struct store *store, const char *directory, struct failure *failure) MUST_CHECK;
 
+/*
+ * The same, but every pair is written anew: of what was deleted nothing is left in it, whereas a copy takes pages over with what lies in their gaps.
+ * Slower. LMDB only: CRM_FAILED elsewhere.
+ */
+enum crm_status store_rewrite(struct store *store, const char *directory, struct failure *failure) MUST_CHECK;
+
 /* Free the slots of readers whose process died; for crmd's minute timer. */
 void store_sweep_readers(struct store *store);
 

@@ -34,6 +34,8 @@ struct store_engine {
     enum crm_status (*grow)(struct store *store, size_t map_bytes); /* NULL: has no limit */
     enum crm_status (*copy)(struct store *store, const char *directory,
                             struct failure *failure); /* NULL: cannot */
+    enum crm_status (*rewrite)(struct store *store, const char *directory,
+                               struct failure *failure); /* NULL: cannot */
     void (*sweep_readers)(struct store *store);       /* NULL: nothing to do */
 };
 

@@ -49,6 +49,7 @@ static const struct store_engine engine_lmdb = {
     .is_short = lmdb_is_short,
     .grow = lmdb_grow,
     .copy = lmdb_copy,
+    .rewrite = lmdb_rewrite,
     .sweep_readers = lmdb_sweep_readers,
 };
 

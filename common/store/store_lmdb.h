@@ -107,4 +107,7 @@ bool lmdb_is_short(struct store *base);
 void lmdb_refresh_short(struct store_lmdb *store);
 enum crm_status lmdb_copy(struct store *base, const char *directory, struct failure *failure);
 
+/* store_lmdb_rewrite.c */
+enum crm_status lmdb_rewrite(struct store *base, const char *directory, struct failure *failure);
+
 #endif

@@ -16,6 +16,7 @@
 #include "server/admin/ca.h"
 #include "server/admin/check.h"
 #include "server/admin/command.h"
+#include "server/admin/compact.h"
 #include "server/engine/core.h"
 
 /* Where it works, and what goes in. */
@@ -172,7 +173,9 @@ enum crm_status backup_write(struct store *store, const char *directory,
 
     if (status != CRM_OK)
         return status;
-    status = store_copy(store, job.copy_directory, failure);
+    /* Of a person who was erased nothing must be in it, in no gap of a page either. */
+    status = compact_is_asked(store) ? store_rewrite(store, job.copy_directory, failure)
+                                     : store_copy(store, job.copy_directory, failure);
     if (status == CRM_OK)
         status = check_copy(&job, out_facts, failure);
     if (status == CRM_OK)

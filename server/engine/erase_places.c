@@ -212,7 +212,7 @@ static enum crm_status from_grant(struct erasing *erasing, const struct record *
 {
     struct grant *grants;
     size_t n;
-    enum crm_status status = grant_list(&erasing->change->view, &record->header.id, SIZE_MAX / sizeof *grants, erasing->arena, &grants, &n);
+    enum crm_status status = grant_list(&erasing->change->view, &record->header.id, GRANTS_MAX, erasing->arena, &grants, &n);
 
     for (size_t i = 0; i < n && status == CRM_OK; i++) {
         struct grant none = grants[i];
