@@ -142,33 +142,40 @@ static const char *scope_word(Crm__Scope scope)
     return (unsigned)scope < ARRAY_LEN(words) ? words[scope] : "none";
 }
 
+/* What holds, or does not, between a user and owner and team of the record that decides. In the arena; NULL when memory is spent. */
+static const char *standing(struct explaining *explaining, const struct access_account *account, const char *team)
+{
+    struct arena *arena = explaining->ctx->arena;
+    const char *who = explaining->person.name;
+
+    switch (account->reason.rule) {
+    case ACCESS_TEAM:
+        return arena_printf(arena, "%s is in team %s", who, team);
+    case ACCESS_BRANCH:
+        return arena_printf(arena, "%s is in a team above %s", who, team);
+    default:
+        if (account->scope == CRM__SCOPE__SCOPE_OWN)
+            return arena_printf(arena, "%s is not the owner", who);
+        return arena_printf(arena, "%s is neither the owner nor in team %s%s", who, team, account->scope == CRM__SCOPE__SCOPE_TEAM ? "" : " or one above");
+    }
+}
+
 /* Owner and team of the record that decides, held against the user's. */
 static void say_owner(struct explaining *explaining, enum access_verb verb, const struct access_account *account, bool is_own_root)
 {
     struct op_ctx *ctx = explaining->ctx;
     const struct record_header *root = &account->root;
-    const char *who = explaining->person.name, *team = name_of(ctx, KIND_TEAM, &root->team), *held = "";
-    bool allows = true;
+    const char *name = name_of(ctx, root->kind, &root->id), *owner = name_of(ctx, KIND_USER, &root->owner), *team = name_of(ctx, KIND_TEAM, &root->team);
+    const char *decides = is_own_root ? "" : " decides: it", *held;
+    enum access_rule rule = account->reason.rule;
 
-    switch (account->reason.rule) {
-    case ACCESS_OWNER:
-        held = arena_printf(ctx->arena, "%s is the owner", who);
-        break;
-    case ACCESS_TEAM:
-        held = arena_printf(ctx->arena, "%s is in team %s", who, team);
-        break;
-    case ACCESS_BRANCH:
-        held = arena_printf(ctx->arena, "%s is in a team above %s", who, team);
-        break;
-    default:
-        allows = false;
-        held = account->scope == CRM__SCOPE__SCOPE_OWN    ? arena_printf(ctx->arena, "%s is not the owner", who)
-               : account->scope == CRM__SCOPE__SCOPE_TEAM ? arena_printf(ctx->arena, "%s is neither the owner nor in team %s", who, team)
-                                                          : arena_printf(ctx->arena, "%s is neither the owner nor in team %s or one above", who, team);
+    if (rule == ACCESS_OWNER) {
+        say(explaining, verb, true, arena_printf(ctx->arena, "%s%s is %s's own.", name, decides, explaining->person.name));
+        return;
     }
-    say(explaining, verb, allows,
-        arena_printf(ctx->arena, "%s %s %s, team %s; %s.", name_of(ctx, root->kind, &root->id), is_own_root ? "belongs to" : "decides: it belongs to",
-                     name_of(ctx, KIND_USER, &root->owner), team, held ? held : "?"));
+    held = standing(explaining, account, team);
+    say(explaining, verb, rule == ACCESS_TEAM || rule == ACCESS_BRANCH,
+        held ? arena_printf(ctx->arena, "%s%s belongs to %s, team %s; %s.", name, decides, owner, team, held) : NULL);
 }
 
 /* "team North and those below" */
@@ -194,7 +201,7 @@ static void say_grant(struct explaining *explaining, enum access_verb verb, cons
     if (account->reason.rule != ACCESS_GRANT) {
         say(explaining, verb, false,
             arena_printf(ctx->arena, "It is not shared with %s or a team of theirs%s.", explaining->person.name,
-                         verb == ACCESS_WRITE ? ", to change it" : ""));
+                         verb == ACCESS_WRITE ? " for changing" : ""));
         return;
     }
     with = principal_words(ctx, grant);
