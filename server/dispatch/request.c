@@ -111,10 +111,7 @@ enum crm_status request_still_wanted(struct op_ctx *ctx)
 
 void request_make_trace(struct request *request)
 {
-    static const uint8_t none[sizeof request->trace];
-
-    if (memcmp(request->trace, none, sizeof none) == 0)
-        random_bytes(request->trace, sizeof request->trace);
+    audit_make_trace(request->trace);
 }
 
 enum crm_status request_bound_body(struct request *request, size_t size)

@@ -26,6 +26,14 @@
 
 static const char head_name[] = "audit.head", floor_name[] = "audit.floor";
 
+void audit_make_trace(uint8_t trace[AUDIT_TRACE_SIZE])
+{
+    static const uint8_t none[AUDIT_TRACE_SIZE];
+
+    if (memcmp(trace, none, sizeof none) == 0)
+        random_bytes(trace, AUDIT_TRACE_SIZE);
+}
+
 /* An entry's content, taken apart. */
 struct content {
     const uint8_t *fixed;

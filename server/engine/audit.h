@@ -20,6 +20,9 @@
 struct change_group;
 
 #define AUDIT_TRACE_SIZE 16
+/* A trace that the client did not give is made where somebody may ask for it. */
+void audit_make_trace(uint8_t trace[AUDIT_TRACE_SIZE]);
+
 #define AUDIT_TEXT_MAX   400 /* bytes of login, from and text each; more is cut */
 
 /* The texts borrow what the entry was read from. */

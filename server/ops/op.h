@@ -60,7 +60,7 @@ struct op_ctx {
     const struct device_claim *claim; /* what the connection's certificate says, looked at already; NULL: it has none */
     const char *peer;
     const char *software;          /* of the client, from its hello */
-    const uint8_t *trace;          /* AUDIT_TRACE_SIZE bytes, zero where the client gave none */
+    uint8_t *trace;                /* AUDIT_TRACE_SIZE bytes, zero where the client gave none (audit_make_trace) */
     const uint8_t *installation;   /* what its hello says that it is, 16 bytes, or NULL: nobody vouches for it */
     struct throttle *throttle;     /* who may try a password */
     struct throttle_ticket ticket; /* of a try that is under way: settled by prepare, else given back by dispatch */

@@ -137,6 +137,18 @@ static enum crm_status run_keyed(struct op_ctx *ctx, const Crm__MutateRequest *r
     return status;
 }
 
+/* Is anything among it that the audit trail tells of? Its entries have a trace, as those of all other acts. */
+static bool is_audited(const Crm__MutateRequest *request)
+{
+    for (size_t i = 0; i < request->n_mutations; i++) {
+        const struct kind_def *kind = kind_def(request->mutations[i]->kind);
+
+        if (kind && kind->flags & KIND_ADMINISTRATION)
+            return true;
+    }
+    return false;
+}
+
 /* Only what takes something away may go on when the disk is nearly full. */
 static bool only_deletes(const Crm__MutateRequest *request)
 {
@@ -169,6 +181,8 @@ static enum crm_status run_mutate(struct op_ctx *ctx)
         return dry_run(ctx, request);
     if (store_is_short(ctx->core->store) && !only_deletes(request))
         return op_fail(ctx, CRM_FULL, "the server's disk is nearly full: only deletions are taken");
+    if (is_audited(request))
+        audit_make_trace(ctx->trace);
     return run_keyed(ctx, request);
 }
 

@@ -4,6 +4,7 @@
 #include "tests/unit/server_fixture.h"
 
 #include "server/admin/check.h"
+#include "server/dispatch/writer.h"
 
 /* One group with work, committed as the writer does. */
 static enum crm_status in_group(struct server *s, enum crm_status (*work)(struct server *, struct change_group *, void *), void *arg)
@@ -500,6 +501,41 @@ static void a_stranger_cannot_fill_the_trail(void **state)
     assert_int_equal(times, 100001); /* none is lost from the count */
 }
 
+/* --- the writer's turn */
+
+static void nothing_published(void *arg, const struct change_event *events, uint64_t seq)
+{
+    (void)arg;
+    (void)events;
+    (void)seq;
+}
+
+/* What was refused is written when the writer ends, and what is too old goes; a writer that is stopped runs what waits. */
+static void the_writer_keeps_the_trail(void **state)
+{
+    struct server *s = *state;
+    struct reading ends = { .server = s };
+    struct writer *writer;
+
+    append(s, CRM__AUDIT_ACT__AUDIT_ACT_LOGIN, "old");
+    server_pass_days(3);
+    append(s, CRM__AUDIT_ACT__AUDIT_ACT_LOGIN, "new");
+    s->core.settings.audit_keep_days = 2;
+    s->core.settings.write_queue = 16;
+    s->core.settings.group = 16;
+    assert_int_equal(writer_create(&s->core, nothing_published, NULL, &writer), CRM_OK);
+    assert_int_equal(writer_start(writer), CRM_OK);
+    refuse(s, &s->user, NULL, "10.0.0.1");
+    writer_keep_audit(writer);
+    refuse(s, &s->user, NULL, "10.0.0.2"); /* perhaps after that turn */
+    writer_destroy(writer);
+    assert_int_equal(store_read_run(s->store, read_ends, &ends), CRM_OK);
+    assert_int_equal(ends.floor.number, 1);
+    assert_int_equal(ends.head.number, 4);
+    assert_false(audit_sums_are_due(&s->core.refusals));
+    assert_whole(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -516,6 +552,7 @@ int main(void)
         server_test(refusals_are_summed_by_user_address_and_minute),
         server_test(refusals_survive_a_commit_that_fails),
         server_test(a_stranger_cannot_fill_the_trail),
+        server_test(the_writer_keeps_the_trail),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
