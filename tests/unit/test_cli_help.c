@@ -63,6 +63,8 @@ static void check_row(const struct command *command)
 
 static void test_table_is_whole(void **state)
 {
+    char admin[] = "admin", user[] = "user", add[] = "add", anna[] = "anna", usr[] = "usr";
+    char *right[] = { admin, user, add, anna }, *half[] = { admin, usr }, *wrong[] = { usr };
     const struct command *rows[200], *verb;
     size_t n = all_commands(NULL, rows, 0);
     int depth;
@@ -84,13 +86,11 @@ static void test_table_is_whole(void **state)
     }
     assert_null(command_find("lis"));
     assert_null(command_find("admin user lis"));
-    assert_ptr_equal(command_resolve(4, (char *[]){ "admin", "user", "add", "anna" }, &depth),
-                     command_find("admin user add"));
+    assert_ptr_equal(command_resolve(4, right, &depth), command_find("admin user add"));
     assert_int_equal(depth, 3);
-    assert_ptr_equal(command_resolve(2, (char *[]){ "admin", "usr" }, &depth),
-                     command_find("admin"));
+    assert_ptr_equal(command_resolve(2, half, &depth), command_find("admin"));
     assert_int_equal(depth, 1);
-    assert_null(command_resolve(1, (char *[]){ "usr" }, &depth));
+    assert_null(command_resolve(1, wrong, &depth));
 }
 
 /* No letter and no name twice among what one command takes. */
