@@ -33,9 +33,10 @@
     X(DEVICE, 23, "admin.device", device, device, NONE)               \
     X(ENROL, 24, "device.enrol", enrol, enrol, NONE)                  \
     X(AUDIT_LIST, 25, "audit.list", audit_list, audit_list, audit_list) \
-    X(ERASE, 26, "admin.erase", erase, erase, NONE)
+    X(ERASE, 26, "admin.erase", erase, erase, NONE)                   \
+    X(ACCESS_SHARES, 27, "access.shares", access_shares, access_shares, NONE)
 
 #define OPERATION_ENUM(NAME, code, name, request, reply, chunk) OP_##NAME = code,
-enum operation { OPERATION_LIST(OPERATION_ENUM) OP_MAX = 26 };
+enum operation { OPERATION_LIST(OPERATION_ENUM) OP_MAX = 27 };
 
 #endif

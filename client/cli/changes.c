@@ -18,6 +18,14 @@ static const struct field_def *field_of(const struct cli *cli, const Crm__Change
     return kind ? schema_field(cli->schema, kind, ref) : NULL;
 }
 
+static struct uuid uuid_of(ProtobufCBinaryData bytes)
+{
+    struct uuid id;
+
+    (void)uuid_from_slice(slice_of(bytes.data, bytes.len), &id);
+    return id;
+}
+
 /* A record that has one value, to be read as any other. */
 static struct record record_with(const Crm__Change *change, ProtobufCBinaryData bytes, uint32_t ref)
 {
@@ -41,14 +49,53 @@ static const char *value_text(struct cli *cli, const Crm__Change *change,
     return text && *text ? text : "–";
 }
 
+const char *change_share_text(struct cli *cli, const Crm__Share *share)
+{
+    struct uuid principal = uuid_of(share->principal);
+    char until[INSTANT_TEXT_SIZE] = "";
+    const char *rights = share->ended       ? cli_label(cli, "no longer", "已取消")
+                         : share->may_write ? cli_label(cli, "may change it", "可修改")
+                                            : cli_label(cli, "may see it", "可查看");
+
+    if (share->has_until)
+        instant_format_short(share->until, until);
+    return arena_printf(&cli->arena, "%s%s: %s%s%s%s",
+                        display_ref(cli, &principal, &cli->arena),
+                        share->with_below ? cli_label(cli, " and below", "及下级") : "", rights,
+                        share->member ? cli_label(cli, ", deal team", "，项目成员") : "",
+                        *until ? cli_label(cli, ", until ", "，至 ") : "", until);
+}
+
+json_t *change_share_object(struct cli *cli, const Crm__Share *share)
+{
+    struct uuid principal = uuid_of(share->principal);
+    const struct kind_def *kind = kind_def(share->kind);
+    char until[INSTANT_TEXT_SIZE];
+    json_t *object = json_object();
+
+    json_object_set_new(object, "kind", kind ? json_string(kind->name) : json_null());
+    json_object_set_new(object, "with", json_ref(cli, &principal));
+    json_object_set_new(object, "below", json_boolean(share->with_below));
+    json_object_set_new(object, "may_write", json_boolean(share->may_write));
+    json_object_set_new(object, "member", json_boolean(share->member));
+    if (share->ended)
+        json_object_set_new(object, "ended", json_true());
+    if (share->has_until)
+        instant_format(share->until, until);
+    json_object_set_new(object, "until", share->has_until ? json_string(until) : json_null());
+    return object;
+}
+
 const char *change_fields_text(struct cli *cli, const Crm__Change *change)
 {
     const char *text = "";
 
+    if (change->share)
+        text = change_share_text(cli, change->share);
     for (size_t i = 0; i < change->n_fields && text; i++) {
         const Crm__FieldChange *one = change->fields[i];
         const struct field_def *field = field_of(cli, change, one->field);
-        const char *comma = i > 0 ? ", " : "";
+        const char *comma = *text ? ", " : "";
 
         if (!field)
             continue;
@@ -92,14 +139,6 @@ const char *change_time_text(struct cli *cli, const Crm__Change *change)
 
     instant_format_short(change->recorded_at, text);
     return arena_strdup(&cli->arena, text);
-}
-
-static struct uuid uuid_of(ProtobufCBinaryData bytes)
-{
-    struct uuid id;
-
-    (void)uuid_from_slice(slice_of(bytes.data, bytes.len), &id);
-    return id;
 }
 
 const char *change_record_text(struct cli *cli, const Crm__Change *change)
@@ -182,6 +221,10 @@ json_t *change_object(struct cli *cli, const Crm__Change *change)
     }
     if (change->from)
         json_object_set_new(object, "from", json_string(change->from));
+    if (change->reason)
+        json_object_set_new(object, "reason", json_string(change->reason));
+    if (change->share)
+        json_object_set_new(object, "share", change_share_object(cli, change->share));
     json_object_set_new(object, "fields", fields_json(cli, change));
     return object;
 }

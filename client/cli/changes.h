@@ -19,6 +19,10 @@ const char *change_time_text(struct cli *cli, const Crm__Change *change);
 /* "C-17 Acme", from the titles that came along. */
 const char *change_record_text(struct cli *cli, const Crm__Change *change);
 const char *change_by_text(struct cli *cli, const Crm__Change *change);
+/* "Anna Snelling: may see it, until 2027-01-01 00:00". In the arena; NULL when memory is spent. */
+const char *change_share_text(struct cli *cli, const Crm__Share *share);
+/* NULL when memory is spent; the caller owns it. */
+json_t *change_share_object(struct cli *cli, const Crm__Share *share);
 /* NULL when memory is spent. */
 json_t *change_object(struct cli *cli, const Crm__Change *change);
 

@@ -246,6 +246,8 @@ CRM_API enum crm_status crm_access_explain(struct crm_client *client, const Crm_
                                    struct crm_call **out_call, const Crm__AccessExplainReply **out_reply) CRM_MUST_CHECK;
 CRM_API enum crm_status crm_access_who(struct crm_client *client, const Crm__AccessWhoRequest *request,
                                    struct crm_call **out_call, const Crm__AccessWhoReply **out_reply) CRM_MUST_CHECK;
+CRM_API enum crm_status crm_access_shares(struct crm_client *client, const Crm__AccessSharesRequest *request,
+                                   struct crm_call **out_call, const Crm__AccessSharesReply **out_reply) CRM_MUST_CHECK;
 CRM_API enum crm_status crm_session_list(struct crm_client *client, const Crm__SessionListRequest *request,
                                    struct crm_call **out_call, const Crm__SessionListReply **out_reply) CRM_MUST_CHECK;
 CRM_API enum crm_status crm_session_end(struct crm_client *client, const Crm__SessionEndRequest *request,

@@ -40,6 +40,7 @@
 #define FLAGS_ENROL          OP_FLAG_SECRET
 #define FLAGS_AUDIT_LIST     0
 #define FLAGS_ERASE          0
+#define FLAGS_ACCESS_SHARES  0
 
 #define OP_ROW(NAME, code, dotted, request_name, reply_name, chunk_name)                                               \
     [code] = { .name = dotted,                                                                                         \

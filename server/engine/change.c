@@ -182,6 +182,7 @@ static enum crm_status append_log(struct change *change, const struct change_rec
         .job = change->job,
         .from = slice_text(change->actor->from),
         .action = slice_text(record->action),
+        .reason = slice_text(record->reason),
         .changed = record->changed ? *record->changed : (struct field_set){ 0 },
     };
     enum crm_status status;

@@ -103,6 +103,7 @@ struct change_record {
     const char *action;              /* or NULL */
     int64_t happened_us;
     const struct grant *grant;       /* given or taken by this change, or NULL */
+    const char *reason;              /* for which it was done, or NULL */
     const struct uuid *deleted_with; /* on a taken-along delete: the record with which it went */
 };
 

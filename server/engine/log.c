@@ -9,7 +9,7 @@
  *    104 hash      136 salt      152 from, action, changed (u32 each), values
  *
  * values = owner, team and root as they were where one of them changed, then sort u8, principal, rights u8, until i64, old rights u8, old until i64
- * where a grant changed, then the packed fields. The chain runs over the metadata and
+ * where a grant changed, then u16 size and text of a reason where one was given, then the packed fields. The chain runs over the metadata and
  * SHA-256(salt ‖ values), so that erasing a person's values leaves the chain whole (DESIGN 10): of an erased entry the salt is zero and in the place of
  * the values stands that digest; the size of the values stays as it was.
  */
@@ -153,7 +153,8 @@ enum crm_status log_append(struct log_head *head, struct writeset *set, struct l
 {
     size_t old_size = has_old_header(entry) ? OLD_SIZE : 0;
     size_t grant_size = entry->flags & LOG_GRANT ? GRANT_SIZE : 0;
-    size_t values_size = old_size + grant_size + entry->previous.size;
+    size_t reason_size = entry->reason.size ? 2 + entry->reason.size : 0;
+    size_t values_size = old_size + grant_size + reason_size + entry->previous.size;
     size_t size = FIXED_SIZE + entry->from.size + entry->action.size + 4 * entry->changed.n + values_size;
     uint8_t *content, *value = sealed_alloc(arena, size, &content);
     uint8_t *at;
@@ -162,8 +163,9 @@ enum crm_status log_append(struct log_head *head, struct writeset *set, struct l
 
     if (!value)
         return CRM_NO_MEMORY;
-    if (size + SEALED_HEADER_SIZE > STORE_VALUE_MAX)
+    if (size + SEALED_HEADER_SIZE > STORE_VALUE_MAX || entry->reason.size > UINT16_MAX)
         return CRM_TOO_LARGE;
+    entry->flags |= reason_size ? LOG_REASON : 0;
     put_fixed(content, entry, values_size);
     at = put_bytes(content + FIXED_SIZE, entry->from.data, entry->from.size);
     at = put_bytes(at, entry->action.data, entry->action.size);
@@ -175,6 +177,10 @@ enum crm_status log_append(struct log_head *head, struct writeset *set, struct l
     }
     if (grant_size)
         at = put_grant(at, entry);
+    if (reason_size) {
+        at = put_bytes(at, &(uint16_t){ (uint16_t)entry->reason.size }, 2);
+        at = put_bytes(at, entry->reason.data, entry->reason.size);
+    }
     put_bytes(at, entry->previous.data, entry->previous.size);
     chain_hash(head->hash, content, size, values_size, entry->hash);
     memcpy(content + HASH_OFFSET, entry->hash, SHA256_SIZE);
@@ -236,6 +242,13 @@ static enum crm_status decode_rest(const uint8_t *at, size_t values_size, struct
         get_grant(at, entry);
         at += GRANT_SIZE;
         values_size -= GRANT_SIZE;
+    }
+    if (entry->flags & LOG_REASON) {
+        if (values_size < 2 || values_size - 2 < get_u16(at))
+            return CRM_CORRUPT;
+        entry->reason = slice_of(at + 2, get_u16(at));
+        at += 2 + entry->reason.size;
+        values_size -= 2 + entry->reason.size;
     }
     entry->previous = slice_of(at, values_size);
     return CRM_OK;

@@ -24,6 +24,7 @@ enum log_flag {
     LOG_VIEW = 1, /* owner, team, parent or a grant changed: whose view it left or entered is told to feed and sync */
     LOG_ROOT = 2, /* the access root changed: old_owner, old_team and old_root are kept although owner and team may have stayed */
     LOG_GRANT = 4, /* a grant was given or taken: grant, old_rights and old_until_us are kept */
+    LOG_REASON = 8, /* a reason was given (of a handing over); set by log_append */
 };
 
 struct log_entry {
@@ -40,7 +41,7 @@ struct log_entry {
     uint64_t before; /* seq of the record's change before, 0: none */
     struct uuid job; /* what belonged together: a cascade's or batch's id; nil */
     uint8_t hash[SHA256_SIZE];
-    bool is_erased; /* the values went with a person's data: previous, owner, team, root and grant are empty */
+    bool is_erased; /* the values went with a person's data: previous, owner, team, root, grant and reason are empty */
     struct slice from;   /* address and program */
     struct slice action; /* name; empty for plain changes */
     struct field_set changed;
@@ -48,6 +49,7 @@ struct log_entry {
     struct grant grant;      /* with LOG_GRANT: as it is from now on, */
     enum grant_rights old_rights; /* and as it was */
     int64_t old_until_us;
+    struct slice reason;     /* empty: none was given */
     struct slice previous; /* packed: the changed fields as they were */
 };
 

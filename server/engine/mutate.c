@@ -33,6 +33,7 @@ struct work {
     const char *action;
     enum rule_verb verb;
     struct rule_grant *grants; /* that the rules give and take */
+    const char *reason;        /* for which it is done, or NULL */
     struct rule_more *more;
     bool is_override;
 };
@@ -297,7 +298,10 @@ static enum crm_status ask_rules(struct work *work, const struct action_def *act
 {
     struct rule_ctx ctx = rules_for(work->change, work->kind, work->has_before ? &work->before : NULL, &work->after, work->happened_us,
                                     work->has_before ? RULE_PATCH : RULE_CREATE);
-    enum crm_status status = action ? action->run(&ctx, argument) : CRM_OK;
+    enum crm_status status;
+
+    ctx.reason = work->reason;
+    status = action ? action->run(&ctx, argument) : CRM_OK;
 
     if (status == CRM_OK && ctx.verb != RULE_RESTORE)
         status = rule_complete(&ctx);
@@ -305,6 +309,7 @@ static enum crm_status ask_rules(struct work *work, const struct action_def *act
     work->verb = ctx.verb;
     work->more = ctx.more;
     work->grants = ctx.grants;
+    work->reason = ctx.reason;
     if (status == CRM_OK && work->grants && work->mutation && !actor_has_right(work->change->actor, CRM__RIGHT__RIGHT_SHARE))
         return fail(failure_of(work), CRM_NOT_ALLOWED, NULL, "your role does not allow sharing");
     return status == CRM_OK ? CRM_OK : fail(failure_of(work), status, NULL, "%s", crm_status_info((int)status)->sentence);
@@ -381,7 +386,7 @@ static enum crm_status finish(struct work *work, struct record_header *out_heade
     struct change_record record = {
         .verb = work->has_before ? LOG_PATCH : LOG_CREATE, .kind = work->kind, .before = work->has_before ? &work->before : NULL,
         .after = &work->after, .changed = &changed, .action = work->action, .happened_us = work->happened_us,
-        .grant = work->grants ? &work->grants->grant : NULL,
+        .grant = work->grants ? &work->grants->grant : NULL, .reason = work->reason,
     };
     enum crm_status status = validate_after(work);
 
@@ -415,7 +420,7 @@ static enum crm_status finish(struct work *work, struct record_header *out_heade
 static enum crm_status patch_more(struct change *change, const struct rule_more *more, int64_t happened_us, struct record_header *out_header)
 {
     const struct body_patch patch = { .set = more->set, .add = more->add, .remove = more->remove, .clear = more->clear, .n_clear = more->n_clear };
-    struct work work = { .change = change, .kind = kind_def(more->kind), .happened_us = happened_us };
+    struct work work = { .change = change, .kind = kind_def(more->kind), .happened_us = happened_us, .reason = more->reason };
     enum crm_status status = load_before(&work, &more->id, false);
 
     if (status != CRM_OK)

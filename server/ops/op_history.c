@@ -136,6 +136,13 @@ static Crm__Change *make_change(struct op_ctx *ctx, const struct log_entry *entr
     wire_change(change, event);
     change->action = entry->action.size ? arena_strndup(ctx->scratch, entry->action.data, entry->action.size) : NULL;
     change->from = entry->from.size ? arena_strndup(ctx->scratch, entry->from.data, entry->from.size) : NULL;
+    if (record && entry->reason.size)
+        change->reason = arena_strndup(ctx->scratch, entry->reason.data, entry->reason.size);
+    if (record && (entry->flags & LOG_GRANT) && !entry->is_erased) {
+        change->share = wire_share(&entry->grant, ctx->scratch);
+        if (!change->share)
+            return NULL;
+    }
     return fill_fields(ctx, change, entry, record) ? change : NULL;
 }
 
@@ -163,7 +170,7 @@ static enum crm_status step_back(struct op_ctx *ctx, struct history_state *state
 }
 
 /* What the references in before and after values are called. */
-static void refer_fields(struct wire_records *titles, const struct kind_def *kind, const struct record *record)
+static void refer_fields(struct answer *titles, const struct kind_def *kind, const struct record *record)
 {
     const struct field_def *field;
 
@@ -173,7 +180,7 @@ static void refer_fields(struct wire_records *titles, const struct kind_def *kin
         struct value value;
 
         if (field->type == FIELD_REFERENCE && reflect_get(field, record, &value))
-            wire_records_refer(titles, field->ref_kind, &value.ref);
+            answer_refer(titles, field->ref_kind, &value.ref);
     }
 }
 
@@ -186,7 +193,7 @@ static bool may_know(struct op_ctx *ctx, const struct log_entry *entry)
            view_deleted(ctx->view, entry->kind, &entry->id, &record) == CRM_OK;
 }
 
-static enum crm_status one_entry(struct op_ctx *ctx, struct history_state *state, Crm__HistoryChunk *chunk, struct wire_records *titles)
+static enum crm_status one_entry(struct op_ctx *ctx, struct history_state *state, Crm__HistoryChunk *chunk, struct answer *titles)
 {
     struct log_entry entry;
     struct record before = state->record;
@@ -207,9 +214,9 @@ static enum crm_status one_entry(struct op_ctx *ctx, struct history_state *state
     if (!change)
         return CRM_NO_MEMORY;
     chunk->changes[chunk->n_changes++] = change;
-    wire_records_refer(titles, KIND_USER, &entry.by);
+    answer_refer(titles, KIND_USER, &entry.by);
     if (state->is_feed) {
-        wire_records_refer(titles, entry.kind, &entry.id);
+        answer_refer(titles, entry.kind, &entry.id);
         state->done = ++state->next > state->head;
     } else {
         before.body = entry.previous;
@@ -218,8 +225,10 @@ static enum crm_status one_entry(struct op_ctx *ctx, struct history_state *state
             return status;
         refer_fields(titles, kind_def(entry.kind), &before);
         refer_fields(titles, kind_def(entry.kind), &state->record);
-        wire_records_refer(titles, KIND_USER, &entry.old_owner);
-        wire_records_refer(titles, KIND_TEAM, &entry.old_team);
+        answer_refer(titles, KIND_USER, &entry.old_owner);
+        answer_refer(titles, KIND_TEAM, &entry.old_team);
+        if (change->share)
+            answer_refer(titles, (enum kind)change->share->kind, &entry.grant.principal);
         status = step_back(ctx, state, &entry);
     }
     if (state->limited && --state->limit == 0)
@@ -233,13 +242,13 @@ static enum crm_status step_history(struct op_ctx *ctx, bool *out_more)
     struct history_state *state = ctx->state;
     Crm__HistoryChunk *chunk = ctx->chunk;
     Crm__HistoryReply *reply = ctx->reply;
-    struct wire_records titles;
+    struct answer titles;
     enum crm_status status = CRM_OK;
 
     chunk->changes = arena_alloc(ctx->scratch, TURN_ENTRIES * sizeof *chunk->changes);
     if (!chunk->changes)
         return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
-    wire_records_init(&titles, ctx->scratch, ctx->view, request->titles);
+    answer_init(&titles, ctx->scratch, ctx->view, request->titles);
     for (int n = 0; n < TURN_ENTRIES && !state->done && status == CRM_OK && ctx->scratch->used < ctx->chunk_budget; n++)
         status = one_entry(ctx, state, chunk, &titles);
     if (status != CRM_OK)

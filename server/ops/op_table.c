@@ -21,6 +21,7 @@ static const struct op_def *const table[OP_MAX + 1] = {
     [OP_PASSWORD] = &op_password,
     [OP_ACCESS_EXPLAIN] = &op_access_explain,
     [OP_ACCESS_WHO] = &op_access_who,
+    [OP_ACCESS_SHARES] = &op_access_shares,
     [OP_AUDIT_LIST] = &op_audit_list,
     [OP_ERASE] = &op_erase,
     [OP_SESSION_LIST] = &op_session_list,
