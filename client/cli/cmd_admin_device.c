@@ -5,6 +5,7 @@
 
 #include "client/cli/admin.h"
 #include "client/cli/command.h"
+#include "client/cli/confirm.h"
 #include "client/cli/json.h"
 #include "client/cli/table.h"
 #include "common/base/calendar.h"
@@ -36,10 +37,9 @@ static enum crm_status run_enroll(struct cli *cli, int argc, char **argv)
     request.step = CRM__DEVICE_STEP__DEVICE_STEP_INVITE;
     request.user = admin_id(&user.header.id);
     request.name = (char *)(uintptr_t)cli->options.name;
-    status = crm_device(cli->client, &request, &call, &reply);
-    if (status) {
-        status = cli_call_failed(cli, status, call);
-    } else {
+    status = confirm_run(cli, OP_DEVICE, &request.base, &call);
+    if (!status) {
+        reply = (const Crm__DeviceReply *)crm_call_reply(call);
         line.code = reply->code;
         line.address = reply->address;
         line.ca_sha256 = reply->ca_sha256;
@@ -311,6 +311,7 @@ const struct command command_admin_device = {
     .name = "admin device",
     .summary = "devices that may log in",
     VERBS(&admin_device_enroll, &admin_device_enrol, &admin_device_list, &admin_device_revoke),
-    .description =
-        "A role with device=yes lets its users in from enrolled devices of their own only.",
+    .description = "A role may ask for an enrolled device (crm admin role set ROLE "
+                   "--enrolled-device on): then "
+                   "its users come in from devices of their own alone.",
 };

@@ -159,7 +159,7 @@ static bool is_listing(const Crm__DeviceRequest *request)
 
 static unsigned place_device(const void *request, unsigned flags)
 {
-    return is_listing(request) ? flags : flags | OP_WRITES;
+    return flags | (is_listing(request) ? OP_WORKS : OP_WRITES);
 }
 
 static enum crm_status run_device(struct op_ctx *ctx)

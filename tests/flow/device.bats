@@ -9,7 +9,7 @@ setup_file() {
     # The shipped role of representatives asks for a device from here on.
     crm admin user add login=anna name=Anna role=representative team=Company --quiet
     crm admin user add login=ben name=Ben role=representative team=Company --quiet
-    crm admin role set representative device=yes --quiet
+    crm admin role set representative --enrolled-device on --quiet
 }
 
 teardown_file() {
@@ -149,6 +149,29 @@ first_login() {
     contains "this device's certificate is not good"
     CRM_HOME=$laptop crm device forget
     CRM_HOME=$laptop crm login "localhost:$SERVER_PORT" --ca "$SERVER_DIR/ca.crt" --user admin --quiet
+}
+
+@test "an installation of before devices gets their authority when it is run" {
+    dir=$BATS_TEST_TMPDIR/older
+    crmd init "$dir" --listen 127.0.0.1:0 --name localhost --time-zone UTC >/dev/null
+    rm "$dir/devices.crt" "$dir/devices.key"
+    mv "$dir/ca.key" "$BATS_TEST_TMPDIR/kept.key" # which the server does not need
+    crmd backup "$dir" "$BATS_TEST_TMPDIR/before.backup" >/dev/null
+    crmd run "$dir" --port-file "$BATS_TEST_TMPDIR/port" >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- 4>&- &
+    older=$!
+    wait_for test -s "$BATS_TEST_TMPDIR/port"
+    [ "$(stat -c %a "$dir/devices.key")" = 600 ]
+    CRM_HOME=$laptop crm login "localhost:$(cat "$BATS_TEST_TMPDIR/port")" --ca "$dir/ca.crt" --user admin --quiet
+    line=$(CRM_HOME=$laptop crm admin device enroll --user admin --name Desk --json | jq -r .url)
+    CRM_HOME=$laptop crm device enrol "$line" --quiet
+    CRM_HOME=$laptop crm whoami
+    kill "$older"
+    wait "$older"
+    # What devices need is in the backup: they go on after a restore.
+    crmd backup "$dir" "$BATS_TEST_TMPDIR/after.backup" >/dev/null
+    crmd restore "$BATS_TEST_TMPDIR/after.backup" "$BATS_TEST_TMPDIR/again" >/dev/null
+    cmp "$dir/devices.key" "$BATS_TEST_TMPDIR/again/devices.key"
+    [ "$(stat -c %a "$BATS_TEST_TMPDIR/again/devices.key")" = 600 ]
 }
 
 @test "crm device says what is wrong" {
