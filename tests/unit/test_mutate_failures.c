@@ -103,6 +103,7 @@ static enum crm_status run_invite(struct server *server, struct change_group *gr
 
 static enum crm_status run_login(struct server *server, struct change_group *group, void *arg)
 {
+    const struct session_opening opening = { .how = SESSION_BY_INVITATION, .device_name = "laptop", .lasts_us = US_PER_DAY, .idle_us = US_PER_DAY };
     struct login *login = arg;
     uint8_t token[TOKEN_SIZE];
     enum crm_status status = invite_use(group, login->code);
@@ -110,7 +111,7 @@ static enum crm_status run_login(struct server *server, struct change_group *gro
     login->session.user = server->user;
     if (status == CRM_OK)
         status = credential_store(group, &server->user, "$argon2id$of the new password");
-    return status == CRM_OK ? session_open(group, &login->session, "laptop", INT64_MAX, token) : status;
+    return status == CRM_OK ? session_open(group, &login->session, &opening, token) : status;
 }
 
 static void logs_in_whole(void **state)

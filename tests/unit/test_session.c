@@ -1,79 +1,9 @@
 /*
- * test_session.c - passwords, invitations and sessions: what is stored, what expires, and that nobody costs as much as somebody
+ * test_session.c - sessions and invitations: what is stored, what expires, who may go on
  */
 #include "server_fixture.h"
 
-#include <argon2.h>
-
-/* In the place of libargon2's, which counts and looks at what it was given. */
-static unsigned verifications;
-static int last_verification;
-int argon2id_verify(const char *encoded, const void *password, const size_t size)
-{
-    verifications++;
-    last_verification = argon2_verify(encoded, password, size, Argon2_id);
-    return last_verification;
-}
-
-/* --- passwords */
-
-static void asks_for_a_sensible_password(void **state)
-{
-    static const struct {
-        const char *password;
-        enum crm_status status;
-    } cases[] = {
-        { NULL, CRM_INVALID },          { "", CRM_INVALID },         { "1234567", CRM_INVALID },
-        { "12345678", CRM_OK },         { "密码密码密码密码", CRM_OK }, { "密码密码密码密", CRM_INVALID },
-        { "correct horse battery", CRM_OK }, { "1234567\xff", CRM_INVALID },
-    };
-    char longest[PASSWORD_MAX + 2];
-    struct failure failure;
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        failure = (struct failure){ 0 };
-        assert_int_equal(password_check_rules(cases[i].password, &failure), cases[i].status);
-        assert_string_equal(failure.field, cases[i].status == CRM_OK ? "" : "password");
-    }
-    memset(longest, 'x', sizeof longest);
-    longest[PASSWORD_MAX] = '\0';
-    assert_int_equal(password_check_rules(longest, &failure), CRM_OK);
-    longest[PASSWORD_MAX] = 'x';
-    longest[PASSWORD_MAX + 1] = '\0';
-    assert_int_equal(password_check_rules(longest, &failure), CRM_INVALID);
-}
-
-static void hashes_with_a_salt_of_its_own(void **state)
-{
-    char first[PASSWORD_ENCODED_SIZE], second[PASSWORD_ENCODED_SIZE];
-
-    (void)state;
-    assert_int_equal(password_hash("correct horse", first), CRM_OK);
-    assert_int_equal(password_hash("correct horse", second), CRM_OK);
-    assert_string_not_equal(first, second);
-    assert_memory_equal(first, "$argon2id$v=19$m=19456,t=2,p=1$", 31);
-    assert_null(strstr(first, "correct"));
-    assert_true(password_verify(first, "correct horse"));
-    assert_true(password_verify(second, "correct horse"));
-    assert_false(password_verify(first, "correct horsf"));
-    assert_false(password_verify(first, ""));
-    assert_false(password_verify("none", "correct horse")); /* a damaged row lets nobody in */
-}
-
-/* A whole computation of the same cost, not a refusal to read the string. */
-static void costs_the_same_for_nobody(void **state)
-{
-    static const char *const passwords[] = { "correct horse", "", "x" };
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(passwords); i++) {
-        verifications = 0;
-        assert_false(password_verify(NULL, passwords[i]));
-        assert_int_equal(verifications, 1);
-        assert_int_equal(last_verification, ARGON2_VERIFY_MISMATCH);
-    }
-}
+#include "server/engine/sealed.h"
 
 /* --- sessions */
 
@@ -83,7 +13,11 @@ struct work {
     uint8_t token[TOKEN_SIZE];
     char code[INVITE_CODE_SIZE];
     const char *device, *encoded;
-    int64_t expires_us;
+    int64_t expires_us;            /* of an invitation */
+    int64_t lasts_us, idle_us, confirmed_us;
+    struct session_choice choice;
+    unsigned closed;
+    bool must_change;
 };
 
 static enum crm_status run_open(struct server *server, struct change_group *group, void *arg)
@@ -92,8 +26,17 @@ static enum crm_status run_open(struct server *server, struct change_group *grou
     struct view view = { .txn = group->txn, .group = group->set, .schema = group->schema };
     enum crm_status status = session_load(&view, &work->user, &work->session);
 
+    const struct session_opening opening = {
+        .how = SESSION_BY_PASSWORD, .device_name = work->device, .from = "192.0.2.7 test/1", .lasts_us = work->lasts_us,
+        .idle_us = work->idle_us, .confirmed_us = work->confirmed_us,
+    };
+
     (void)server;
-    return status == CRM_OK ? session_open(group, &work->session, work->device, work->expires_us, work->token) : status;
+    if (status == CRM_OK)
+        status = session_open(group, &work->session, &opening, work->token);
+    access_unref(work->session.access); /* only the rest is looked at */
+    work->session.access = NULL;
+    return status;
 }
 
 static enum crm_status run_close(struct server *server, struct change_group *group, void *arg)
@@ -101,7 +44,39 @@ static enum crm_status run_close(struct server *server, struct change_group *gro
     struct work *work = arg;
 
     (void)server;
-    return session_close(group, &work->session);
+    return session_close(group, work->session.token_hash);
+}
+
+static enum crm_status run_touch(struct server *server, struct change_group *group, void *arg)
+{
+    struct work *work = arg;
+
+    (void)server;
+    return session_touch(group, work->session.token_hash, work->idle_us);
+}
+
+static enum crm_status run_confirm(struct server *server, struct change_group *group, void *arg)
+{
+    struct work *work = arg;
+
+    (void)server;
+    return session_confirm(group, work->session.token_hash, group->now_us + work->confirmed_us);
+}
+
+static enum crm_status run_close_chosen(struct server *server, struct change_group *group, void *arg)
+{
+    struct work *work = arg;
+
+    (void)server;
+    return session_close_chosen(group, &work->choice, &work->closed);
+}
+
+static enum crm_status run_must_change(struct server *server, struct change_group *group, void *arg)
+{
+    struct work *work = arg;
+
+    (void)server;
+    return credential_require_change(group, &work->user, work->must_change);
 }
 
 static enum crm_status run_invite(struct server *server, struct change_group *group, void *arg)
@@ -176,13 +151,15 @@ static enum crm_status resume(struct server *s, const struct work *work, struct 
     struct look look = { .server = s, .work = work };
     enum crm_status status = store_read_run(s->store, look_resume, &look);
 
+    access_unref(look.session.access);
+    look.session.access = NULL;
     *out_session = look.session;
     return status;
 }
 
 static struct work open_session(struct server *s, const struct uuid *user)
 {
-    struct work work = { .user = *user, .device = "laptop", .expires_us = server_now_us + 1000 };
+    struct work work = { .user = *user, .device = "laptop", .expires_us = server_now_us + 1000, .lasts_us = 1000, .idle_us = 1000 };
 
     assert_int_equal(turn(s, run_open, &work), CRM_OK);
     return work;
@@ -200,7 +177,8 @@ static void resumes_a_session_by_its_token(void **state)
     assert_string_equal(session.login, "admin");
     assert_string_equal(session.role, "administrator");
     assert_true(session.rights & 1u << CRM__RIGHT__RIGHT_MANAGE_USERS);
-    assert_int_equal(session.expires_us, work.expires_us);
+    assert_int_equal(session.expires_us, server_now_us + 1000);
+    assert_false(uuid_equal(&work.session.id, &other.session.id));
     assert_memory_not_equal(work.token, other.token, TOKEN_SIZE);
     assert_memory_not_equal(work.token, work.session.token_hash, TOKEN_SIZE);
 
@@ -221,6 +199,169 @@ static void ends_a_session_in_time(void **state)
     assert_int_equal(resume(s, &work, &session), CRM_OK);
     server_now_us += 1;
     assert_int_equal(resume(s, &work, &session), CRM_SESSION_EXPIRED);
+}
+
+/* Use puts the end off, but not beyond the latest. */
+static void ends_what_is_not_used(void **state)
+{
+    struct server *s = *state;
+    struct work work = { .user = s->user, .lasts_us = 250, .idle_us = 100 };
+    struct session session;
+
+    assert_int_equal(turn(s, run_open, &work), CRM_OK);
+    server_now_us += 99;
+    assert_int_equal(resume(s, &work, &session), CRM_OK);
+    assert_int_equal(turn(s, run_touch, &work), CRM_OK);
+    server_now_us += 99;
+    assert_int_equal(resume(s, &work, &session), CRM_OK);
+    assert_int_equal(session.used_us, server_now_us - 99);
+    assert_int_equal(turn(s, run_touch, &work), CRM_OK);
+    server_now_us += 51;
+    assert_int_equal(resume(s, &work, &session), CRM_OK);
+    server_now_us += 1;
+    assert_int_equal(resume(s, &work, &session), CRM_SESSION_EXPIRED);
+    assert_int_equal(turn(s, run_touch, &work), CRM_SESSION_EXPIRED); /* what has ended does not come back */
+    assert_int_equal(resume(s, &work, &session), CRM_SESSION_EXPIRED);
+
+    assert_int_equal(turn(s, run_open, &work), CRM_OK);
+    server_now_us += 100;
+    assert_int_equal(resume(s, &work, &session), CRM_SESSION_EXPIRED);
+    assert_int_equal(turn(s, run_close, &work), CRM_OK);
+    assert_int_equal(turn(s, run_touch, &work), CRM_NOT_LOGGED_IN);
+}
+
+static void counts_the_password_as_given_for_a_while(void **state)
+{
+    struct server *s = *state;
+    struct work work = { .user = s->user, .lasts_us = 1000, .idle_us = 1000, .confirmed_us = 10 };
+    struct session session;
+
+    assert_int_equal(turn(s, run_open, &work), CRM_OK);
+    assert_int_equal(resume(s, &work, &session), CRM_OK);
+    assert_true(session_is_confirmed(&session, server_now_us + 9));
+    assert_false(session_is_confirmed(&session, server_now_us + 10));
+    server_now_us += 20;
+    assert_int_equal(turn(s, run_confirm, &work), CRM_OK);
+    assert_int_equal(resume(s, &work, &session), CRM_OK);
+    assert_true(session_is_confirmed(&session, server_now_us + 9));
+}
+
+static void must_change_the_password(void **state)
+{
+    struct server *s = *state;
+    struct work work = open_session(s, &s->user);
+    struct session session;
+
+    assert_int_equal(resume(s, &work, &session), CRM_OK);
+    assert_int_equal(session.must, CRM_OK);
+    work.must_change = true;
+    assert_int_equal(turn(s, run_must_change, &work), CRM_OK);
+    assert_int_equal(resume(s, &work, &session), CRM_OK);
+    assert_int_equal(session.must, CRM_CHANGE_PASSWORD);
+    work.must_change = false;
+    assert_int_equal(turn(s, run_must_change, &work), CRM_OK);
+    assert_int_equal(turn(s, run_must_change, &work), CRM_OK); /* there is nothing to take away */
+    assert_int_equal(resume(s, &work, &session), CRM_OK);
+    assert_int_equal(session.must, CRM_OK);
+}
+
+struct listed {
+    struct uuid user;
+    unsigned n;
+    char from[64], device[64];
+};
+
+static bool note_session(void *arg, const uint8_t *token_hash, const struct session_info *info)
+{
+    struct listed *listed = arg;
+
+    (void)token_hash;
+    if (!uuid_equal(&info->user, &listed->user))
+        return true;
+    listed->n++;
+    snprintf(listed->from, sizeof listed->from, "%.*s", (int)info->from.size, (const char *)info->from.data);
+    snprintf(listed->device, sizeof listed->device, "%.*s", (int)info->device_name.size, (const char *)info->device_name.data);
+    return true;
+}
+
+static enum crm_status list_sessions(struct store_txn *txn, void *arg)
+{
+    struct view view = { .txn = txn };
+
+    return session_each(&view, note_session, arg);
+}
+
+static unsigned count_sessions(struct server *s, const struct uuid *user)
+{
+    struct listed listed = { .user = *user };
+
+    assert_int_equal(store_read_run(s->store, list_sessions, &listed), CRM_OK);
+    return listed.n;
+}
+
+static void closes_the_chosen(void **state)
+{
+    struct server *s = *state;
+    struct uuid ann, rep = server_find(s, KIND_ROLE, "name", "representative");
+    struct work a, b, c, d;
+    struct session session;
+    struct listed listed;
+
+    server_create(s, KIND_USER, &ann, "login=ann", server_ref(s, "role", &rep));
+    a = open_session(s, &s->user);
+    b = open_session(s, &s->user);
+    c = open_session(s, &s->user);
+    d = open_session(s, &ann);
+    listed = (struct listed){ .user = ann };
+    assert_int_equal(store_read_run(s->store, list_sessions, &listed), CRM_OK);
+    assert_int_equal(listed.n, 1);
+    assert_string_equal(listed.from, "192.0.2.7 test/1");
+    assert_string_equal(listed.device, "laptop");
+
+    a.choice = (struct session_choice){ .user = &s->user, .id = &b.session.id };
+    assert_int_equal(turn(s, run_close_chosen, &a), CRM_OK);
+    assert_int_equal(a.closed, 1);
+    assert_int_equal(resume(s, &b, &session), CRM_NOT_LOGGED_IN);
+    a.choice = (struct session_choice){ .user = &ann, .id = &a.session.id }; /* not ann's */
+    assert_int_equal(turn(s, run_close_chosen, &a), CRM_OK);
+    assert_int_equal(a.closed, 0);
+    a.choice = (struct session_choice){ .user = &s->user, .kept = a.session.token_hash };
+    assert_int_equal(turn(s, run_close_chosen, &a), CRM_OK);
+    assert_int_equal(a.closed, 1);
+    assert_int_equal(resume(s, &c, &session), CRM_NOT_LOGGED_IN);
+    assert_int_equal(resume(s, &a, &session), CRM_OK);
+    assert_int_equal(resume(s, &d, &session), CRM_OK);
+    assert_int_equal(count_sessions(s, &s->user), 1);
+}
+
+/* A row as format 2 of the database had it: user, created, expires, device name. Who has it logs in again. */
+static enum crm_status run_old_row(struct server *server, struct change_group *group, void *arg)
+{
+    struct work *work = arg;
+    uint8_t *content, *value = sealed_alloc(group->arena, 38, &content);
+    const struct slice token = slice_of(work->token, TOKEN_SIZE);
+    int64_t expires_us = group->now_us + 1000;
+
+    if (!value)
+        return CRM_NO_MEMORY;
+    memcpy(content, server->user.bytes, UUID_SIZE);
+    memcpy(content + 16, &group->now_us, 8);
+    memcpy(content + 24, &expires_us, 8);
+    memcpy(content + 32, "laptop", 6);
+    sha256(&token, 1, work->session.token_hash);
+    return writeset_put(group->set, STORE_SESSION, slice_of(work->session.token_hash, SHA256_SIZE), sealed_close(value, 38));
+}
+
+static void takes_an_older_row_for_none(void **state)
+{
+    struct server *s = *state;
+    struct work work = { .token = { 9 } };
+    struct session session;
+
+    assert_int_equal(turn(s, run_old_row, &work), CRM_OK);
+    assert_int_equal(resume(s, &work, &session), CRM_NOT_LOGGED_IN);
+    assert_int_equal(count_sessions(s, &s->user), 0);
+    assert_int_equal(turn(s, run_touch, &work), CRM_NOT_LOGGED_IN);
 }
 
 static void ends_the_sessions_of_who_is_gone(void **state)
@@ -346,11 +487,13 @@ static void stores_hashes_only(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(asks_for_a_sensible_password),
-        cmocka_unit_test(hashes_with_a_salt_of_its_own),
-        cmocka_unit_test(costs_the_same_for_nobody),
         server_test(resumes_a_session_by_its_token),
         server_test(ends_a_session_in_time),
+        server_test(ends_what_is_not_used),
+        server_test(counts_the_password_as_given_for_a_while),
+        server_test(must_change_the_password),
+        server_test(closes_the_chosen),
+        server_test(takes_an_older_row_for_none),
         server_test(ends_the_sessions_of_who_is_gone),
         server_test(copies_names_whole),
         server_test(finds_a_login_as_it_is_typed),
