@@ -149,6 +149,38 @@ set_up() {
     CRM_PASSWORD=$CRM_NEW_PASSWORD CRM_FACTOR=${recovery[1]} login gina
 }
 
+# Run a command on a terminal and type a line, again until it has ended: what is typed before the question is thrown away.
+type_into() {
+    local line=$1 status=0
+    shift
+    mkfifo "$BATS_TEST_TMPDIR/keys"
+    script -qefc "$*" "$BATS_TEST_TMPDIR/screen" <"$BATS_TEST_TMPDIR/keys" >/dev/null 2>&1 3>&- 4>&- &
+    terminal=$!
+    exec 5>"$BATS_TEST_TMPDIR/keys"
+    has_ended() {
+        ! kill -0 "$terminal" 2>/dev/null || { eval "echo \"$line\"" >&5 2>/dev/null && false; }
+    }
+    wait_for grep -q 'Code of your authenticator' "$BATS_TEST_TMPDIR/screen"
+    trap '' PIPE
+    wait_for has_ended
+    exec 5>&-
+    rm "$BATS_TEST_TMPDIR/keys"
+    wait "$terminal" || status=$?
+    return "$status"
+}
+
+@test "on a terminal the code is asked for" {
+    as_new_user ines
+    step=$(($(date +%s) / 30))
+    shown() { sed -n 's/^  \([A-Z2-7]\{32\}\)\r*$/\1/p' "$BATS_TEST_TMPDIR/screen"; }
+    type_into '$(code "$(shown)" 0)' crm factor setup
+    secret=$(shown)
+    grep -q 'they are not shown again' "$BATS_TEST_TMPDIR/screen"
+    [ "$(grep -cE '^  [a-z2-9]{4}(-[a-z2-9]{4}){3}' "$BATS_TEST_TMPDIR/screen")" -eq 10 ]
+    type_into "$(code "$secret" 1)" crm login --user ines
+    grep -q 'Logged in as ines' "$BATS_TEST_TMPDIR/screen"
+}
+
 @test "what lets somebody in stays out of logs and of the disk" {
     as_new_user hugo
     set_up
