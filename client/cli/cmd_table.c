@@ -252,7 +252,8 @@ static const struct command commands[] = {
                      "new password then comes from CRM_NEW_PASSWORD or is asked for. Without an "
                      "address: the server of the last time.",
       EXAMPLES("crm login crm.example:7400 --ca ca.pem --user anna", "the first time",
-               "crm login 'crm://crm.example:7400/?ca=sha256:...&code=...'", "by invitation") },
+               "crm login 'crm://crm.example:7400/?ca=sha256:...&code=...'", "by invitation",
+               "crm login crm.example:7400 --ca ca.pem --token-file token", "a script's, by an API token") },
     { .name = "logout",
       .synopsis = "",
       .summary = "end the session",
