@@ -8,13 +8,13 @@ cd "${1:-$(dirname "$0")/..}"
 
 find common proto server client/lib client/cli client/include -name '*.[ch]' | LC_ALL=C sort | xargs awk '
 BEGIN {
-    n = split("common/base proto common/model common/store common/engine common/rules server/engine server/session server/reports " \
+    n = split("common/base proto common/model common/store common/engine common/rules common/ops server/engine server/session server/reports " \
               "server/ops server/dispatch server/net server/admin server", order, " ")
     for (i = 1; i <= n; i++)
         rank[order[i]] = i
 
     # What a client may see, beside its own folder. The command line stands on the public header; of common it takes what shows and parses.
-    split("common/base common/model common/store common/engine common/rules proto client/include", seen, " ")
+    split("common/base common/model common/store common/engine common/rules common/ops proto client/include", seen, " ")
     for (i in seen)
         lib[seen[i]] = 1
     split("common/base common/model proto client/include", seen, " ")

@@ -118,7 +118,7 @@ static Crm__AuditEntry *make_entry(struct arena *arena, const struct audit_entry
                : NULL;
 }
 
-static enum crm_status one_entry(struct op_ctx *ctx, struct audit_walk *state, Crm__AuditListChunk *chunk, struct wire_records *titles)
+static enum crm_status one_entry(struct op_ctx *ctx, struct audit_walk *state, Crm__AuditListChunk *chunk, struct answer *titles)
 {
     struct audit_entry entry;
     enum crm_status status = audit_before(ctx->view, state->before, &entry);
@@ -135,9 +135,9 @@ static enum crm_status one_entry(struct op_ctx *ctx, struct audit_walk *state, C
     chunk->entries[chunk->n_entries] = make_entry(ctx->scratch, &entry);
     if (!chunk->entries[chunk->n_entries++])
         return CRM_NO_MEMORY;
-    wire_records_refer(titles, KIND_USER, &entry.user);
+    answer_refer(titles, KIND_USER, &entry.user);
     if (entry.kind != KIND_NONE)
-        wire_records_refer(titles, entry.kind, &entry.record);
+        answer_refer(titles, entry.kind, &entry.record);
     state->done = --state->left == 0;
     return CRM_OK;
 }
@@ -169,13 +169,13 @@ static enum crm_status step_list(struct op_ctx *ctx, bool *out_more)
 {
     struct audit_walk *state = ctx->state;
     Crm__AuditListChunk *chunk = ctx->chunk;
-    struct wire_records titles;
+    struct answer titles;
     enum crm_status status = CRM_OK;
 
     chunk->entries = arena_alloc(ctx->scratch, TURN_ENTRIES * sizeof *chunk->entries);
     if (!chunk->entries)
         return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
-    wire_records_init(&titles, ctx->scratch, ctx->view, true);
+    answer_init(&titles, ctx->scratch, ctx->view, true);
     for (int n = 0; n < TURN_ENTRIES && !state->done && status == CRM_OK && ctx->scratch->used < ctx->chunk_budget; n++)
         status = one_entry(ctx, state, chunk, &titles);
     if (status == CRM_OK)

@@ -10,8 +10,10 @@
 
 static enum crm_status find(struct op_ctx *ctx, const Crm__GetRequest *request, struct uuid *out_id, enum kind *out_kind)
 {
+    struct ask ask = op_ask(ctx);
+
     if (request->selector && !request->has_id)
-        return select_record(ctx, request->kind, request->selector, true, out_id, out_kind);
+        return select_record(&ask, request->kind, request->selector, true, out_id, out_kind);
     *out_kind = (enum kind)request->kind;
     if (!kind_def(request->kind))
         return op_fail_field(ctx, CRM_INVALID, "kind", "there is no kind number %u", request->kind);
@@ -90,7 +92,7 @@ static enum crm_status rewind_to(struct op_ctx *ctx, const Crm__AsOf *as_of, str
 static enum crm_status run_get(struct op_ctx *ctx)
 {
     const Crm__GetRequest *request = ctx->request;
-    struct wire_records records;
+    struct answer records;
     struct record record;
     enum crm_status status = load(ctx, request, &record);
 
@@ -98,8 +100,8 @@ static enum crm_status run_get(struct op_ctx *ctx)
         status = rewind_to(ctx, request->as_of, &record);
     if (status != CRM_OK)
         return status;
-    wire_records_init(&records, ctx->arena, ctx->view, request->titles);
-    if (!wire_records_add(&records, &record, 0) || wire_records_finish(&records, &ctx->packed) != CRM_OK)
+    answer_init(&records, ctx->arena, ctx->view, request->titles);
+    if (!answer_add(&records, &record, 0) || answer_finish(&records, &ctx->packed) != CRM_OK)
         return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
     return CRM_OK;
 }

@@ -28,7 +28,7 @@ struct list_state_kept {
 
 /* Records of one turn on their way into a chunk. */
 struct emit {
-    struct wire_records records;
+    struct answer records;
     struct list_state_kept *state;
     size_t budget;
 };
@@ -42,20 +42,6 @@ static bool rewind_record(void *arg, struct record *record)
     if (state->rewound == CRM_OK)
         state->rewound = status;
     return status == CRM_OK && existed;
-}
-
-static enum crm_status read_sort(struct op_ctx *ctx, const Crm__ListRequest *request, struct list_query *query)
-{
-    if (request->n_sort > SORT_KEYS_MAX)
-        return op_fail_field(ctx, CRM_INVALID, "sort", "a list is sorted by at most %d fields", SORT_KEYS_MAX);
-    for (size_t i = 0; i < request->n_sort; i++) {
-        query->sort[i].field = schema_field(ctx->schema, query->kind, request->sort[i]->field);
-        query->sort[i].descending = request->sort[i]->descending;
-        if (!query->sort[i].field || query->sort[i].field->type == FIELD_GROUP)
-            return op_fail_field(ctx, CRM_INVALID, "sort", "%s cannot be sorted by field number %u", query->kind->name, request->sort[i]->field);
-    }
-    query->n_sort = request->n_sort;
-    return CRM_OK;
 }
 
 /* What a token is bound to: the request without what changes from page to page. */
@@ -84,6 +70,7 @@ static enum crm_status begin_list(struct op_ctx *ctx)
     const Crm__ListRequest *request = ctx->request;
     struct list_state_kept *state = arena_zalloc(ctx->arena, sizeof *state);
     const struct kind_def *kind = kind_def(request->kind);
+    struct ask ask = op_ask(ctx);
     struct log_head head;
     enum crm_status status;
 
@@ -98,11 +85,11 @@ static enum crm_status begin_list(struct op_ctx *ctx)
         return op_fail(ctx, CRM_IO, "the log cannot be read");
     state->seq = head.seq; /* of this snapshot: the newest may be newer */
     state->query = (struct list_query){ .kind = kind, .filter = &state->filter, .limit = request->limit, .deleted = request->deleted, .arg = state };
-    status = wire_filter(ctx, kind, request->n_filter, request->filter, &state->filter);
+    status = ask_filter(&ask, kind, request->n_filter, request->filter, &state->filter);
     if (status == CRM_OK)
         status = wire_scope(ctx, kind, &state->query.scope);
     if (status == CRM_OK)
-        status = read_sort(ctx, request, &state->query);
+        status = ask_sort(&ask, kind, request->n_sort, request->sort, &state->query);
     if (status == CRM_OK)
         status = read_page(ctx, request, state);
     if (status == CRM_OK)
@@ -120,7 +107,7 @@ static bool emit_record(void *arg, const struct record *record)
     uint64_t token_seq = emit->state ? emit->state->token_seq : 0;
     bool moved = token_seq && record->header.seq > token_seq;
 
-    if (!wire_records_add(&emit->records, record, moved ? RECORD_MOVED : 0))
+    if (!answer_add(&emit->records, record, moved ? RECORD_MOVED : 0))
         return false;
     return emit->records.bytes + emit->records.title_bytes < emit->budget;
 }
@@ -142,7 +129,7 @@ static enum crm_status end_list(struct op_ctx *ctx, struct list_state_kept *stat
             return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
     }
     if (request->explain) {
-        reply->explain = wire_explain(list_explain(state->cursor), clock_monotonic_us() - state->began_us, ctx->arena);
+        reply->explain = answer_explain(list_explain(state->cursor), clock_monotonic_us() - state->began_us, ctx->arena);
         if (!reply->explain)
             return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
     }
@@ -157,13 +144,13 @@ static enum crm_status step_list(struct op_ctx *ctx, bool *out_more)
     enum list_state list = LIST_MORE;
     enum crm_status status;
 
-    wire_records_init(&emit.records, ctx->scratch, ctx->view, request->titles);
+    answer_init(&emit.records, ctx->scratch, ctx->view, request->titles);
     status = list_step(state->cursor, ctx->view, state->as_of ? REWIND_ROWS : TURN_ROWS, clock_monotonic_us() + TURN_US, emit_record, &emit,
                        ctx->scratch, &list, &ctx->failure);
     if (status == CRM_OK)
         status = state->rewound;
     if (status == CRM_OK)
-        status = wire_records_finish(&emit.records, &ctx->packed);
+        status = answer_finish(&emit.records, &ctx->packed);
     if (status != CRM_OK)
         return op_fail(ctx, status, "%s", crm_status_info((int)status)->sentence);
     state->rows += emit.records.n;
@@ -248,7 +235,7 @@ static enum crm_status tell_found(struct op_ctx *ctx, struct search_state *state
     struct emit emit = { .budget = ctx->chunk_budget };
     bool has_room = true;
 
-    wire_records_init(&emit.records, ctx->scratch, ctx->view, request->titles);
+    answer_init(&emit.records, ctx->scratch, ctx->view, request->titles);
     for (; state->told < state->n && has_room; state->told++) {
         struct record record;
         enum crm_status status = view_record(ctx->view, state->found[state->told].kind, &state->found[state->told].id, &record);
@@ -260,7 +247,7 @@ static enum crm_status tell_found(struct op_ctx *ctx, struct search_state *state
     }
     reply->has_rows = true;
     reply->rows += emit.records.n;
-    return wire_records_finish(&emit.records, &ctx->packed);
+    return answer_finish(&emit.records, &ctx->packed);
 }
 
 static enum crm_status step_search(struct op_ctx *ctx, bool *out_more)
@@ -276,7 +263,7 @@ static enum crm_status step_search(struct op_ctx *ctx, bool *out_more)
         return op_fail(ctx, status, "%s", crm_status_info((int)status)->sentence);
     *out_more = state->told < state->n;
     if (!*out_more && request->explain)
-        reply->explain = wire_explain(&state->explain, clock_monotonic_us() - state->began_us, ctx->arena);
+        reply->explain = answer_explain(&state->explain, clock_monotonic_us() - state->began_us, ctx->arena);
     return CRM_OK;
 }
 

@@ -5,9 +5,11 @@
  */
 #include <stdlib.h>
 
+#include "common/base/digest.h"
 #include "common/base/text.h"
 #include "common/engine/search.h"
-#include "server/ops/wire.h"
+#include "common/ops/answer.h"
+#include "common/ops/ask.h"
 
 #define CANDIDATES_MAX 10
 #define ENDING_MIN     6     /* hex digits of an id's ending */
@@ -15,7 +17,7 @@
 
 /* What was found so far. */
 struct selection {
-    struct op_ctx *ctx;
+    struct ask *ask;
     struct record found[CANDIDATES_MAX];
     size_t n;
     size_t scanned;
@@ -33,7 +35,7 @@ static bool add_found(void *arg, const struct record *record)
             return true;
     kept = *record;
     /* Of what is hidden from the reader the rest lives in the step's memory only. */
-    kept.body.data = arena_memdup(selection->ctx->arena, record->body.data, record->body.size);
+    kept.body.data = arena_memdup(selection->ask->arena, record->body.data, record->body.size);
     if (!kept.body.data) {
         selection->out_of_memory = true;
         return false;
@@ -44,31 +46,31 @@ static bool add_found(void *arg, const struct record *record)
 
 static enum crm_status ambiguous(struct selection *selection, const char *selector)
 {
-    struct op_ctx *ctx = selection->ctx;
-    Crm__Error *error = arena_alloc(ctx->arena, sizeof *error);
-    Crm__Candidate **candidates = arena_alloc(ctx->arena, selection->n * sizeof *candidates);
+    struct ask *ask = selection->ask;
+    Crm__Error *error = arena_alloc(ask->arena, sizeof *error);
+    Crm__Candidate **candidates = arena_alloc(ask->arena, selection->n * sizeof *candidates);
 
     if (!error || !candidates)
-        return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+        return ask_fail(ask, CRM_NO_MEMORY, "out of memory");
     crm__error__init(error);
     for (size_t i = 0; i < selection->n; i++) {
         const struct record *record = &selection->found[i];
         struct slice title = record_title(record);
 
-        candidates[i] = arena_alloc(ctx->arena, sizeof *candidates[i]);
+        candidates[i] = arena_alloc(ask->arena, sizeof *candidates[i]);
         if (!candidates[i])
-            return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+            return ask_fail(ask, CRM_NO_MEMORY, "out of memory");
         crm__candidate__init(candidates[i]);
         candidates[i]->has_kind = candidates[i]->has_id = candidates[i]->has_number = true;
         candidates[i]->kind = record->header.kind;
         candidates[i]->number = record->header.number;
-        candidates[i]->id = (ProtobufCBinaryData){ .data = arena_memdup(ctx->arena, record->header.id.bytes, UUID_SIZE), .len = UUID_SIZE };
-        candidates[i]->title = arena_strndup(ctx->arena, title.data, title.size);
+        candidates[i]->id = (ProtobufCBinaryData){ .data = arena_memdup(ask->arena, record->header.id.bytes, UUID_SIZE), .len = UUID_SIZE };
+        candidates[i]->title = arena_strndup(ask->arena, title.data, title.size);
     }
     error->n_candidates = selection->n;
     error->candidates = candidates;
-    ctx->error = error;
-    return op_fail(ctx, CRM_AMBIGUOUS, "'%.80s' fits %s%zu records", selector, selection->n == CANDIDATES_MAX ? "at least " : "", selection->n);
+    *ask->error = error;
+    return ask_fail(ask, CRM_AMBIGUOUS, "'%.80s' fits %s%zu records", selector, selection->n == CANDIDATES_MAX ? "at least " : "", selection->n);
 }
 
 /* "D-17", "d-17", "17": a letter gives the kind, or must agree with it. */
@@ -99,7 +101,7 @@ static bool try_id(struct selection *selection, const struct kind_def *kind, con
 {
     struct record record;
 
-    if (view_record(selection->ctx->view, kind->kind, id, &record) != CRM_OK)
+    if (view_record(selection->ask->view, kind->kind, id, &record) != CRM_OK)
         return false;
     selection->found[selection->n++] = record;
     return true;
@@ -126,15 +128,15 @@ static void by_unique(struct selection *selection, const struct kind_def *only, 
 
     for (size_t n = 0; (kind = kind_at(n)); n++)
         for (size_t i = 0; (!only || only == kind) && i < kind->n_fields; i++)
-            if ((kind->fields[i].flags & FIELD_UNIQUE) && !view_hides(selection->ctx->view, kind->kind, kind->fields[i].ref) && selection->n < CANDIDATES_MAX &&
-                view_unique(selection->ctx->view, kind->kind, &kind->fields[i], &value, &id) == CRM_OK)
+            if ((kind->fields[i].flags & FIELD_UNIQUE) && !view_hides(selection->ask->view, kind->kind, kind->fields[i].ref) && selection->n < CANDIDATES_MAX &&
+                view_unique(selection->ask->view, kind->kind, &kind->fields[i], &value, &id) == CRM_OK)
                 try_id(selection, kind, &id);
 }
 
 /* Records whose title is the text, folded: by the index of the title where it has one. */
 static void by_title(struct selection *selection, const struct kind_def *only, const char *text)
 {
-    struct op_ctx *ctx = selection->ctx;
+    struct ask *ask = selection->ask;
     const struct kind_def *kind;
 
     for (size_t n = 0; (kind = kind_at(n)); n++) {
@@ -147,12 +149,12 @@ static void by_title(struct selection *selection, const struct kind_def *only, c
         struct list_cursor *cursor;
         enum list_state state = LIST_MORE;
 
-        if ((only && only != kind) || !title || !field_is_indexed(title) || !text_fold(ctx->arena, value.text, &folded))
+        if ((only && only != kind) || !title || !field_is_indexed(title) || !text_fold(ask->arena, value.text, &folded))
             continue;
-        if (list_begin(ctx->view, &query, ctx->arena, &cursor, NULL) != CRM_OK)
+        if (list_begin(ask->view, &query, ask->arena, &cursor, NULL) != CRM_OK)
             continue;
         while (state == LIST_MORE && selection->n < CANDIDATES_MAX && !selection->out_of_memory)
-            if (list_step(cursor, ctx->view, 1000, 0, add_found, selection, ctx->scratch, &state, NULL) != CRM_OK)
+            if (list_step(cursor, ask->view, 1000, 0, add_found, selection, ask->scratch, &state, NULL) != CRM_OK)
                 break;
     }
 }
@@ -163,10 +165,10 @@ static void by_single(struct selection *selection, const struct kind_def *only, 
     struct slice typed, title;
     struct record record;
 
-    if (!only || !(only->flags & KIND_SINGLE) || view_first(selection->ctx->view, only->kind, &record) != CRM_OK)
+    if (!only || !(only->flags & KIND_SINGLE) || view_first(selection->ask->view, only->kind, &record) != CRM_OK)
         return;
-    if (strcmp(text, only->name) == 0 || (text_fold(selection->ctx->arena, slice_text(text), &typed) &&
-                                          text_fold(selection->ctx->arena, record_title(&record), &title) && slice_equal(typed, title)))
+    if (strcmp(text, only->name) == 0 || (text_fold(selection->ask->arena, slice_text(text), &typed) &&
+                                          text_fold(selection->ask->arena, record_title(&record), &title) && slice_equal(typed, title)))
         add_found(selection, &record);
 }
 
@@ -182,7 +184,7 @@ static bool match_ending(void *arg, struct slice key, struct slice value)
     if (!record_key_parse(key, &kind, &id))
         return true;
     hex_format(id.bytes, UUID_SIZE, text);
-    if (strcmp(text + 2 * UUID_SIZE - size, selection->ending) == 0 && view_open(selection->ctx->view, kind, &id, value, &record) == CRM_OK &&
+    if (strcmp(text + 2 * UUID_SIZE - size, selection->ending) == 0 && view_open(selection->ask->view, kind, &id, value, &record) == CRM_OK &&
         !add_found(selection, &record))
         return false;
     return ++selection->scanned < ENDING_SCAN;
@@ -203,7 +205,7 @@ static void by_ending(struct selection *selection, const struct kind_def *only, 
             return;
     }
     selection->ending = ending;
-    if (store_scan(selection->ctx->view->txn, STORE_RECORD,
+    if (store_scan(selection->ask->view->txn, STORE_RECORD,
                    &(struct store_range){ .from = slice_of(&first, 1), .to = slice_of(&behind, 1) }, match_ending, selection) != CRM_OK)
         selection->n = 0;
 }
@@ -215,7 +217,7 @@ bool select_takes_long(const char *selector)
     return size >= ENDING_MIN && size < 2 * UUID_SIZE && strspn(selector, "0123456789abcdefABCDEF") == size;
 }
 
-enum crm_status select_record(struct op_ctx *ctx, unsigned kind_number, const char *selector, bool with_endings, struct uuid *out_id,
+enum crm_status select_record(struct ask *ask, unsigned kind_number, const char *selector, bool with_endings, struct uuid *out_id,
                               enum kind *out_kind)
 {
     static void (*const ways[])(struct selection *, const struct kind_def *, const char *) = {
@@ -223,28 +225,28 @@ enum crm_status select_record(struct op_ctx *ctx, unsigned kind_number, const ch
     };
     size_t n_ways = ARRAY_LEN(ways) - !with_endings;
     const struct kind_def *kind = kind_def(kind_number), *lettered = kind;
-    struct selection selection = { .ctx = ctx };
+    struct selection selection = { .ask = ask };
     struct record record;
     uint64_t number;
 
     if (kind_number && !kind)
-        return op_fail_field(ctx, CRM_INVALID, "kind", "there is no kind number %u", kind_number);
+        return ask_fail_field(ask, CRM_INVALID, "kind", "there is no kind number %u", kind_number);
     if (strcmp(selector, "me") == 0 && (!kind || kind->kind == KIND_USER)) {
-        *out_id = ctx->session->user;
+        *out_id = *ask->user;
         *out_kind = KIND_USER;
         return CRM_OK;
     }
-    if (parse_number(selector, &lettered, &number) && view_number(ctx->view, lettered->kind, number, out_id) == CRM_OK &&
-        view_record(ctx->view, lettered->kind, out_id, &record) == CRM_OK) {
+    if (parse_number(selector, &lettered, &number) && view_number(ask->view, lettered->kind, number, out_id) == CRM_OK &&
+        view_record(ask->view, lettered->kind, out_id, &record) == CRM_OK) {
         *out_kind = lettered->kind;
         return CRM_OK;
     }
     for (size_t i = 0; i < n_ways && selection.n == 0; i++)
         ways[i](&selection, kind, selector);
     if (selection.out_of_memory)
-        return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+        return ask_fail(ask, CRM_NO_MEMORY, "out of memory");
     if (selection.n == 0)
-        return op_fail(ctx, CRM_NOT_FOUND, "there is no %s '%.80s'", kind ? kind->name : "record", selector);
+        return ask_fail(ask, CRM_NOT_FOUND, "there is no %s '%.80s'", kind ? kind->name : "record", selector);
     if (selection.n > 1)
         return ambiguous(&selection, selector);
     *out_id = selection.found[0].header.id;

@@ -1,0 +1,51 @@
+/*
+ * ask.c - what a request asks for, read and checked: filter and sort
+ *
+ * Any thread with a view.
+ */
+#include "common/ops/ask.h"
+
+#define NAMES_MAX 100 /* of records in a filter: each is looked for in several indexes, on the io thread */
+
+/* Names of records in a filter. */
+struct naming {
+    struct ask *ask;
+    size_t n;
+};
+
+static enum crm_status resolve(void *arg, enum kind kind, struct slice text, struct uuid *out_id, struct failure *failure)
+{
+    struct naming *naming = arg;
+    struct ask *ask = naming->ask;
+    const char *selector = arena_strndup(ask->arena, text.data, text.size);
+    enum kind found;
+
+    (void)failure; /* select_record fills the request's own, which is the same one */
+    if (++naming->n > NAMES_MAX)
+        return ask_fail_field(ask, CRM_TOO_LARGE, "filter", "a filter names at most %d records: give their ids", NAMES_MAX);
+    return selector ? select_record(ask, kind, selector, false, out_id, &found) : CRM_NO_MEMORY;
+}
+
+enum crm_status ask_filter(struct ask *ask, const struct kind_def *kind, size_t n, Crm__FilterNode *const *nodes, struct filter *out_filter)
+{
+    struct naming naming = { .ask = ask };
+    enum crm_status status = filter_from_wire(ask->schema, kind, n, nodes, ask->arena, out_filter, ask->failure);
+
+    if (status == CRM_OK)
+        status = filter_bind(out_filter, resolve, &naming, ask->user, ask->team, ask->failure);
+    return status;
+}
+
+enum crm_status ask_sort(struct ask *ask, const struct kind_def *kind, size_t n, Crm__Sort *const *wire, struct list_query *query)
+{
+    if (n > SORT_KEYS_MAX)
+        return ask_fail_field(ask, CRM_INVALID, "sort", "a list is sorted by at most %d fields", SORT_KEYS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        query->sort[i].field = schema_field(ask->schema, kind, wire[i]->field);
+        query->sort[i].descending = wire[i]->descending;
+        if (!query->sort[i].field || query->sort[i].field->type == FIELD_GROUP)
+            return ask_fail_field(ask, CRM_INVALID, "sort", "%s cannot be sorted by field number %u", kind->name, wire[i]->field);
+    }
+    query->n_sort = n;
+    return CRM_OK;
+}
