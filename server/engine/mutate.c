@@ -716,6 +716,22 @@ static enum crm_status run_each(struct change_group *group, const struct change_
     return status;
 }
 
+/* Who may do it at all is asked for the password once more: a session that was left open must not be enough. */
+static bool is_sensitive(const struct change_actor *actor, const Crm__MutateRequest *request)
+{
+    unsigned deletions = 0;
+
+    for (size_t i = 0; i < request->n_mutations; i++) {
+        const Crm__Mutation *mutation = request->mutations[i];
+        const struct kind_def *kind = kind_def(mutation->kind);
+
+        if (kind && kind_decides_access(kind->kind) && actor_has_right(actor, kind->write_right))
+            return true;
+        deletions += mutation->verb == CRM__VERB__VERB_DELETE;
+    }
+    return deletions > DELETIONS_UNCONFIRMED;
+}
+
 enum crm_status mutate_run(struct change_group *group, const struct change_actor *actor, const Crm__MutateRequest *request,
                            Crm__MutateReply *reply, struct failure *failure)
 {
@@ -726,6 +742,8 @@ enum crm_status mutate_run(struct change_group *group, const struct change_actor
         return fail(failure, CRM_INVALID, "mutations", "there is nothing to do");
     if (request->n_mutations > MUTATIONS_MAX)
         return fail(failure, CRM_TOO_LARGE, "mutations", "a request has at most %d mutations", MUTATIONS_MAX);
+    if (!actor->is_confirmed && !actor->is_system && is_sensitive(actor, request))
+        return fail(failure, CRM_CONFIRM, NULL, "%s", crm_status_info(CRM_CONFIRM)->sentence);
     reply->results = arena_alloc(group->arena, request->n_mutations * sizeof *reply->results);
     results = arena_alloc(group->arena, request->n_mutations * sizeof *results);
     if (!reply->results || !results)

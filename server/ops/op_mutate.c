@@ -59,6 +59,7 @@ static struct change_actor actor_of(const struct op_ctx *ctx)
     return (struct change_actor){
         .user = ctx->session->user, .team = ctx->session->team, .rights = ctx->session->rights, .access = ctx->session->access,
         .from = arena_printf(ctx->arena, "%s %s", ctx->peer, ctx->software), .trace = ctx->trace,
+        .is_confirmed = !ctx->group || session_is_confirmed(ctx->session, ctx->group->now_us), /* a dry run changes nothing */
     };
 }
 

@@ -516,7 +516,7 @@ static inline void server_begin_sized(struct server *server, enum server_engine 
     server->team = server_find(server, KIND_TEAM, "name", "Company");
     server->pipeline = server_find(server, KIND_PIPELINE, "name", "Sales");
     server->actor = (struct change_actor){
-        .user = server->user, .team = server->team, .rights = SERVER_ALL_RIGHTS, .from = "test"
+        .user = server->user, .team = server->team, .rights = SERVER_ALL_RIGHTS, .is_confirmed = true, .from = "test"
     };
 }
 
