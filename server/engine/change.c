@@ -11,6 +11,7 @@
 #include "server/engine/index_job.h"
 #include "server/engine/rollup.h"
 #include "server/engine/sealed.h"
+#include "server/engine/taken.h"
 
 #define RANDOM_COUNT UINT64_C(9000000000) /* numbers of ten digits */
 #define RANDOM_TRIES 16
@@ -284,6 +285,17 @@ static enum crm_status order_happened(struct change *change, struct change_recor
     return status == CRM_NOT_FOUND ? CRM_OK : status; /* below the floor of the log */
 }
 
+static enum crm_status update_index(struct change *change, const struct change_record *record, const struct record *gone, const struct record *kept)
+{
+    struct failure failure = { 0 };
+    enum crm_status status = index_update(&change->view, change->own, record->kind, gone, kept, record->verb == LOG_PATCH ? record->changed : NULL,
+                                          change->group->arena, &failure);
+
+    if (status == CRM_EXISTS)
+        return taken_refuse(change, record->kind, kept, failure.field);
+    return status == CRM_OK ? CRM_OK : fail(&change->failure, status, failure.field, "%s", failure.text[0] ? failure.text : crm_status_info((int)status)->sentence);
+}
+
 enum crm_status change_put(struct change *change, struct change_record *record)
 {
     struct change_group *group = change->group;
@@ -299,8 +311,7 @@ enum crm_status change_put(struct change *change, struct change_record *record)
     header->updated_by = change->actor->user;
     header->flags = record->verb == LOG_DELETE ? RECORD_DELETED : 0;
     if (status == CRM_OK)
-        status = index_update(&change->view, change->own, record->kind, gone, kept, record->verb == LOG_PATCH ? record->changed : NULL,
-                              group->arena, &change->failure);
+        status = update_index(change, record, gone, kept);
     if (status == CRM_OK) {
         status = rollup_update(&change->view, change->own, gone, kept, record->happened_us, group->arena);
         if (status == CRM_TOO_LARGE)

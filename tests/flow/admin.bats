@@ -133,7 +133,7 @@ CSV
 @test "what only the server can refuse has its line too" {
     printf 'login,name\nnew1,New\nanna,Again\nnew2,New\n' >"$file"
     fails 4 crm admin user add --from "$file" --invitations "$BATS_TEST_TMPDIR/out.csv"
-    contains "$file:3: column 'login': another user has this login"
+    contains "$file:3: column 'login': has this login"
     [ "$(users_of 'login = new1')" = '' ]
     [ ! -e "$BATS_TEST_TMPDIR/out.csv" ]
     printf 'login,manager\nt1,Twin\nt2,\nt3,\n' >"$file"
