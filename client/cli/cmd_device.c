@@ -75,8 +75,7 @@ static enum crm_status run_enrol(struct cli *cli, int argc, char **argv)
     if (status)
         return status;
     profile_device_file(profile, file);
-    cli->is_stranger =
-        true; /* the session and the certificate of before are nothing to this server */
+    cli->is_stranger = true; /* what was good before must not be in the way */
     status = cli_client_create(cli, &cli->client);
     if (status)
         return status;
@@ -112,8 +111,7 @@ const struct command device_enrol = {
     .description =
         "Takes the line that crm admin device enroll prints; it is good once. The key is made here "
         "and stays here, readable for you alone. A code without an address is for the server of "
-        "the "
-        "last time.",
+        "the last time.",
     EXAMPLES("crm device enrol 'crm://crm.example:7400/?ca=sha256:...&code=...'",
              "before the first login from a new laptop"),
 };

@@ -296,7 +296,9 @@ enum crm_status cli_call_failed(struct cli *cli, enum crm_status status,
     cli->failure.retry_after_ms = error->retry_after_ms;
     if (error->wire)
         cli->detail = candidate_lines(cli, error->wire);
-    if (status == CRM_REVOKED || status == CRM_DEVICE_NEEDED)
-        cli->detail = "  an administrator gives you the line that enrols it: crm admin device enroll\n";
+    if (status == CRM_DEVICE_NEEDED)
+        cli->detail = "  an administrator gives you the line that enrols this one: crm admin device enroll\n";
+    if (status == CRM_REVOKED)
+        cli->detail = "  an administrator gives you the line that enrols it anew; crm device forget goes on without\n";
     return status;
 }

@@ -141,7 +141,9 @@ enum crm_status tls_context_ask_devices(struct tls_context *context, const char 
     X509_STORE *store = X509_STORE_new(); /* of its own: the server's chain is no authority here */
     enum crm_status status = CRM_OK;
 
-    if (!store || X509_STORE_load_file(store, authority_file) != 1 || SSL_CTX_set1_verify_cert_store(context->ssl, store) != 1)
+    /* One kind of key: no stranger chooses what it costs to look at a certificate. */
+    if (!store || X509_STORE_load_file(store, authority_file) != 1 || SSL_CTX_set1_verify_cert_store(context->ssl, store) != 1 ||
+        SSL_CTX_set1_client_sigalgs_list(context->ssl, "ECDSA+SHA256") != 1)
         status = fail(failure, CRM_TLS, NULL, "cannot use the certificate in %s: %s", authority_file, queue_reason());
     X509_STORE_free(store);
     ERR_clear_error();

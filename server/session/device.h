@@ -20,7 +20,6 @@
 #define DEVICE_CODE_SIZE    27 /* 26 letters and digits, NUL */
 #define DEVICE_SERIAL_SIZE  16
 #define DEVICE_NAME_MAX     128 /* bytes */
-#define DEVICE_CERT_MAX     2048
 #define DEVICE_REQUEST_MAX  2048
 
 /* What the certificate of a connection says. Plain data, copied into each request. */
@@ -86,7 +85,8 @@ enum crm_status device_load(const struct view *view, const struct uuid *id, stru
 enum crm_status device_each(const struct view *view, const struct uuid *user, bool (*visit)(void *arg, const struct device *device), void *arg) MUST_CHECK;
 
 /* A code that enrols one device of this user. */
-enum crm_status device_invite(struct change_group *group, const struct uuid *user, const char *name, int64_t expires_us, char out_code[DEVICE_CODE_SIZE]) MUST_CHECK;
+enum crm_status device_invite(struct change_group *group, const struct uuid *user, const char *name, int64_t expires_us,
+                              char out_code[DEVICE_CODE_SIZE]) MUST_CHECK;
 /* Whom a code is for: user and name are filled in. CRM_BAD_CREDENTIALS for one that does not exist, was used, or has expired. */
 enum crm_status device_find_invitation(const struct view *view, const char *code, int64_t now_us, struct device *out_device) MUST_CHECK;
 enum crm_status device_use_invitation(struct change_group *group, const char *code) MUST_CHECK;

@@ -416,6 +416,18 @@ static void believes_nothing_forged(void **state)
     expect_forged(f, false, false, leaf, client, "URI:urn:crm:device:" DEVICE "0,URI:urn:crm:user:" USER);
 }
 
+/* A stranger's key of a kind that is dear to verify does not get as far as that. */
+static void looks_at_one_kind_of_key_only(void **state)
+{
+    struct fixture *f = *state;
+    EVP_PKEY *key = EVP_RSA_gen(2048);
+    X509 *certificate = forge(key, NULL, key, "critical,CA:FALSE", "clientAuth", OUR_SAN);
+
+    assert_false(present(f, certificate, key).is_given);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+
 /* The authority of devices is none for servers: a client that trusts the installation's CA does not believe it. */
 static void makes_no_servers(void **state)
 {
@@ -502,6 +514,7 @@ int main(void)
         TEST(believes_no_other_authority),
         TEST(believes_no_certificate_of_another_use),
         TEST(believes_nothing_forged),
+        TEST(looks_at_one_kind_of_key_only),
         TEST(makes_no_servers),
         TEST(makes_its_files_once),
     };
