@@ -129,6 +129,9 @@ set_up() {
     fails 9 crm factor status admin
     as_admin crm factor status fred | grep 'in force'
     as_admin crm factor remove fred
+    as_admin run -0 crm audit list --act factor
+    contains 'second factor set up'
+    contains 'second factor removed'
     fails 5 crm list customers # its role asks for another, at once
     login fred                 # the password is enough to set it up
     set_up

@@ -113,6 +113,9 @@ has_been_used() {
     status=0
     wait "$watcher" || status=$?
     [ "$status" -eq 5 ]
+    run -0 crm audit list --act token
+    contains 'token watcher created'
+    contains 'token watcher revoked'
     fails 3 crm admin token revoke watcher
     contains "there is no token 'watcher'"
 }
