@@ -81,6 +81,9 @@ const char *command_suggest(const struct command *group, const char *word);
 /* Number of letters to insert, delete, replace or swap with the neighbour to make b of a. */
 size_t edit_distance(const char *a, const char *b);
 
+enum crm_status cmd_assign(struct cli *cli, int argc, char **argv);
+enum crm_status cmd_share(struct cli *cli, int argc, char **argv);
+enum crm_status cmd_unshare(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_add(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_completion(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_count(struct cli *cli, int argc, char **argv);
@@ -115,6 +118,8 @@ extern const struct command audit_list, audit_head;
 /* Verbs of crm factor, in cmd_factor.c. */
 extern const struct command command_factor_status, command_factor_setup, command_factor_confirm,
     command_factor_remove;
+/* Verbs of crm session, in cmd_session.c. */
+extern const struct command session_list, session_kill;
 /* Verbs of crm device, in cmd_device.c. */
 extern const struct command device_enrol, device_enroll, device_status, device_forget;
 

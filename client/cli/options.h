@@ -33,6 +33,9 @@ struct options {
     const char *key, *where, *from, *at;
     bool dry_run, yes, atomic;
     int64_t rev;
+    /* whose a record is, and who else may see it */
+    const char *with;
+    bool below, write, revoke, with_deals, owners;
     /* log in */
     const char *ca, *user, *device;
     /* API tokens */
@@ -42,7 +45,7 @@ struct options {
     const char *email, *team, *manager, *heir, *invitations;
     const char *second_factor, *enrolled_device;
     struct option_list scopes, hide, read_only, open, rights, no_rights;
-    bool no_invitation, temporary;
+    bool no_invitation, temporary, others;
     /* audit and erasure */
     const char *record, *since, *until, *act, *reason;
     bool with_children;
@@ -85,6 +88,12 @@ enum option_id {
     OPT_YES,
     OPT_ATOMIC,
     OPT_REV,
+    OPT_WITH,
+    OPT_BELOW,
+    OPT_WRITE,
+    OPT_REVOKE,
+    OPT_WITH_DEALS,
+    OPT_OWNERS,
     OPT_CA,
     OPT_USER,
     OPT_DEVICE,
@@ -99,6 +108,7 @@ enum option_id {
     OPT_INVITATIONS,
     OPT_NO_INVITATION,
     OPT_TEMPORARY,
+    OPT_OTHERS,
     OPT_SCOPE,
     OPT_HIDE,
     OPT_READ_ONLY,
