@@ -347,6 +347,8 @@ enum crm_status change_forget(struct change *change, const struct record *last)
 
     after.header.rev++;
     after.header.seq = change->head.seq + 1;
+    after.header.root = (struct uuid){ 0 }; /* it leaves every view: the entry keeps in whose it was */
     status = append_log(change, &record);
+    after.header.root = last->header.root;
     return status == CRM_OK ? add_event(change, &record) : status;
 }

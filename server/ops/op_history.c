@@ -184,11 +184,18 @@ static void refer_fields(struct answer *titles, const struct kind_def *kind, con
     }
 }
 
-/* The feed tells of what may be read now, live or in the recycle bin; of nothing else, not even that something happened. */
+/*
+ * The feed tells of what may be read now, live or in the recycle bin; of nothing else, not even that something happened. That something was erased it tells
+ * those who could read it at its end, so that they forget their copies.
+ */
 static bool may_know(struct op_ctx *ctx, const struct log_entry *entry)
 {
+    const struct record_header erased = { .kind = entry->kind, .id = entry->id, .owner = entry->old_owner, .team = entry->old_team,
+                                          .root = entry->old_root };
     struct record record;
 
+    if (entry->verb == LOG_ERASE && ctx->view->guard)
+        return access_may(ctx->session->access, ctx->view, ACCESS_READ, &erased, NULL) == CRM_OK;
     return !ctx->view->guard || view_record(ctx->view, entry->kind, &entry->id, &record) == CRM_OK ||
            view_deleted(ctx->view, entry->kind, &entry->id, &record) == CRM_OK;
 }

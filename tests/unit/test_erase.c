@@ -529,6 +529,19 @@ static void settings_are_no_person(void **state)
     assert_true(server_exists(s, KIND_PIPELINE, &s->pipeline));
 }
 
+struct forget {
+    struct server *s;
+    struct log_entry entry;
+};
+
+static enum crm_status read_last(struct store_txn *txn, void *arg)
+{
+    struct forget *forget = arg;
+    struct view view = { .txn = txn, .schema = forget->s->core.schema };
+
+    return log_read(&view, forget->s->seq, &forget->s->arena, &forget->entry);
+}
+
 /* Whoever has a copy is told to forget it, and the file is to be written anew. */
 static void it_is_told_and_asks_for_a_compaction(void **state)
 {
@@ -536,6 +549,7 @@ static void it_is_told_and_asks_for_a_compaction(void **state)
     struct uuid contact;
     const struct change_event *last;
     struct rows rows = { .marker = ERASE_COMPACT };
+    struct forget forget = { .s = s };
 
     server_create(s, KIND_CONTACT, &contact, "name=x");
     erase(s, KIND_CONTACT, &contact, false);
@@ -544,6 +558,10 @@ static void it_is_told_and_asks_for_a_compaction(void **state)
     assert_int_equal(last->verb, LOG_ERASE);
     assert_true(uuid_equal(&last->id, &contact));
     assert_int_equal(last->seq, s->seq);
+    assert_int_equal(store_read_run(s->store, read_last, &forget), CRM_OK);
+    assert_int_equal(forget.entry.verb, LOG_ERASE);
+    assert_true(forget.entry.flags & LOG_VIEW);
+    assert_true(uuid_equal(&forget.entry.old_owner, &s->user) && uuid_equal(&forget.entry.old_root, &contact));
     assert_int_equal(store_read_run(s->store, look_everywhere, &rows), CRM_OK);
     assert_int_equal(rows.found[STORE_META], 1);
 }
