@@ -239,7 +239,8 @@ static void fish_script(FILE *out)
         "# the line has these words and no more / begins with them\n"
         "function __crm_is\n    set -l words (__crm_words)\n    test \"$words\" = \"$argv\"\nend\n"
         "function __crm_in\n    set -l words (__crm_words)\n"
-        "    test \"$words[1..(count $argv)]\" = \"$argv\"\nend\n",
+        "    set -l n (count $argv)\n    test (count $words) -ge $n; and test \"$words[1..$n]\" = "
+        "\"$argv\"\nend\n",
         out);
     for (const enum option_id *id = options_global; *id != OPT_END; id++)
         fish_option(out, "", option_def(*id));
