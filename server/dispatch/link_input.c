@@ -52,6 +52,8 @@ static enum crm_status resume_session(struct link *link, const Crm__Hello *hello
         status = CRM_BUSY;
     }
     if (status == CRM_OK) {
+        if (link->session.how != SESSION_BY_TOKEN)
+            password_know_place(link->thread->dispatch->throttle, link->session.login, link->peer, link->has_installation ? link->installation : NULL, arena);
         link_set_session(link, &link->session);
         *out_reply = login_reply_create(view, &link->session, NULL, arena);
     }

@@ -95,6 +95,14 @@ enum crm_status password_admit(struct op_ctx *ctx, const char *login)
     return CRM_BUSY;
 }
 
+void password_know_place(struct throttle *throttle, const char *login, const char *peer, const uint8_t *installation, struct arena *arena)
+{
+    struct throttle_who who = { .address = peer, .installation = installation };
+
+    if (text_fold(arena, slice_text(login), &who.login))
+        throttle_know(throttle, &who, clock_monotonic_us());
+}
+
 /* What was found out counts; what was not (out of memory, the store) does not. */
 static void settle(struct op_ctx *ctx, enum crm_status status)
 {
@@ -359,6 +367,8 @@ static enum crm_status run_login(struct op_ctx *ctx)
         return op_fail(ctx, status, "wrong user name or password");
     }
     status = open_session(ctx, request, state, session);
+    if (status == CRM_OK && state->has_new_password)
+        password_know_place(ctx->throttle, session->login, ctx->peer, ctx->installation, ctx->arena);
     if (status == CRM_OK)
         status = device_used(ctx->group, ctx->claim, session->token_hash, session->latest_us);
     return status == CRM_OK ? CRM_OK : op_fail(ctx, status, "the session cannot be opened");

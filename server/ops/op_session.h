@@ -10,6 +10,8 @@
 Crm__LoginReply *login_reply_create(const struct view *view, const struct session *session, const uint8_t *token, struct arena *arena) MUST_CHECK;
 /* A try at a password may begin; login NULL: by who is logged in. CRM_BUSY says when. */
 enum crm_status password_admit(struct op_ctx *ctx, const char *login) MUST_CHECK;
+/* This user has come in here without a password: strangers who guess at it keep it out no longer. */
+void password_know_place(struct throttle *throttle, const char *login, const char *peer, const uint8_t *installation, struct arena *arena);
 /* On a worker, after password_admit: is it the password of who is logged in? CRM_BAD_CREDENTIALS, at field. */
 enum crm_status password_check_own(struct op_ctx *ctx, const char *password, const char *field) MUST_CHECK;
 /* The same, and where a second factor is in force a code of it, which run is to use up (factor_use). CRM_SECOND_FACTOR. */

@@ -58,6 +58,8 @@ struct throttle *throttle_create(void) MUST_CHECK;
 void throttle_destroy(struct throttle *throttle);
 /* May it be tried? 0: yes, and *out_ticket is to be settled; else the milliseconds to wait. */
 uint32_t throttle_enter(struct throttle *throttle, const struct throttle_who *who, int64_t now_us, struct throttle_ticket *out_ticket) MUST_CHECK;
+/* The user (who->login) has come in from here by something else than a password: an invitation, the token of a session. What has failed here still counts. */
+void throttle_know(struct throttle *throttle, const struct throttle_who *who, int64_t now_us);
 /* Once for each ticket; one that is not held is nothing. */
 void throttle_settle(struct throttle *throttle, struct throttle_ticket *ticket, enum throttle_outcome outcome, int64_t now_us);
 

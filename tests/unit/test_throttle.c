@@ -138,6 +138,20 @@ static void lets_in_from_a_place_that_is_known(void **state)
     assert_int_equal(try_as(t, who("anna", "203.0.113.1", laptop), THROTTLE_PASSED), 0); /* her laptop, from the very address of the guesser */
 }
 
+/* By an invitation, or the token of a session: a restart has forgotten all places, and her laptop need not log in for that. */
+static void knows_a_place_without_a_password(void **state)
+{
+    struct test *t = *state;
+    struct throttle_who here = who("anna", "192.0.2.1", laptop);
+
+    throttle_know(t->throttle, &here, t->now_us);
+    fail_times(t, who("anna", "203.0.113.1", NULL), THROTTLE_FREE_USER);
+    assert_int_equal(try_as(t, who("anna", "203.0.113.2", laptop), THROTTLE_PASSED), 0);
+    fail_times(t, who("anna", "192.0.2.1", NULL), THROTTLE_FREE_USER); /* a neighbour; her commands do not give him more tries */
+    throttle_know(t->throttle, &here, t->now_us);
+    assert_int_equal(try_as(t, who("anna", "192.0.2.1", NULL), THROTTLE_FAILED), 1000);
+}
+
 /* Whoever sits at her address has no more tries than others have, and does not lock out her laptop. */
 static void counts_what_fails_from_a_place_that_is_known(void **state)
 {
@@ -249,6 +263,7 @@ int main(void)
         TEST(counts_an_address_over_all_users),
         TEST(takes_an_address_in_both_its_forms_for_one),
         TEST(lets_in_from_a_place_that_is_known),
+        TEST(knows_a_place_without_a_password),
         TEST(counts_what_fails_from_a_place_that_is_known),
         TEST(does_not_reset_an_address_for_one_good_password),
         TEST(counts_what_is_under_way),
