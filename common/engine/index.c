@@ -142,7 +142,8 @@ bool field_is_sortable(const struct field_def *field)
 bool field_is_indexed(const struct field_def *field)
 {
     if (field->flags & FIELD_HEADER)
-        return field->ref == HEADER_NUMBER || field->ref == HEADER_TEAM;
+        return field->ref == HEADER_NUMBER || field->ref == HEADER_OWNER ||
+               field->ref == HEADER_TEAM;
     if (field->flags & (FIELD_INDEXED | FIELD_SORTABLE | FIELD_UNIQUE))
         return true;
     for (size_t i = 0; i < field->n_members; i++) {

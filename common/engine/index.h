@@ -7,10 +7,13 @@
  *     child   target ‖ 0xff ‖ kind u16 ‖ id                               deleted together with target: they come back with it
  *     unique  kind u8 ‖ ref u16 ‖ folded text (of more than 400 bytes the first 200 ‖ 0 ‖ its SHA-256) or value → id
  *     term    term ‖ 0 ‖ kind u8 ‖ id
+ *             of a beginning: → the next bytes of each word that begins so, at most TERM_REST_MAX, with 0 between them; a word of fewer letters
+ *             than a beginning has is that alone
  *
  * present: 1 with a value, 2 without one (so that what has none sorts last). Values: integers, days, instants, money (in the company's currency)
  * big-endian with the sign bit turned; text folded, at most 200 bytes, then 0; references 16 bytes. A list field has an entry for each value, a
- * list without any one that says so. Records without an owner have no owner form. Of the header, number (both forms) and team (global) are indexed.
+ * list without any one that says so. Records without an owner have no owner form. Of the header, number (both forms), owner and team
+ * (global) are indexed: what an owner or a team has is a range in order of ids, and so of creation.
  */
 #ifndef CRM_ENGINE_INDEX_H
 #define CRM_ENGINE_INDEX_H
@@ -21,6 +24,7 @@
 #include "common/store/key.h"
 
 #define INDEX_TEXT_MAX 200
+#define TERM_REST_MAX  2
 
 /* Bytes before `present`. */
 #define INDEX_GLOBAL_PREFIX 4

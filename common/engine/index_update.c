@@ -160,21 +160,80 @@ static void add_field(struct entry_list *list, const struct field_def *field)
         add_index(list, NULL);
 }
 
+static void add_term(struct entry_list *list, const struct term *term, struct slice value)
+{
+    struct key key = { .size = 0 };
+
+    term_prefix(&key, term, true);
+    key_u8(&key, (uint8_t)list->kind->kind);
+    key_bytes(&key, list->record->header.id.bytes, UUID_SIZE);
+    entry_add(list, STORE_TERM, &key, value);
+}
+
+/* Words that begin alike, and how each goes on: the value of their one entry. */
+struct beginning {
+    struct term term; /* size 0: none yet */
+    uint8_t rests[TERMS_MAX * (TERM_REST_MAX + 1)];
+    size_t size;
+    struct slice last; /* the last of rests */
+};
+
+static void beginning_finish(struct entry_list *list, const struct beginning *beginning)
+{
+    uint8_t *value;
+
+    if (beginning->term.size == 0 || list->status != CRM_OK)
+        return;
+    value = arena_memdup(list->arena, beginning->rests, beginning->size);
+    if (!value)
+        list->status = CRM_NO_MEMORY;
+    else
+        add_term(list, &beginning->term, slice_of(value, beginning->size));
+}
+
+/* The words come in order: those that begin alike side by side, and so do rests that are cut alike.
+ */
+static void beginning_add(struct entry_list *list, struct beginning *beginning,
+                          const struct term *term, struct slice rest)
+{
+    bool is_first = !slice_equal(slice_of(term->data, term->size),
+                                 slice_of(beginning->term.data, beginning->term.size));
+
+    if (rest.size > TERM_REST_MAX)
+        rest.size = TERM_REST_MAX;
+    if (is_first) {
+        beginning_finish(list, beginning);
+        beginning->term = *term;
+        beginning->size = 0;
+    } else if (slice_equal(rest, beginning->last)) {
+        return;
+    } else {
+        beginning->rests[beginning->size++] = 0;
+    }
+    beginning->last = slice_of(beginning->rests + beginning->size, rest.size);
+    memcpy(beginning->rests + beginning->size, rest.data, rest.size);
+    beginning->size += rest.size;
+}
+
 static void add_terms(struct entry_list *list, const struct schema *schema)
 {
+    struct beginning beginning = { .size = 0 };
     struct term_list terms;
 
     if (list->status != CRM_OK || !list->record)
         return;
     list->status = term_extract(schema, list->kind, list->record, list->arena, &terms);
     for (size_t i = 0; list->status == CRM_OK && i < terms.n; i++) {
-        struct key key = { .size = 0 };
+        struct term term;
+        struct slice rest;
+        size_t letters = term_beginning(&terms.terms[i], &term, &rest);
 
-        term_prefix(&key, &terms.terms[i], true);
-        key_u8(&key, (uint8_t)list->kind->kind);
-        key_bytes(&key, list->record->header.id.bytes, UUID_SIZE);
-        entry_add(list, STORE_TERM, &key, no_value());
+        if (letters == 0 || letters == TERM_BEGINNING_LETTERS)
+            add_term(list, &terms.terms[i], no_value());
+        if (letters > 0)
+            beginning_add(list, &beginning, &term, rest);
     }
+    beginning_finish(list, &beginning);
 }
 
 static int entry_compare(const void *a, const void *b)
@@ -264,7 +323,7 @@ static enum crm_status unique_check(const struct view *view, const struct kind_d
                 kind->name, field ? field->name : "value");
 }
 
-/* Two settled lists: what only before has goes, what only after has comes. */
+/* Two settled lists: what only before has goes, what only after has, or has otherwise, comes. */
 static enum crm_status apply_difference(const struct view *view, struct writeset *set,
                                         const struct entry_list *before,
                                         const struct entry_list *after, struct failure *failure)
@@ -288,8 +347,10 @@ static enum crm_status apply_difference(const struct view *view, struct writeset
             if (status == CRM_OK)
                 status = writeset_put(set, entry->db, entry->key, entry->value);
         } else {
-            b++;
-            a++;
+            const struct entry *entry = &after->entries[a++];
+
+            if (!slice_equal(before->entries[b++].value, entry->value))
+                status = writeset_put(set, entry->db, entry->key, entry->value);
         }
     }
     return status;

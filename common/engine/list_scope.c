@@ -32,21 +32,13 @@ static void range_add(struct ranges_make *make, enum store_db db, const struct k
             (struct scope_range){ .db = db, .prefix = slice_of(copy, prefix->size) };
 }
 
-static struct key owner_prefix(enum kind kind, const struct uuid *owner)
+struct key scope_prefix(enum kind kind, enum header_field field, const struct uuid *whose)
 {
     struct key prefix = { .size = 0 };
 
-    index_prefix(&prefix, kind, HEADER_NUMBER, INDEX_OWNER, owner);
-    return prefix;
-}
-
-static struct key team_prefix(enum kind kind, const struct uuid *team)
-{
-    struct key prefix = { .size = 0 };
-
-    index_prefix(&prefix, kind, HEADER_TEAM, INDEX_GLOBAL, NULL);
+    index_prefix(&prefix, kind, field, INDEX_GLOBAL, NULL);
     key_u8(&prefix, INDEX_PRESENT);
-    key_bytes(&prefix, team->bytes, UUID_SIZE);
+    key_bytes(&prefix, whose->bytes, UUID_SIZE);
     return prefix;
 }
 
@@ -99,12 +91,12 @@ static void find_roots(struct ranges_make *make, enum kind kind)
     if (!make->roots)
         make->status = CRM_NO_MEMORY;
     for (size_t i = 0; i < scope->n_owners && make->status == CRM_OK; i++) {
-        struct key prefix = owner_prefix(kind, &scope->owners[i]);
+        struct key prefix = scope_prefix(kind, HEADER_OWNER, &scope->owners[i]);
 
         roots_scan(make, &prefix);
     }
     for (size_t i = 0; i < scope->n_teams && make->status == CRM_OK; i++) {
-        struct key prefix = team_prefix(kind, &scope->teams[i]);
+        struct key prefix = scope_prefix(kind, HEADER_TEAM, &scope->teams[i]);
 
         roots_scan(make, &prefix);
     }
@@ -146,12 +138,12 @@ enum crm_status scope_ranges_find(const struct view *view, const struct kind_def
         range_add(&make, STORE_CHILD, &prefix);
     }
     for (size_t i = 0; i < scope->n_owners && make.status == CRM_OK; i++) {
-        struct key prefix = owner_prefix(kind->kind, &scope->owners[i]);
+        struct key prefix = scope_prefix(kind->kind, HEADER_OWNER, &scope->owners[i]);
 
         range_add(&make, STORE_INDEX, &prefix);
     }
     for (size_t i = 0; i < scope->n_teams && make.status == CRM_OK; i++) {
-        struct key prefix = team_prefix(kind->kind, &scope->teams[i]);
+        struct key prefix = scope_prefix(kind->kind, HEADER_TEAM, &scope->teams[i]);
 
         range_add(&make, STORE_INDEX, &prefix);
     }

@@ -28,6 +28,8 @@ struct scope_ranges {
  */
 enum crm_status scope_ranges_find(const struct view *view, const struct kind_def *kind, const struct list_scope *scope, struct arena *arena,
                                   struct scope_ranges *out_ranges) MUST_CHECK;
+/* In the index: the records of a kind that belong to an owner or a team, in order of ids. */
+struct key scope_prefix(enum kind kind, enum header_field field, const struct uuid *whose);
 /* "own", "2 owners, 3 teams, 5 shared", "nothing": for --explain. */
 void scope_describe(const struct list_scope *scope, char *text, size_t size);
 

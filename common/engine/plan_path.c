@@ -278,6 +278,8 @@ bool plan_add_paths(struct planner *planner)
         if (bounds->field->type == FIELD_REFERENCE && !(bounds->field->flags & FIELD_HEADER) &&
             bounds->equal) {
             add_children_candidate(planner, bounds->equal);
+        } else if (bounds->field->ref == HEADER_OWNER && planner->by_owner) {
+            continue; /* the owners' ranges of the index that is walked will do, in order */
         } else if (plan_can_walk_index(planner, bounds->field)) {
             owner_is_used = owner_is_used || bounds->field->ref == sort_field->ref;
             plan_add_index(planner, bounds->field);

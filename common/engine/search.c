@@ -2,25 +2,31 @@
  * search.c - records that have all words of a text
  *
  * Called by operations on io threads (server) and by the replica, in one transaction. Each word is
- * a stream of ids, newest first; the streams leap over each other until they agree. What is read is
- * bounded by SEARCH_EXAMINED_MAX, whatever is asked for.
+ * a stream of ids, newest first, and so is what the reader may see, where that is known; the
+ * streams leap over each other until they agree. What is read is bounded by SEARCH_EXAMINED_MAX,
+ * whatever is asked for.
  */
 #include "common/engine/search.h"
 
 #include <stdio.h>
 
+#include "common/engine/list_scope.h"
 #include "common/engine/search_posting.h"
 
-#define ROW_BUDGET  (1u << 20) /* to take the terms of one record */
-#define VERIFY_COST 8          /* taking a record's terms costs as much as so many entries */
+#define ROW_BUDGET   (1u << 20) /* to take the terms of one record */
+#define VERIFY_COST  8          /* taking a record's terms costs as much as so many entries */
+#define WORDS_MAX    ARRAY_LEN(((struct term_query *)0)->terms)
+#define REFUSALS_MAX 64 /* records that the guard refuses before the children in scope are read */
 
 struct search {
     const struct search_query *query;
     struct posting_space space;
-    struct posting postings[ARRAY_LEN(((struct term_query *)0)->terms)];
+    struct posting postings[WORDS_MAX];
     size_t n_postings;
-    struct posting *streams[ARRAY_LEN(((struct term_query *)0)->terms)]; /* those that give ids */
+    struct posting visible;                 /* what the reader may see of the present kind */
+    struct posting *streams[WORDS_MAX + 1]; /* of the present kind: those that give ids */
     size_t n_streams;
+    unsigned refusals;       /* of the present kind */
     bool verifies[KIND_MAX]; /* by rank: words may come from what is hidden */
     struct view rows;        /* the space's view, for the record in hand: masked, it lives in row */
     struct arena row;
@@ -70,6 +76,25 @@ static void choose_kinds(struct search *search)
         space->rank[space->kinds[rank]->kind] = (uint8_t)rank;
 }
 
+static const struct list_scope *scope_of(const struct search *search, size_t rank)
+{
+    const struct list_scope *const *scopes = search->query->scopes;
+
+    return scopes ? scopes[search->space.kinds[rank]->kind] : NULL;
+}
+
+/* ", scope own" where that is said of the first kind. */
+static void describe_scope(struct search *search)
+{
+    char *plan = search->explain.plan, scope[64];
+    size_t n = strlen(plan);
+
+    if (search->space.n_kinds == 0 || !scope_of(search, 0))
+        return;
+    scope_describe(scope_of(search, 0), scope, sizeof scope);
+    snprintf(plan + n, sizeof search->explain.plan - n, ", scope %s", scope);
+}
+
 /* "words acme*, 上海" */
 static void describe(struct search *search)
 {
@@ -92,6 +117,7 @@ static enum crm_status open_postings(struct search *search, const struct term_qu
                                      const struct term *alternatives)
 {
     enum crm_status status = CRM_OK;
+    bool has_stream = false;
 
     for (size_t i = 0; i < words->n && status == CRM_OK; i++) {
         struct posting *posting = &search->postings[search->n_postings++];
@@ -100,13 +126,50 @@ static enum crm_status open_postings(struct search *search, const struct term_qu
         posting->is_prefix = words->is_prefix[i];
         posting->alternative = alternatives[i];
         status = posting_open(posting, &search->space);
-        if (status == CRM_OK && !posting->is_wide)
-            search->streams[search->n_streams++] = posting;
+        has_stream = has_stream || posting->is_stream;
     }
+    return status == CRM_OK && !has_stream
+               ? posting_widen(&search->postings[0], &search->space, false)
+               : status;
+}
+
+/* Put what may be seen among the streams. */
+static enum crm_status add_visible(struct search *search, size_t rank)
+{
+    struct posting *visible = &search->visible;
+    enum crm_status status =
+        posting_open_scope(visible, &search->space, rank, scope_of(search, rank));
+
+    if (status == CRM_OK && visible->is_stream) {
+        posting_begin_kind(visible, rank);
+        search->streams[search->n_streams++] = visible;
+    }
+    return status;
+}
+
+/* The streams of a kind. What a word gives only a part of is nothing to go by where there is
+ * another way: the part may be that of others. */
+static enum crm_status choose_streams(struct search *search, size_t rank)
+{
+    const struct list_scope *scope = scope_of(search, rank);
+    enum crm_status status = CRM_OK;
+
+    search->n_streams = 0;
+    search->refusals = 0;
+    search->visible.is_stream = false;
+    for (size_t i = 0; i < search->n_postings; i++) {
+        if (search->postings[i].is_stream && !(scope && search->postings[i].is_partial))
+            search->streams[search->n_streams++] = &search->postings[i];
+    }
+    if (scope && (search->n_streams == 0 || !kind_parent_field(search->space.kinds[rank])))
+        status = add_visible(search, rank);
     if (status == CRM_OK && search->n_streams == 0) {
+        if (!search->postings[0].is_stream)
+            status = posting_widen(&search->postings[0], &search->space, true);
         search->streams[search->n_streams++] = &search->postings[0];
-        status = posting_collect(&search->postings[0], &search->space);
     }
+    for (size_t i = 0; i < search->n_postings; i++)
+        posting_begin_kind(&search->postings[i], rank);
     return status;
 }
 
@@ -133,24 +196,32 @@ static enum crm_status next_common(struct search *search, const struct uuid *bou
     return CRM_OK;
 }
 
+/* Is a record that was found still to be asked for this word? */
+static bool must_ask(const struct search *search, const struct posting *posting)
+{
+    return posting->is_wide || (posting->is_partial && search->visible.is_stream);
+}
+
 /* The words that were too wide to be streams are looked for in the record itself; all words where
  * a stream may have led to what this reader may not see of it. */
 static enum crm_status fits_itself(struct search *search, size_t rank, const struct record *record,
                                    bool *out_fits)
 {
-    bool all = search->verifies[rank];
+    bool all = search->verifies[rank], any = all;
     struct term_list terms;
     enum crm_status status;
 
     *out_fits = true;
-    if (!all && search->n_streams == search->n_postings)
+    for (size_t i = 0; i < search->n_postings && !any; i++)
+        any = must_ask(search, &search->postings[i]);
+    if (!any)
         return CRM_OK;
     search->space.looked += VERIFY_COST;
     status = term_extract(search->space.view->schema, search->space.kinds[rank], record,
                           &search->row, &terms);
     for (size_t i = 0; status == CRM_OK && i < search->n_postings && *out_fits; i++)
-        *out_fits =
-            !(all || search->postings[i].is_wide) || posting_fits(&search->postings[i], &terms);
+        *out_fits = !(all || must_ask(search, &search->postings[i])) ||
+                    posting_fits(&search->postings[i], &terms);
     return status;
 }
 
@@ -162,8 +233,10 @@ static enum crm_status show(struct search *search, size_t rank, const struct uui
     enum crm_status status =
         view_record(&search->rows, search->space.kinds[rank]->kind, id, &record);
 
-    if (status == CRM_NOT_FOUND)
+    if (status == CRM_NOT_FOUND) {
+        search->refusals++;
         return CRM_OK;
+    }
     if (status != CRM_OK)
         return status;
     status = fits_itself(search, rank, &record, &fits);
@@ -192,12 +265,17 @@ static enum crm_status search_kind(struct search *search, size_t rank)
 {
     struct uuid bound, id;
     bool more = true;
-    enum crm_status status = CRM_OK;
+    enum crm_status status = choose_streams(search, rank);
 
     memset(bound.bytes, 0xff, sizeof bound.bytes);
-    for (size_t i = 0; i < search->n_streams; i++)
-        posting_begin_kind(search->streams[i], rank);
     while (more && !search->stop && status == CRM_OK) {
+        if (search->refusals == REFUSALS_MAX && scope_of(search, rank) &&
+            !search->visible.is_stream) {
+            search->refusals++;
+            status = add_visible(search, rank);
+            if (status != CRM_OK)
+                break;
+        }
         status = next_common(search, &bound, &id);
         if (status != CRM_OK)
             break;
@@ -233,6 +311,7 @@ enum crm_status search_run(const struct view *view, const struct search_query *q
     choose_kinds(search);
     status = open_postings(search, &words, alternatives);
     describe(search);
+    describe_scope(search);
     search->space.looked =
         0; /* leaping has an allowance of its own, or a collected prefix would leave nothing */
     for (size_t rank = 0; rank < search->space.n_kinds && !search->stop && status == CRM_OK; rank++)

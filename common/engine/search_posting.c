@@ -2,13 +2,19 @@
  * search_posting.c - one word of a search as a stream of ids
  *
  * Called by search.c. A whole word is a range for each kind, read backwards by seeking, so that a
- * word that half of all records have costs no more than what is shown. A prefix is the merge of the
- * words behind it; of a prefix with more words than that the entries are read beforehand, if they
- * are few; if they are many as well, the records that other words found are asked for theirs.
+ * word that half of all records have costs no more than what is shown. So is a prefix of as many
+ * letters as beginnings have; a shorter one is the merge of the beginnings behind it, a longer one
+ * of the words. Of a prefix with more of them than that the entries are read beforehand, if they
+ * are few; if they are many as well, the records that other words found are asked for theirs, or
+ * the entries of its beginning are gone through for those that go on right. What a reader may see
+ * is such a stream too.
  */
 #include "common/engine/search_posting.h"
 
-#define COLLECT_MAX 2000 /* entries that are read beforehand where another word may do better */
+#include "common/engine/list_scope.h"
+
+#define COLLECT_MAX 2000  /* entries that are read beforehand where another word may do better */
+#define SCOPE_MAX   10000 /* ids of children that are read beforehand */
 
 /* ---- heap of entries */
 
@@ -62,17 +68,21 @@ static bool heap_push_unordered(struct posting *posting, struct arena *arena,
 
 /* ---- opening */
 
-static bool word_add(struct posting *posting, const uint8_t *data, size_t size)
+/* The caller sees to there being room. */
+static struct posting_word *word_add(struct posting *posting, enum store_db db, struct slice bytes)
 {
-    struct posting_word *word;
+    struct posting_word *word = &posting->words[posting->n_words++];
 
-    if (posting->n_words == POSTING_WORDS_MAX || size > TERM_SIZE_MAX)
-        return false;
-    word = &posting->words[posting->n_words++];
     memset(word, 0, sizeof *word);
-    word->term.size = (uint8_t)size;
-    memcpy(word->term.data, data, size);
-    return true;
+    word->db = db;
+    word->term.size = (uint8_t)bytes.size;
+    memcpy(word->term.data, bytes.data, bytes.size);
+    return word;
+}
+
+static struct slice term_slice(const struct term *term)
+{
+    return slice_of(term->data, term->size);
 }
 
 static struct store_range prefix_range(const struct term *prefix, struct key *from, struct key *to)
@@ -107,10 +117,13 @@ static enum crm_status find_words(struct posting *posting, struct posting_space 
         end = memchr(key.data, 0, key.size);
         if (!end)
             return CRM_CORRUPT;
-        if (!word_add(posting, key.data, (size_t)(end - key.data))) {
+        if (end - key.data > TERM_SIZE_MAX)
+            return CRM_CORRUPT;
+        if (posting->n_words == POSTING_WORDS_MAX) {
             *out_complete = false;
             return CRM_OK;
         }
+        word_add(posting, STORE_TERM, slice_of(key.data, (size_t)(end - key.data)));
         /* Behind all entries of this word, before those of longer ones. */
         from.size = 0;
         key_bytes(&from, key.data, (size_t)(end - key.data));
@@ -123,6 +136,8 @@ static enum crm_status find_words(struct posting *posting, struct posting_space 
 struct collect {
     struct posting *posting;
     struct posting_space *space;
+    bool has_kind; /* the byte before an entry's id says of what kind it is */
+    uint8_t rank;  /* else they are all of this one */
     uint64_t left;
     bool out_of_memory;
 };
@@ -131,7 +146,7 @@ static bool collect_visit(void *arg, struct slice key, struct slice value)
 {
     struct collect *collect = arg;
     const struct posting_space *space = collect->space;
-    struct posting_entry entry;
+    struct posting_entry entry = { .rank = collect->rank };
 
     (void)value;
     if (collect->left == 0)
@@ -139,7 +154,8 @@ static bool collect_visit(void *arg, struct slice key, struct slice value)
     collect->left--;
     if (key.size < UUID_SIZE + 1u)
         return true;
-    entry.rank = space->rank[key.data[key.size - UUID_SIZE - 1]];
+    if (collect->has_kind)
+        entry.rank = space->rank[key.data[key.size - UUID_SIZE - 1]];
     memcpy(entry.id.bytes, key.data + key.size - UUID_SIZE, UUID_SIZE);
     if (entry.rank < space->n_kinds &&
         !heap_push_unordered(collect->posting, space->arena, &entry)) {
@@ -149,37 +165,68 @@ static bool collect_visit(void *arg, struct slice key, struct slice value)
     return true;
 }
 
-/* The entries of the posting's prefixes, at most max. */
-static enum crm_status collect_entries(struct posting *posting, struct posting_space *space,
-                                       uint64_t max, bool *out_complete)
+static enum crm_status collect_range(struct collect *collect, enum store_db db,
+                                     const struct key *prefix)
 {
-    struct collect collect = { .posting = posting, .space = space, .left = max };
-    const struct term *prefixes[2] = { &posting->term, &posting->alternative };
+    struct key to;
+    enum crm_status status;
+
+    if (!key_after_prefix(prefix, &to))
+        to.size = 0;
+    status = view_scan(collect->space->view, db,
+                       &(struct store_range){ .from = key_slice(prefix), .to = key_slice(&to) },
+                       collect_visit, collect);
+    return status == CRM_OK && collect->out_of_memory ? CRM_NO_MEMORY : status;
+}
+
+static void collect_finish(struct collect *collect)
+{
+    for (size_t i = collect->posting->n_heap / 2; i-- > 0;)
+        heap_down(collect->posting->heap, collect->posting->n_heap, i);
+}
+
+/* The entries of what is enumerated for the word, if with_term, and of its alternative; at most
+ * max. */
+static enum crm_status collect_entries(struct posting *posting, struct posting_space *space,
+                                       bool with_term, uint64_t max, bool *out_complete)
+{
+    struct collect collect = { .posting = posting, .space = space, .has_kind = true, .left = max };
     enum crm_status status = CRM_OK;
 
     posting->n_heap = 0;
-    for (size_t i = 0; i < ARRAY_LEN(prefixes) && status == CRM_OK; i++) {
-        struct key from, to;
-        struct store_range range;
+    if (with_term) {
+        struct key prefix = { .size = 0 };
 
-        if (prefixes[i]->size == 0)
-            continue;
-        range = prefix_range(prefixes[i], &from, &to);
-        if (prefixes[i] == &posting->term && !posting->is_prefix) {
-            key_u8(&from, 0);
-            range.from = key_slice(&from);
-            if (key_after_prefix(&from, &to))
-                range.to = key_slice(&to);
-        }
-        status = view_scan(space->view, STORE_TERM, &range, collect_visit, &collect);
+        term_prefix(&prefix, &posting->look, !posting->is_prefix);
+        status = collect_range(&collect, STORE_TERM, &prefix);
     }
-    if (status == CRM_OK && collect.out_of_memory)
-        status = CRM_NO_MEMORY;
-    for (size_t i = posting->n_heap / 2; status == CRM_OK && i-- > 0;)
-        heap_down(posting->heap, posting->n_heap, i);
+    if (status == CRM_OK && posting->alternative.size) {
+        struct key prefix = { .size = 0 };
+
+        term_prefix(&prefix, &posting->alternative, false);
+        status = collect_range(&collect, STORE_TERM, &prefix);
+    }
+    collect_finish(&collect);
     space->looked += max - collect.left;
     *out_complete = collect.left > 0;
     return status;
+}
+
+/* The words of a prefix, or how they begin; of a whole word that or the word itself. */
+static enum crm_status open_word(struct posting *posting, struct posting_space *space,
+                                 bool *out_complete)
+{
+    struct term beginning;
+    struct slice rest;
+    size_t letters = term_beginning(&posting->term, &beginning, &rest);
+    bool is_whole_beginning = letters == TERM_BEGINNING_LETTERS && rest.size == 0;
+
+    if (letters > 0 && (letters < TERM_BEGINNING_LETTERS || (posting->is_prefix && rest.size == 0)))
+        posting->look = beginning;
+    if (posting->is_prefix && !is_whole_beginning)
+        return find_words(posting, space, &posting->look, out_complete);
+    word_add(posting, STORE_TERM, term_slice(&posting->look));
+    return CRM_OK;
 }
 
 enum crm_status posting_open(struct posting *posting, struct posting_space *space)
@@ -187,30 +234,106 @@ enum crm_status posting_open(struct posting *posting, struct posting_space *spac
     bool complete = true;
     enum crm_status status = CRM_OK;
 
+    posting->look = posting->term;
     posting->words = arena_alloc(space->arena, POSTING_WORDS_MAX * sizeof *posting->words);
     if (!posting->words)
         return CRM_NO_MEMORY;
-    if (posting->is_prefix)
-        status = find_words(posting, space, &posting->term, &complete);
-    else
-        word_add(posting, posting->term.data, posting->term.size);
+    status = open_word(posting, space, &complete);
     if (status == CRM_OK && complete && posting->alternative.size)
         status = find_words(posting, space, &posting->alternative, &complete);
-    if (status != CRM_OK || complete)
-        return status;
-
-    posting->n_words = 0;
-    status = collect_entries(posting, space, COLLECT_MAX, &complete);
+    if (status == CRM_OK && !complete) {
+        posting->n_words = 0;
+        status = collect_entries(posting, space, true, COLLECT_MAX, &complete);
+    }
+    posting->is_stream = complete;
     posting->is_wide = !complete;
     return status;
 }
 
-enum crm_status posting_collect(struct posting *posting, struct posting_space *space)
+enum crm_status posting_widen(struct posting *posting, struct posting_space *space,
+                              bool with_partial)
 {
+    struct term beginning;
+    struct slice rest = { 0 };
     bool complete;
+    enum crm_status status;
 
+    if (posting->is_prefix && term_beginning(&posting->term, &beginning, &rest) && rest.size > 0) {
+        struct posting_word *word = word_add(posting, STORE_TERM, term_slice(&beginning));
+
+        posting->is_wide = rest.size > TERM_REST_MAX;
+        word->rest = slice_of(rest.data, posting->is_wide ? TERM_REST_MAX : rest.size);
+        posting->is_stream = true;
+        status = collect_entries(posting, space, false, SEARCH_EXAMINED_MAX, &complete);
+        posting->is_partial = !complete;
+        return status;
+    }
+    if (!with_partial)
+        return CRM_OK;
+    status = collect_entries(posting, space, true, SEARCH_EXAMINED_MAX, &complete);
+    posting->is_stream = true;
     posting->is_wide = false;
-    return collect_entries(posting, space, SEARCH_EXAMINED_MAX, &complete);
+    posting->is_partial = !complete;
+    return status;
+}
+
+/* ---- what may be seen */
+
+/* Children are found by their parents, in no order: they are read beforehand. */
+static enum crm_status collect_children(struct posting *posting, struct posting_space *space,
+                                        size_t rank, const struct list_scope *scope)
+{
+    struct collect collect = {
+        .posting = posting, .space = space, .rank = (uint8_t)rank, .left = SCOPE_MAX
+    };
+    struct scope_ranges ranges;
+    enum crm_status status =
+        scope_ranges_find(space->view, space->kinds[rank], scope, space->arena, &ranges);
+
+    for (size_t i = 0; status == CRM_OK && i < ranges.n && collect.left > 0; i++) {
+        struct key prefix = { .size = 0 };
+
+        key_bytes(&prefix, ranges.ranges[i].prefix.data, ranges.ranges[i].prefix.size);
+        status = collect_range(&collect, ranges.ranges[i].db, &prefix);
+    }
+    collect_finish(&collect);
+    posting->is_stream = status == CRM_OK && collect.left > 0;
+    return status == CRM_TOO_LARGE ? CRM_OK : status;
+}
+
+enum crm_status posting_open_scope(struct posting *posting, struct posting_space *space,
+                                   size_t rank, const struct list_scope *scope)
+{
+    enum kind kind = space->kinds[rank]->kind;
+    struct collect collect = { .posting = posting };
+
+    posting->n_words = 0;
+    posting->n_heap = 0;
+    posting->is_stream = true;
+    if (kind_parent_field(space->kinds[rank]))
+        return collect_children(posting, space, rank, scope);
+    posting->words =
+        arena_alloc(space->arena, (scope->n_owners + scope->n_teams + 1) * sizeof *posting->words);
+    if (!posting->words)
+        return CRM_NO_MEMORY;
+    for (size_t i = 0; i < scope->n_owners; i++) {
+        struct key prefix = scope_prefix(kind, HEADER_OWNER, &scope->owners[i]);
+
+        word_add(posting, STORE_INDEX, key_slice(&prefix));
+    }
+    for (size_t i = 0; i < scope->n_teams; i++) {
+        struct key prefix = scope_prefix(kind, HEADER_TEAM, &scope->teams[i]);
+
+        word_add(posting, STORE_INDEX, key_slice(&prefix));
+    }
+    for (size_t i = 0; i < scope->n_shared; i++) {
+        struct posting_entry entry = { .rank = (uint8_t)rank, .id = scope->shared[i] };
+
+        if (!heap_push_unordered(posting, space->arena, &entry))
+            return CRM_NO_MEMORY;
+    }
+    collect_finish(&collect);
+    return CRM_OK;
 }
 
 /* ---- reading */
@@ -224,24 +347,64 @@ void posting_begin_kind(struct posting *posting, size_t rank)
     }
 }
 
+/* Looks for an entry of a beginning that goes on as is wanted. */
+struct rest_look {
+    struct posting_word *word;
+    struct posting_space *space;
+};
+
+/* A record's words that begin alike: does one of them go on with rest? */
+static bool rests_fit(struct slice rests, struct slice rest)
+{
+    size_t at = 0;
+
+    while (at < rests.size) {
+        const uint8_t *end = memchr(rests.data + at, 0, rests.size - at);
+        size_t size = end ? (size_t)(end - rests.data) - at : rests.size - at;
+
+        if (slice_has_prefix(slice_of(rests.data + at, size), rest))
+            return true;
+        at += size + 1;
+    }
+    return false;
+}
+
+static bool rest_visit(void *arg, struct slice key, struct slice value)
+{
+    struct rest_look *look = arg;
+
+    if (look->space->looked++ > SEARCH_EXAMINED_MAX)
+        return false;
+    look->word->has_head =
+        rests_fit(value, look->word->rest) && index_key_id(key, &look->word->head);
+    return !look->word->has_head;
+}
+
 static enum crm_status word_seek(struct posting_word *word, struct posting_space *space,
                                  enum kind kind, const struct uuid *bound)
 {
     struct key from = { .size = 0 }, to;
+    struct store_range range;
     struct slice key, value;
     enum crm_status status;
 
-    term_prefix(&from, &word->term, true);
-    key_u8(&from, (uint8_t)kind);
+    term_prefix(&from, &word->term, word->db == STORE_TERM);
+    if (word->db == STORE_TERM)
+        key_u8(&from, (uint8_t)kind);
     to = from;
     key_bytes(&to, bound->bytes, UUID_SIZE);
     key_u8(&to, 0); /* bound itself is within */
-    status = view_seek(
-        space->view, STORE_TERM,
-        &(struct store_range){ .from = key_slice(&from), .to = key_slice(&to), .reverse = true },
-        &key, &value);
-    space->looked++;
-    word->has_head = status == CRM_OK && index_key_id(key, &word->head);
+    range = (struct store_range){ .from = key_slice(&from), .to = key_slice(&to), .reverse = true };
+    word->has_head = false;
+    if (word->rest.size) {
+        struct rest_look look = { .word = word, .space = space };
+
+        status = view_scan(space->view, word->db, &range, rest_visit, &look);
+    } else {
+        status = view_seek(space->view, word->db, &range, &key, &value);
+        word->has_head = status == CRM_OK && index_key_id(key, &word->head);
+        space->looked++;
+    }
     word->ended = !word->has_head;
     return status == CRM_NOT_FOUND ? CRM_OK : status;
 }

@@ -20,11 +20,14 @@ struct posting_space {
     uint64_t looked;   /* term entries so far */
 };
 
-/* One whole word: its entries of the present kind are a range that is read backwards. */
+/* A range that ends with ids and is read backwards: the entries of one whole word and the present
+ * kind, or of an index what somebody has. */
 struct posting_word {
-    struct term term;
-    bool has_head; /* head is the newest id that is not behind the last bound */
-    bool ended;    /* none is left of this kind */
+    enum store_db db;  /* of `term` or `index` */
+    struct term term;  /* of an index: the bytes before the id */
+    struct slice rest; /* only entries of a beginning one of whose words goes on so; empty: all */
+    bool has_head;     /* head is the newest id that is not behind the last bound */
+    bool ended;        /* none is left of this kind */
     struct uuid head;
 };
 
@@ -34,23 +37,31 @@ struct posting_entry {
     struct uuid id;
 };
 
-/* The records with a word, or with any word that begins so. */
+/* The records with a word, or with any word that begins so; or those that a reader may see. */
 struct posting {
     struct term term;
     bool is_prefix;
     struct term alternative; /* a prefix that will do as well; size 0: none */
+    struct term look;        /* what is enumerated for term: itself, or how it begins */
     struct posting_word *words;
     size_t n_words;
     struct posting_entry *heap; /* read beforehand: the first kind's newest id on top */
     size_t n_heap, capacity;
-    bool is_wide; /* too many words and entries: records are asked themselves */
-    uint8_t rank; /* of the present kind */
+    bool is_stream;  /* it gives ids */
+    bool is_wide;    /* its records are asked themselves: it gives none, or too many */
+    bool is_partial; /* it gives too few */
+    uint8_t rank;    /* of the present kind */
 };
 
 /* Find out what the word stands for. */
 enum crm_status posting_open(struct posting *posting, struct posting_space *space) MUST_CHECK;
-/* Read what is_wide has left out, as far as a search may look. */
-enum crm_status posting_collect(struct posting *posting, struct posting_space *space) MUST_CHECK;
+/* Make a stream of a wide posting: by how the word begins, where that says enough; with_partial
+ * else by reading its entries, as far as a search may look. */
+enum crm_status posting_widen(struct posting *posting, struct posting_space *space,
+                              bool with_partial) MUST_CHECK;
+/* What is in scope, of the kind of that rank: a stream unless there is too much of it. */
+enum crm_status posting_open_scope(struct posting *posting, struct posting_space *space,
+                                   size_t rank, const struct list_scope *scope) MUST_CHECK;
 /* Kinds are gone through in order. */
 void posting_begin_kind(struct posting *posting, size_t rank);
 /* The newest id at or before bound, which never rises within a kind; CRM_NOT_FOUND if there is

@@ -25,12 +25,11 @@ const struct kind_def *const kind_rows[KIND_MAX + 1] = {
 /* Set by the server; owner and team change by action, never as a plain field. */
 #define FROM_SERVER (FIELD_HEADER | FIELD_DERIVED)
 
-/* The owner needs no index: the owner form of the number is a list of what one owner has. */
 const struct field_def header_rows[HEADER_FIELDS_N] = {
     { HEADER_ID, "id", FIELD_ID, FROM_SERVER, "Id", "标识" },
     { HEADER_NUMBER, "number", FIELD_INTEGER, FROM_SERVER | FIELD_INDEXED | FIELD_SORTABLE,
       "Number", "编号" },
-    { HEADER_OWNER, "owner", FIELD_REFERENCE, FROM_SERVER, "Owner", "负责人",
+    { HEADER_OWNER, "owner", FIELD_REFERENCE, FROM_SERVER | FIELD_INDEXED, "Owner", "负责人",
       REFERS(KIND_USER, ON_DELETE_REFUSE), .merge = MERGE_NEVER },
     { HEADER_TEAM, "team", FIELD_REFERENCE, FROM_SERVER | FIELD_INDEXED, "Team", "团队",
       REFERS(KIND_TEAM, ON_DELETE_REFUSE), .merge = MERGE_NEVER },

@@ -17,7 +17,7 @@
     7 /* so many digits with only blanks and signs around them are one phone number */
 #define PHONE_NATIONAL 8 /* digits that country and trunk prefixes surely leave alone */
 
-enum term_prefix { TERM_WORD = 'w', TERM_CJK = 'c', TERM_PHONE = 'p' };
+enum term_prefix { TERM_WORD = 'w', TERM_CJK = 'c', TERM_PHONE = 'p', TERM_BEGINNING = 'b' };
 
 /* --- tokens: words and CJK runs of folded text */
 
@@ -239,6 +239,22 @@ enum crm_status term_extract(const struct schema *schema, const struct kind_def 
     }
     *out_terms = extraction.list;
     return CRM_OK;
+}
+
+size_t term_beginning(const struct term *word, struct term *out_beginning, struct slice *out_rest)
+{
+    struct slice text = slice_of(word->data + 1, word->size - 1u);
+    size_t letters = 0, at = 0;
+
+    if (word->size < 2 || word->data[0] != TERM_WORD)
+        return 0;
+    while (letters < TERM_BEGINNING_LETTERS && at < text.size) {
+        (void)text_next(text, &at);
+        letters++;
+    }
+    term_set(out_beginning, TERM_BEGINNING, slice_of(text.data, at));
+    *out_rest = slice_of(text.data + at, text.size - at);
+    return letters;
 }
 
 /* --- of a query */

@@ -2,7 +2,8 @@
  * term.h - the words by which a record is found
  *
  * Folded words (letters and digits, at most 32 bytes); of CJK runs each bigram and the last single character; of phones the digits reversed, so
- * that an ending is a prefix. A term's first byte says which: 'w' word, 'c' CJK, 'p' phone.
+ * that an ending is a prefix. A term's first byte says which: 'w' word, 'c' CJK, 'p' phone. Beside its words a record is found by how they begin ('b'), so that
+ * a few letters are a whole term and not a thousand words.
  */
 #ifndef CRM_MODEL_TERM_H
 #define CRM_MODEL_TERM_H
@@ -12,6 +13,7 @@
 
 #define TERM_SIZE_MAX 33
 #define TERMS_MAX     64 /* distinct terms of one record */
+#define TERM_BEGINNING_LETTERS 3 /* code points */
 
 struct term {
     uint8_t size;
@@ -27,6 +29,12 @@ struct term_list {
 /* Of a record's searched fields. In the arena. */
 enum crm_status term_extract(const struct schema *schema, const struct kind_def *kind, const struct record *record, struct arena *arena,
                              struct term_list *out_terms) MUST_CHECK;
+
+/*
+ * How a word begins: its first letters as a term, or all of it where it has no more; out_rest is what follows, borrowed from word. Returns the number of
+ * letters, 0 for a term that is no word.
+ */
+size_t term_beginning(const struct term *word, struct term *out_beginning, struct slice *out_rest);
 
 /* A query: terms that must all be there. The last word (and digits) match as prefixes, and so does a single CJK character. */
 struct term_query {

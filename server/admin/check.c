@@ -57,7 +57,7 @@ bool check_index_is_in_work(const struct check *check, struct slice index_key)
     return store_get(check->view.txn, STORE_JOB, key_slice(&job), &row) == CRM_OK;
 }
 
-/* Rollups of another format have other keys: only this one's can be compared. */
+/* What another format derives has other keys: only this one's can be compared. */
 static enum crm_status look_at_format(struct check *check)
 {
     uint32_t format;
@@ -68,7 +68,8 @@ static enum crm_status look_at_format(struct check *check)
                     status == CRM_NOT_FOUND ? "missing" : "damaged");
         return status == CRM_NOT_FOUND || status == CRM_CORRUPT ? CRM_OK : status;
     }
-    return format == FORMAT_VERSION ? store_open_map(&check->cells) : CRM_OK;
+    check->is_present_format = format == FORMAT_VERSION;
+    return check->is_present_format ? store_open_map(&check->cells) : CRM_OK;
 }
 
 static enum crm_status check_all(struct store_txn *txn, void *arg)
@@ -83,7 +84,7 @@ static enum crm_status check_all(struct store_txn *txn, void *arg)
     if (status == CRM_OK)
         status = check_grants(check);
     if (status == CRM_OK)
-        status = check_entries(check);
+        status = check->is_present_format ? check_entries(check) : CRM_OK;
     if (status == CRM_OK)
         status = check_log(check);
     if (status == CRM_OK)

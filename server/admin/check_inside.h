@@ -16,6 +16,7 @@ struct check {
     struct arena arena;               /* one record's */
     struct arena entry_arena;         /* one log entry's */
     struct arena history_arena;       /* one entry's of an erased record */
+    bool is_present_format;           /* else what is derived is derived otherwise, and not compared */
     struct store *cells;              /* recomputed rollups; NULL: not looked at */
     uint64_t highest[KIND_MAX + 1];   /* human number of each kind */
     uint64_t claimed[STORE_DB_COUNT]; /* entries that live records should have, by database */

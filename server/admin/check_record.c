@@ -103,7 +103,7 @@ static enum crm_status check_one(struct check *check, const struct record *recor
     }
     check_chain(check, record);
     status = check_number(check, record, label, is_live);
-    if (status == CRM_OK && is_live)
+    if (status == CRM_OK && is_live && check->is_present_format)
         status = index_each(check->view.schema, kind, record, &check->arena, check_claim, &claim);
     if (status == CRM_OK && check->cells && rebuild_counts(kind->kind)) {
         status = rebuild_record_rollups(&check->view, check->cells, record);

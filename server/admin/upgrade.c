@@ -15,8 +15,9 @@
 #include "server/admin/rebuild.h"
 #include "server/engine/core.h"
 
-#define CELLS_PER_RUN 20000
-#define RUN_ARENA     (64u << 20)
+#define CELLS_PER_RUN   20000
+#define RECORDS_PER_RUN 500
+#define RUN_ARENA       (64u << 20)
 
 /* One write run of a rebuild: some of the cells that differ, and the format once none is left. */
 struct rollup_run {
@@ -100,12 +101,134 @@ static enum crm_status rebuild_step(struct store *store, uint32_t to, struct fai
     return status;
 }
 
+/* One write run of completing the entries of records: those behind cursor, and the format behind
+ * the last. */
+struct entries_run {
+    const struct schema *schema;
+    struct view view;
+    struct arena arena;
+    struct writeset *set;
+    struct key cursor, last; /* of `record`: where this run begins, and the last that it has seen */
+    uint32_t format;
+    unsigned left;
+    bool is_complete;
+    enum crm_status status;
+};
+
+/* Is it one of those that format 3 has and format 2 has not, or otherwise? */
+static bool is_new_entry(enum store_db db, struct slice key)
+{
+    return db == STORE_TERM || (db == STORE_INDEX && key_read_u16(key.data + 1) == HEADER_OWNER);
+}
+
+static enum crm_status complete_entry(void *arg, enum store_db db, struct slice key,
+                                      struct slice value)
+{
+    struct entries_run *run = arg;
+    struct slice stored;
+    enum crm_status status;
+
+    if (!is_new_entry(db, key))
+        return CRM_OK;
+    /* What is only a beginning now was a word. A real one comes later, and is put again. */
+    if (db == STORE_TERM && key.data[0] == 'b') {
+        struct key word = { .size = 0 };
+
+        key_u8(&word, 'w');
+        key_bytes(&word, key.data + 1, key.size - 1);
+        status = view_get(&run->view, STORE_TERM, key_slice(&word), &stored);
+        if (status == CRM_OK)
+            status = writeset_delete(run->set, STORE_TERM, key_slice(&word));
+        if (status != CRM_OK && status != CRM_NOT_FOUND)
+            return status;
+    }
+    status = view_get(&run->view, db, key, &stored);
+    if (status == CRM_OK && slice_equal(stored, value))
+        return CRM_OK;
+    return status == CRM_OK || status == CRM_NOT_FOUND ? writeset_put(run->set, db, key, value)
+                                                       : status;
+}
+
+static bool complete_record(void *arg, struct slice key, struct slice value)
+{
+    struct entries_run *run = arg;
+    struct record record;
+    struct uuid id;
+    enum kind kind;
+
+    if (run->left-- == 0) {
+        run->is_complete = false;
+        return false;
+    }
+    run->last.size = 0;
+    key_bytes(&run->last, key.data, key.size);
+    run->status = record_key_parse(key, &kind, &id) && kind_def((unsigned)kind)
+                      ? record_decode(kind, &id, value, &record)
+                      : CRM_CORRUPT;
+    if (run->status == CRM_OK)
+        run->status = index_each(run->schema, kind_def((unsigned)kind), &record, &run->arena,
+                                 complete_entry, run);
+    return run->status == CRM_OK;
+}
+
+static enum crm_status complete_some(struct store_txn *txn, void *arg)
+{
+    struct entries_run *run = arg;
+    struct key from = run->cursor;
+    enum crm_status status;
+
+    arena_reset(&run->arena);
+    run->set = writeset_create(&run->arena);
+    if (!run->set)
+        return CRM_NO_MEMORY;
+    run->view = (struct view){ .txn = txn, .own = run->set, .schema = run->schema };
+    run->last = run->cursor;
+    run->left = RECORDS_PER_RUN;
+    run->is_complete = true;
+    run->status = CRM_OK;
+    if (from.size)
+        key_u8(&from, 0); /* behind the last one */
+    status = store_scan(txn, STORE_RECORD, &(struct store_range){ .from = key_slice(&from) },
+                        complete_record, run);
+    if (status == CRM_OK)
+        status = run->status;
+    if (status == CRM_OK && run->is_complete)
+        status = meta_put(run->set, "format", &run->format, sizeof run->format, &run->arena);
+    return status == CRM_OK ? writeset_apply(run->set, txn) : status;
+}
+
+/* 2 → 3: what an owner has is in the index, how words begin is in the terms, and words of one or
+ * two letters are only there. */
+static enum crm_status entries_step(struct store *store, uint32_t to, struct failure *failure)
+{
+    struct entries_run run = { .format = to };
+    struct core core = { .store = store };
+    enum crm_status status;
+
+    if (pthread_mutex_init(&core.schema_lock, NULL) != 0)
+        return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
+    arena_init(&run.arena, RUN_ARENA);
+    status = core_reload_schema(&core, failure);
+    run.schema = core.schema;
+    while (status == CRM_OK && !run.is_complete) {
+        status = store_write_run(store, complete_some, &run);
+        run.cursor = run.last;
+    }
+    if (status != CRM_OK)
+        fail(failure, status, NULL, "index and search words cannot be completed: %s",
+             crm_status_info((int)status)->sentence);
+    arena_fini(&run.arena);
+    core_fini(&core);
+    return status;
+}
+
 static const struct {
     uint32_t from, to;
     const char *what;
     enum crm_status (*run)(struct store *store, uint32_t to, struct failure *failure);
 } steps[] = {
     { 1, 2, "running totals by pipeline", rebuild_step },
+    { 2, 3, "records by owner, words by their beginnings", entries_step },
 };
 
 static enum crm_status read_format(struct store_txn *txn, void *arg)

@@ -13,7 +13,7 @@
 #include "server/engine/settings.h"
 
 /* The format of everything in a data directory. Another one: `crmd upgrade`. */
-#define FORMAT_VERSION 2
+#define FORMAT_VERSION 3
 
 struct device_signer; /* server/session/device.h */
 

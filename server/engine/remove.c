@@ -67,13 +67,9 @@ static enum crm_status check_header_references(struct change *change, const stru
             struct slice key, value;
             struct value wanted = { .type = FIELD_REFERENCE, .ref = *id };
 
-            if (header[i].ref == HEADER_OWNER) {
-                index_prefix(&from, other->kind, HEADER_NUMBER, INDEX_OWNER, id);
-            } else {
-                index_prefix(&from, other->kind, HEADER_TEAM, INDEX_GLOBAL, NULL);
-                if (!index_value(&from, &header[i], &wanted, change->group->arena))
-                    return fail(&change->failure, CRM_NO_MEMORY, NULL, "out of memory");
-            }
+            index_prefix(&from, other->kind, header[i].ref, INDEX_GLOBAL, NULL);
+            if (!index_value(&from, &header[i], &wanted, change->group->arena))
+                return fail(&change->failure, CRM_NO_MEMORY, NULL, "out of memory");
             key_after_prefix(&from, &end);
             if (view_seek(&change->view, STORE_INDEX, &(struct store_range){ .from = key_slice(&from), .to = key_slice(&end) }, &key, &value) ==
                 CRM_OK)

@@ -198,6 +198,7 @@ static inline enum crm_status admin_fill_run(struct store_txn *txn, void *arg)
     assert_int_equal(change_group_begin(&group), CRM_OK);
     assert_int_equal(change_begin(&filling->change, &group, &actor), CRM_OK);
     customer.name = (char *)"华为 Acme";
+    customer.legal_name = (char *)"Acme of GTX";
     admin_mutate(filling, KIND_CUSTOMER, admin_id(1), CRM__VERB__VERB_CREATE, &customer.base, NULL,
                  NULL);
     admin_share(filling);
@@ -297,6 +298,58 @@ static inline enum crm_status admin_old_format_run(struct store_txn *txn, void *
     status = writeset_apply(cells.set, txn);
     arena_fini(&arena);
     return status;
+}
+
+/* --- format 2: owners are in no index, beginnings of words in no term, short words in terms */
+
+static inline bool admin_old_entry(void *arg, struct slice key, struct slice value)
+{
+    struct admin_cells *cells = arg;
+    bool is_term = key.data[0] == 'b';
+
+    (void)value;
+    if (!is_term && key_read_u16(key.data + 1) != HEADER_OWNER)
+        return true;
+    if (cells->limit-- == 0)
+        return false;
+    assert_int_equal(writeset_delete(cells->set, is_term ? STORE_TERM : STORE_INDEX, key), CRM_OK);
+    if (is_term && key.size < 1 + TERM_BEGINNING_LETTERS + 2 + UUID_SIZE) {
+        struct key word = { 0 };
+
+        key_u8(&word, 'w');
+        key_bytes(&word, key.data + 1, key.size - 1);
+        assert_int_equal(writeset_put(cells->set, STORE_TERM, key_slice(&word), slice_of("", 0)),
+                         CRM_OK);
+    }
+    return true;
+}
+
+static inline enum crm_status admin_format_2_run(struct store_txn *txn, void *arg)
+{
+    struct arena arena;
+    struct admin_cells cells = { .arena = &arena, .limit = *(unsigned *)arg };
+    uint32_t format = 2;
+    enum crm_status status;
+
+    arena_init(&arena, ADMIN_ARENA);
+    cells.set = writeset_create(&arena);
+    assert_int_equal(
+        store_scan(txn, STORE_TERM,
+                   &(struct store_range){ .from = slice_of("b", 1), .to = slice_of("c", 1) },
+                   admin_old_entry, &cells),
+        CRM_OK);
+    assert_int_equal(
+        store_scan(txn, STORE_INDEX, &(struct store_range){ 0 }, admin_old_entry, &cells), CRM_OK);
+    assert_int_equal(meta_put(cells.set, "format", &format, sizeof format, &arena), CRM_OK);
+    status = writeset_apply(cells.set, txn);
+    arena_fini(&arena);
+    return status;
+}
+
+/* At most limit entries are taken out. */
+static inline void admin_to_format_2(struct store *store, unsigned limit)
+{
+    assert_int_equal(store_write_run(store, admin_format_2_run, &limit), CRM_OK);
 }
 
 static inline void admin_to_format_1(struct store *store, unsigned limit)

@@ -1,10 +1,11 @@
 /*
- * test_list_scope.c - where a reader's records are said to be must not change what a list gives:
- * random readers, filters, orders and pages, with and without their scope; and what --explain says
+ * test_list_scope.c - where a reader's records are said to be must not change what a list or a
+ * search gives: random readers, filters, orders and pages, with and without their scope; and what
+ * --explain says
  */
 #include "engine_fixture.h"
 
-#include "common/engine/list.h"
+#include "common/engine/search.h"
 #include "common/model/filter_node.h"
 
 #define CONTACTS 200
@@ -221,14 +222,20 @@ struct output {
     char plan[160];
 };
 
-static bool emit(void *arg, const struct record *record)
+static bool take(void *arg, const struct record *record)
 {
     struct output *output = arg;
 
     if (output->n == IDS_MAX)
         return false;
     output->ids[output->n++] = record->header.id;
-    return !world_chance(&world, 5);
+    return true;
+}
+
+/* The same, in bits. */
+static bool emit(void *arg, const struct record *record)
+{
+    return take(arg, record) && !world_chance(&world, 5);
 }
 
 /* All pages, in random steps. */
@@ -340,6 +347,75 @@ static void a_scope_changes_no_list_on_lmdb(void **state)
         compare_on(WORLD_LMDB, seed);
 }
 
+/* ---- searches */
+
+struct search_comparison {
+    struct output with, without;
+    const char *bad_text; /* the first that differs */
+    size_t n_rows;
+};
+
+static enum crm_status search_once(const struct view *view, struct search_query query,
+                                   const struct list_scope *const *scopes, struct arena *arena,
+                                   struct output *output)
+{
+    output->n = 0;
+    query.scopes = scopes;
+    return search_run(view, &query, arena, take, output, NULL, NULL);
+}
+
+static enum crm_status search_all(struct store_txn *txn, void *arg)
+{
+    static const char *const texts[] = { "acme", "a",  "acme 1", "上海", "海",       "zurich 4",
+                                         "con",  "co", "conto",  "7",    "initech 7" };
+    struct search_comparison *comparison = arg;
+    enum crm_status status = CRM_OK;
+
+    for (size_t i = 0; i < 20 * ARRAY_LEN(texts) && status == CRM_OK && !comparison->bad_text;
+         i++) {
+        struct arena arena;
+        struct reader reader;
+        const struct list_scope *scopes[KIND_MAX + 1] = { NULL };
+        struct view_guard guard = {
+            .admit = admit, .mask = mask, .hides = hides, .arg = &reader.scope
+        };
+        struct view view = { .txn = txn, .schema = world.schema, .guard = &guard, .arena = &arena };
+        struct search_query query = { .text = slice_text(texts[i % ARRAY_LEN(texts)]),
+                                      .limit = world_chance(&world, 50) ? 5 : 0 };
+
+        arena_init(&arena, 16u << 20);
+        random_scope(&reader);
+        scopes[KIND_CUSTOMER] = scopes[KIND_DEAL] = scopes[KIND_CONTACT] = &reader.scope;
+        status = search_once(&view, query, NULL, &arena, &comparison->without);
+        if (status == CRM_OK)
+            status = search_once(&view, query, scopes, &arena, &comparison->with);
+        if (comparison->with.n != comparison->without.n ||
+            memcmp(comparison->with.ids, comparison->without.ids,
+                   comparison->with.n * sizeof comparison->with.ids[0]) != 0)
+            comparison->bad_text = texts[i % ARRAY_LEN(texts)];
+        comparison->n_rows += comparison->with.n;
+        arena_fini(&arena);
+    }
+    return status;
+}
+
+static void a_scope_changes_no_search(void **state)
+{
+    static struct search_comparison comparison;
+
+    (void)state;
+    for (uint64_t seed = 21; seed <= 24; seed++) {
+        memset(&comparison, 0, sizeof comparison);
+        begin(seed % 2 ? WORLD_MAP : WORLD_LMDB, seed);
+        assert_int_equal(store_read_run(world.store, search_all, &comparison), CRM_OK);
+        if (comparison.bad_text)
+            fail_msg("seed %u, '%s': %zu records instead of %zu", (unsigned)seed,
+                     comparison.bad_text, comparison.with.n, comparison.without.n);
+        assert_true(comparison.n_rows > 1000);
+        world_end(&world);
+    }
+}
+
 /* ---- plans */
 
 struct plan_run {
@@ -403,6 +479,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_scope_changes_no_list_on_the_map),
         cmocka_unit_test(a_scope_changes_no_list_on_lmdb),
+        cmocka_unit_test(a_scope_changes_no_search),
         cmocka_unit_test(plans_say_where_they_looked),
     };
 

@@ -178,13 +178,34 @@ static void readers_init(struct world_reader readers[3])
 
 static void searches_agree_with_a_walk(enum world_engine engine)
 {
-    /* "0" to "5" and "a" are prefixes of more words than are merged. */
-    static const char *const texts[] = {
-        "acme",        "ac",        "acme 1",   "holding acme",   "上海", "海",
-        "上海科技",    "zurich",    "ZÜRICH 4", "5555",           "1234", "a",
-        "1",           "contoso 5", "nothing",  "acme a",         "软件", "initech 7",
-        "+86 21 5555", "0007",      "21",       "globex 3 globex"
-    };
+    /* Words of a letter, of less than a beginning's, of just its letters, and of more. */
+    static const char *const texts[] = { "acme",
+                                         "ac",
+                                         "acme 1",
+                                         "holding acme",
+                                         "上海",
+                                         "海",
+                                         "上海科技",
+                                         "zurich",
+                                         "ZÜRICH 4",
+                                         "5555",
+                                         "1234",
+                                         "a",
+                                         "1",
+                                         "contoso 5",
+                                         "nothing",
+                                         "acme a",
+                                         "软件",
+                                         "initech 7",
+                                         "+86 21 5555",
+                                         "0007",
+                                         "21",
+                                         "globex 3 globex",
+                                         "7 acme",
+                                         "s",
+                                         "ini",
+                                         "initec",
+                                         "0007 contoso 5" };
     struct world_reader readers[3];
     size_t found = 0;
 
@@ -251,11 +272,12 @@ static enum crm_status put_many(struct store_txn *txn, void *arg)
         rows[i] = (struct record){ .header = { .id = world_id(&world),
                                                .kind = KIND_CUSTOMER,
                                                .number = 1000 + i,
+                                               .owner = world.owners[i % 1000 == 0],
                                                .rev = 1 } };
         body_builder_init(&body.builder, &world.arena);
         world_add_text(
             &body, "name",
-            arena_printf(&world.arena, "quux%05u %s", i, i % 100 == 0 ? "rare" : "qommon"));
+            arena_printf(&world.arena, "quuxes%05u %s", i, i % 100 == 0 ? "rare" : "qommon"));
         status = body_builder_finish(&body.builder, &rows[i].body);
         if (status == CRM_OK)
             status = world_change(&world, &view, set, NULL, &rows[i], NULL, &world.arena);
@@ -263,12 +285,28 @@ static enum crm_status put_many(struct store_txn *txn, void *arg)
     return status == CRM_OK ? writeset_apply(set, txn) : status;
 }
 
+/* The 20 newest of all that have a wide prefix. */
+static void assert_newest(const struct record rows[MANY], const char *text, const char *plan)
+{
+    static struct search_call call;
+    struct asked asked = { .text = text, .limit = 20 };
+    size_t n = 0;
+
+    memset(&call, 0, sizeof call);
+    call.asked = &asked;
+    assert_int_equal(store_read_run(world.store, search_in, &call), CRM_OK);
+    assert_string_equal(call.explain.plan, plan);
+    assert_int_equal(call.output.n, 20);
+    for (size_t i = 0; i < MANY; i++)
+        n += memcmp(rows[i].header.id.bytes, call.output.ids[19].bytes, UUID_SIZE) >= 0;
+    assert_int_equal(n, 20);
+}
+
 static void wide_prefixes_are_looked_for_in_records(void **state)
 {
     static struct record rows[MANY];
     static struct search_call call;
     struct asked asked = { .text = "rare quux", .limit = 20 };
-    size_t n = 0;
 
     (void)state;
     world_begin(&world, WORLD_LMDB, 33);
@@ -281,16 +319,90 @@ static void wide_prefixes_are_looked_for_in_records(void **state)
     for (size_t i = 1; i < call.output.n; i++)
         assert_true(memcmp(call.output.ids[i - 1].bytes, call.output.ids[i].bytes, UUID_SIZE) > 0);
 
-    /* Alone, such a prefix is read as a whole as long as that is bounded: the newest of all come
-     * first. */
-    memset(&call, 0, sizeof call);
-    asked.text = "quux";
-    call.asked = &asked;
-    assert_int_equal(store_read_run(world.store, search_in, &call), CRM_OK);
-    assert_int_equal(call.output.n, 20);
-    for (size_t i = 0; i < MANY; i++)
-        n += memcmp(rows[i].header.id.bytes, call.output.ids[19].bytes, UUID_SIZE) >= 0;
-    assert_int_equal(n, 20);
+    /* Alone, such a prefix is a stream by how it begins: the newest of all come first. */
+    assert_newest(rows, "quu", "words quu*");
+    assert_newest(rows, "quux", "words quux*");
+    assert_newest(rows, "quuxe", "words quuxe*");
+    assert_newest(rows, "quuxes0", "words quuxes0* (by record)");
+    world_end(&world);
+}
+
+/* ---- one's own among those of others */
+
+struct own_search {
+    const char *text;
+    struct output output;
+    unsigned admitted; /* how often the guard was asked */
+    enum crm_status status;
+};
+
+static enum crm_status admit_own(const struct view_guard *guard, const struct view *view,
+                                 const struct record_header *header)
+{
+    struct own_search *own = (void *)(uintptr_t)guard->arg;
+
+    (void)view;
+    own->admitted++;
+    return uuid_equal(&header->owner, &world.owners[1]) ? CRM_OK : CRM_NOT_FOUND;
+}
+
+static enum crm_status mask_nothing(const struct view_guard *guard, struct arena *arena,
+                                    struct record *record)
+{
+    (void)guard;
+    (void)arena;
+    (void)record;
+    return CRM_OK;
+}
+
+static bool hide_nothing(const struct view_guard *guard, enum kind kind, uint32_t field)
+{
+    (void)guard;
+    (void)kind;
+    (void)field;
+    return false;
+}
+
+static enum crm_status search_own(struct store_txn *txn, void *arg)
+{
+    struct own_search *own = arg;
+    const struct list_scope scope = { .owners = &world.owners[1], .n_owners = 1 };
+    const struct list_scope *scopes[KIND_MAX + 1] = { [KIND_CUSTOMER] = &scope };
+    const unsigned kind = KIND_CUSTOMER;
+    const struct search_query query = {
+        .text = slice_text(own->text), .kinds = &kind, .n_kinds = 1, .limit = 20, .scopes = scopes
+    };
+    struct arena arena;
+    struct view view = { .txn = txn, .schema = world.schema, .arena = &arena };
+    const struct view_guard guard = {
+        .admit = admit_own, .mask = mask_nothing, .hides = hide_nothing, .arg = own
+    };
+
+    view.guard = &guard;
+    arena_init(&arena, 4u << 20);
+    own->status = search_run(&view, &query, &arena, emit, &own->output, NULL, NULL);
+    arena_fini(&arena);
+    return CRM_OK;
+}
+
+static void ones_own_cost_nothing_of_others(void **state)
+{
+    static const char *const texts[] = { "qommon quuxes0", "quu", "rare", "q" };
+    static const size_t hits[] = { 0, MANY / 1000, MANY / 1000, MANY / 1000 };
+    static struct record rows[MANY];
+    static struct own_search own;
+
+    (void)state;
+    world_begin(&world, WORLD_MAP, 34);
+    assert_int_equal(store_write_run(world.store, put_many, rows), CRM_OK);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        memset(&own, 0, sizeof own);
+        own.text = texts[i];
+        assert_int_equal(store_read_run(world.store, search_own, &own), CRM_OK);
+        assert_int_equal(own.status, CRM_OK);
+        assert_int_equal(own.output.n, hits[i]);
+        assert_in_range(own.admitted, 0, WORLD_CUSTOMERS + MANY / 1000);
+    }
     world_end(&world);
 }
 
@@ -301,6 +413,7 @@ int main(void)
         cmocka_unit_test(searches_agree_on_lmdb),
         cmocka_unit_test(nothing_searchable_is_said),
         cmocka_unit_test(wide_prefixes_are_looked_for_in_records),
+        cmocka_unit_test(ones_own_cost_nothing_of_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
