@@ -245,6 +245,13 @@ static enum crm_status run_kill(struct cli *cli, int argc, char **argv)
     return status ? status : end_sessions(cli, &request);
 }
 
+/* An administrator who names nobody means everybody. */
+static enum crm_status run_list_of_all(struct cli *cli, int argc, char **argv)
+{
+    cli->options.all = !cli->options.user;
+    return run_list(cli, argc, argv);
+}
+
 /* --- the rows */
 
 const struct command session_list = {
@@ -278,4 +285,35 @@ const struct command session_kill = {
     EXAMPLES("crm session kill 9f3a21c7", "a laptop that was left somewhere",
              "crm session kill --others", "everywhere but here", "crm session kill --user anna",
              "hers"),
+};
+
+static const struct command admin_session_list = {
+    .name = "admin session list",
+    .synopsis = "",
+    .summary = "who is logged in, and where",
+    .run = run_list_of_all,
+    .flags = COMMAND_CONNECTS,
+    OPTIONS(OPT_USER, OPT_JSON),
+    .max_args = 0,
+    .description = "Of everybody, or with --user of one. As crm session list.",
+    EXAMPLES("crm admin session list", "everybody's", "crm admin session list --user anna", "hers"),
+};
+
+static const struct command admin_session_kill = {
+    .name = "admin session kill",
+    .synopsis = "[ID]",
+    .summary = "end somebody's sessions, at once",
+    .run = run_kill,
+    .flags = COMMAND_CONNECTS,
+    OPTIONS(OPT_USER, OPT_JSON),
+    .max_args = 1,
+    .description = "One by the end of its id, or with --user all of a user. As crm session kill.",
+    EXAMPLES("crm admin session kill --user anna", "wherever she is logged in"),
+};
+
+const struct command command_admin_session = {
+    .name = "admin session",
+    .summary = "who is logged in",
+    VERBS(&admin_session_list, &admin_session_kill),
+    .description = "The sessions of others; crm session is for one's own.",
 };

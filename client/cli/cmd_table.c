@@ -347,9 +347,10 @@ static const struct command commands[] = {
       VERBS(&command_access_explain, &command_access_who),
       .description = "Asks the one place that decides for every other command too." },
     { .name = "admin",
-      .summary = "users, teams and roles",
+      .summary = "users, teams, roles, and who is let in",
       VERBS(&command_admin_user, &command_admin_team, &command_admin_role, &command_admin_invite,
-            &command_admin_token, &command_admin_device, &command_admin_erase),
+            &command_admin_session, &command_admin_token, &command_admin_device,
+            &command_admin_erase),
       .description = "What an administrator does for the people who use the system. Users, teams "
                      "and roles are records like any other: crm show, history and list work on "
                      "them too." },

@@ -112,7 +112,8 @@ enum crm_status cmd_whoami(struct cli *cli, int argc, char **argv);
 extern const struct command command_access_explain, command_access_who;
 /* Verbs of crm admin, each with its verbs, in cmd_admin_<name>.c. */
 extern const struct command command_admin_invite, command_admin_user, command_admin_team,
-    command_admin_role, command_admin_token, command_admin_device, command_admin_erase;
+    command_admin_role, command_admin_token, command_admin_device, command_admin_erase,
+    command_admin_session;
 /* Verbs of crm audit, in cmd_audit.c. */
 extern const struct command audit_list, audit_head;
 /* Verbs of crm factor, in cmd_factor.c. */

@@ -325,6 +325,16 @@ CSV
     CRM_HOME=$BATS_TEST_TMPDIR/mallory fails 3 crm admin role set assistant --right export
 }
 
+@test "sessions of others are listed and ended" {
+    url=$(crm admin user add roamer --role assistant --json | jq -r .invitation.url)
+    CRM_HOME=$BATS_TEST_TMPDIR/roamer crm login "$url" --quiet
+    crm admin session list --json | jq -e '[.[].login] | index("roamer") and index("admin")'
+    [ "$(crm admin session list --user roamer --json | jq length)" = 1 ]
+    crm admin session kill --user roamer
+    CRM_HOME=$BATS_TEST_TMPDIR/roamer fails 5 crm list customers
+    [ "$(crm admin session list --user roamer --json | jq length)" = 0 ]
+}
+
 @test "groups of commands say what they have" {
     fails 2 crm admin
     contains 'crm admin is followed by one of: user, team, role'
