@@ -6,6 +6,7 @@
 #include "client/cli/changes.h"
 #include "client/cli/command.h"
 #include "client/cli/json.h"
+#include "client/cli/owners.h"
 #include "client/cli/query.h"
 #include "client/cli/select.h"
 #include "client/cli/table.h"
@@ -13,7 +14,8 @@
 /* Showing changes as they arrive. */
 struct shown {
     struct cli *cli;
-    struct table *table; /* NULL: JSON */
+    struct table *table;   /* NULL: JSON */
+    struct owners *owners; /* or NULL: all changes */
     uint64_t n;
     enum crm_status status;
 };
@@ -48,13 +50,16 @@ static void on_chunk(void *arg, const ProtobufCMessage *message)
 
     titles_add(&shown->cli->titles, chunk->n_titles, chunk->titles);
     for (size_t i = 0; i < chunk->n_changes && !shown->status; i++)
-        shown->status = show_change(shown, chunk->changes[i]);
+        shown->status = shown->owners ? owners_take(shown->owners, chunk->changes[i])
+                                      : show_change(shown, chunk->changes[i]);
 }
 
 static enum crm_status begin(struct shown *shown)
 {
     struct cli *cli = shown->cli;
 
+    if (shown->owners)
+        return CRM_OK;
     if (cli->options.json || cli->options.jsonl) {
         if (!cli->options.jsonl)
             fputs("[", stdout);
@@ -71,6 +76,8 @@ static enum crm_status begin(struct shown *shown)
 
 static enum crm_status end(struct shown *shown)
 {
+    if (shown->owners)
+        return owners_show(shown->owners);
     if (shown->table)
         return table_flush(shown->table);
     if (!shown->cli->options.jsonl)
@@ -93,6 +100,12 @@ enum crm_status cmd_history(struct cli *cli, int argc, char **argv)
         status = select_record(cli, &selection, &record);
     if (status)
         return status;
+    if (cli->options.owners) {
+        shown.owners = owners_begin(cli, &record);
+        cli->options.limit = 0; /* all of them come from the whole history */
+        if (!shown.owners)
+            return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
+    }
     request.has_kind = request.has_id = request.has_titles = request.titles = true;
     request.kind = (uint32_t)record.header.kind;
     request.id = (ProtobufCBinaryData){ .len = UUID_SIZE, .data = record.header.id.bytes };

@@ -9,6 +9,7 @@
 #include "client/cli/json.h"
 #include "client/cli/query.h"
 #include "client/cli/select.h"
+#include "client/cli/shares.h"
 #include "client/cli/table.h"
 
 #define RELATED_ROWS 5
@@ -214,6 +215,8 @@ static enum crm_status show_people(struct cli *cli, const struct kind_def *kind,
     status = show_fields(cli, kind, record);
     if (cli->options.as_of || kind->flags & KIND_ADMINISTRATION)
         return status;
+    if (!status && !(record->header.flags & RECORD_DELETED))
+        status = shares_show(cli, record);
     fflush(stdout);
     return status ? status : show_all_related(cli, record);
 }
