@@ -1,5 +1,5 @@
 /*
- * throttle.c - three tables of counters behind one lock: by user name (or session), by address, by place that has logged a user in
+ * throttle.c - tables of counters behind one lock: by user name (or session), by address, by place that has logged a user in
  *
  * Called on io threads (enter) and on workers (settle); it holds the lock for a few probes. Keys are hashed with a secret of the process, so that nobody can
  * choose names that meet in one set.
@@ -22,18 +22,17 @@ struct counter {
     bool is_used;
     uint16_t failures;
     uint16_t in_flight;   /* tries that are not settled */
-    int64_t blocked_until_us;
-    int64_t at_us;        /* the last that was counted */
+    int64_t at_us;        /* the last failure; where there is none, the last use */
 };
 
 struct throttle_table {
-    unsigned free; /* failures that cost nothing */
     struct counter counters[SETS][WAYS];
 };
 
 struct throttle {
     pthread_mutex_t lock;
     uint8_t secret[32];
+    int64_t drained_us; /* by then as many failures of strangers as there were will have been forgotten */
     struct throttle_table by_user, by_address, known;
 };
 
@@ -48,8 +47,6 @@ struct throttle *throttle_create(void)
         return NULL;
     }
     random_bytes(throttle->secret, sizeof throttle->secret);
-    throttle->by_user.free = throttle->known.free = THROTTLE_FREE_USER;
-    throttle->by_address.free = THROTTLE_FREE_ADDRESS;
     return throttle;
 }
 
@@ -156,32 +153,48 @@ static struct counter *find_or_make(struct throttle_table *table, const struct t
     return victim;
 }
 
-/* 0, or how long the next try has to wait. */
-static int64_t wait_of(const struct throttle_table *table, struct counter *counter, int64_t now_us)
+/* Failures of one key that cost nothing just now. */
+static unsigned free_of(const struct throttle *throttle, const struct throttle_table *table, int64_t now_us)
 {
-    if (!counter)
-        return THROTTLE_FIRST_US;
-    if (now_us < counter->blocked_until_us)
-        return counter->blocked_until_us - now_us;
-    if (now_us - counter->at_us > THROTTLE_FORGET_US)
-        counter->failures = 0;
-    /* Those under way might all fail: together they get no further than one by one. */
-    return counter->in_flight > 0 && counter->failures + counter->in_flight >= table->free ? THROTTLE_FIRST_US : 0;
+    bool is_pressed = throttle->drained_us - now_us > THROTTLE_PRESSED * THROTTLE_DRAIN_US;
+
+    if (table != &throttle->by_address)
+        return THROTTLE_FREE_USER;
+    return is_pressed ? THROTTLE_FREE_PRESSED : THROTTLE_FREE_ADDRESS;
 }
 
-static void count_failure(const struct throttle_table *table, struct counter *counter, int64_t now_us)
+/* 0, or how long the next try has to wait. */
+static int64_t wait_of(const struct throttle *throttle, const struct throttle_table *table, struct counter *counter, int64_t now_us)
 {
-    unsigned beyond;
+    unsigned free = free_of(throttle, table, now_us), beyond;
     int64_t wait_us;
 
+    if (!counter)
+        return THROTTLE_FIRST_US;
+    if (now_us - counter->at_us > THROTTLE_FORGET_US)
+        counter->failures = 0;
+    if (counter->failures >= free) {
+        beyond = counter->failures - free;
+        wait_us = beyond < 16 ? THROTTLE_FIRST_US << beyond : THROTTLE_LONGEST_US;
+        wait_us = counter->at_us + (wait_us < THROTTLE_LONGEST_US ? wait_us : THROTTLE_LONGEST_US) - now_us;
+        if (wait_us > 0)
+            return wait_us;
+    }
+    /* Those under way might all fail: together they get no further than one by one. */
+    return counter->in_flight > 0 && counter->failures + counter->in_flight >= free ? THROTTLE_FIRST_US : 0;
+}
+
+static void count_failure(struct throttle *throttle, const struct throttle_table *table, struct counter *counter, int64_t now_us)
+{
     counter->at_us = now_us;
     if (counter->failures < UINT16_MAX)
         counter->failures++;
-    if (counter->failures < table->free)
+    if (table != &throttle->by_address)
         return;
-    beyond = counter->failures - table->free;
-    wait_us = beyond < 16 ? THROTTLE_FIRST_US << beyond : THROTTLE_LONGEST_US;
-    counter->blocked_until_us = now_us + (wait_us < THROTTLE_LONGEST_US ? wait_us : THROTTLE_LONGEST_US);
+    if (throttle->drained_us < now_us)
+        throttle->drained_us = now_us;
+    if (throttle->drained_us - now_us < 2 * THROTTLE_PRESSED * THROTTLE_DRAIN_US) /* however many: it is over soon after the last */
+        throttle->drained_us += THROTTLE_DRAIN_US;
 }
 
 static void count_in(struct throttle_ticket *ticket, struct throttle_table *table, const struct throttle_key *key)
@@ -221,7 +234,7 @@ uint32_t throttle_enter(struct throttle *throttle, const struct throttle_who *wh
         int64_t wait;
 
         counters[i] = find_or_make(table, &ticket.counted_key[i], now_us);
-        wait = wait_of(table, counters[i], now_us);
+        wait = wait_of(throttle, table, counters[i], now_us);
         wait_us = wait > wait_us ? wait : wait_us;
     }
     for (unsigned i = 0; i < ticket.n_counted && wait_us == 0; i++)
@@ -239,10 +252,8 @@ static void know(struct throttle *throttle, const struct throttle_key *key, bool
 {
     struct counter *counter = find_or_make(&throttle->known, key, now_us);
 
-    if (counter && by_password) {
+    if (counter && by_password)
         counter->failures = 0;
-        counter->blocked_until_us = 0;
-    }
     if (counter && counter->failures == 0)
         counter->at_us = now_us;
 }
@@ -277,7 +288,7 @@ void throttle_settle(struct throttle *throttle, struct throttle_ticket *ticket, 
 
         counter->in_flight--; /* it is there: what has tries under way is not driven out */
         if (outcome == THROTTLE_FAILED)
-            count_failure(table, counter, now_us);
+            count_failure(throttle, table, counter, now_us);
         else if (outcome == THROTTLE_PASSED && ticket->is_known)
             counter->failures = 0; /* a stranger who has one password may go on guessing at others no faster for it */
     }

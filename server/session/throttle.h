@@ -3,7 +3,8 @@
  *
  * A try is refused before anything is computed for it. A user name that strangers guess at must not keep its user out: from an address or an installation of
  * the client that has logged this user in before, only what failed from there counts. So a stranger at such an address can learn from being refused or not
- * that the user has been there; nothing else differs between a user who exists and a name that does not.
+ * that the user has been there; nothing else differs between a user who exists and a name that does not. Whoever has many addresses is met by giving every
+ * address of a stranger fewer tries while many of them fail.
  *
  * In memory, in tables of fixed size that a flood cannot empty: the least suspicious entry goes first. Any thread.
  */
@@ -14,6 +15,9 @@
 
 #define THROTTLE_FREE_USER     5                   /* failures that cost nothing; also of a place that is known */
 #define THROTTLE_FREE_ADDRESS  16                  /* an office has one address */
+#define THROTTLE_FREE_PRESSED  1                   /* the same of an address while many strangers fail */
+#define THROTTLE_PRESSED       100                 /* that many: failures of strangers beyond */
+#define THROTTLE_DRAIN_US      INT64_C(200000)     /* one in so long */
 #define THROTTLE_FIRST_US      INT64_C(1000000)    /* after one more; doubles with each that follows */
 #define THROTTLE_LONGEST_US    INT64_C(300000000)
 #define THROTTLE_FORGET_US     INT64_C(900000000)  /* since the last failure */

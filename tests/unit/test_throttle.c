@@ -226,8 +226,33 @@ static void keeps_the_suspicious_in_a_flood(void **state)
         (void)try_as(t, who(login, address, NULL), THROTTLE_FAILED);
     }
     assert_int_equal(try_as(t, who("anna", "192.0.2.9", NULL), THROTTLE_FAILED), 1000);
-    fail_times(t, who("ben", "203.0.113.1", NULL), THROTTLE_FREE_USER);
-    assert_int_equal(try_as(t, who("ben", "203.0.113.1", laptop), THROTTLE_PASSED), 0);
+    for (unsigned i = 0; i < THROTTLE_FREE_USER; i++) {
+        snprintf(address, sizeof address, "203.0.113.%u", i);
+        fail_times(t, who("ben", address, NULL), 1);
+    }
+    assert_int_equal(try_as(t, who("ben", "203.0.113.99", other_laptop), THROTTLE_PASSED), 1000);
+    assert_int_equal(try_as(t, who("ben", "203.0.113.99", laptop), THROTTLE_PASSED), 0);
+}
+
+/* Somebody has two hundred addresses: they get little more than one try each. A user who comes for the first time gets in. */
+static void gives_addresses_fewer_tries_while_many_fail(void **state)
+{
+    struct test *t = *state;
+    char login[20], address[20];
+    unsigned tried = 0;
+
+    for (unsigned round = 0; round < 10; round++)
+        for (unsigned i = 0; i < 200; i++) {
+            snprintf(login, sizeof login, "user%u", round * 200 + i);
+            snprintf(address, sizeof address, "203.0.113.%u", i);
+            tried += try_as(t, who(login, address, NULL), THROTTLE_FAILED) == 0;
+        }
+    assert_in_range(tried, 200, 320);
+    assert_int_equal(try_as(t, who("anna", "192.0.2.1", NULL), THROTTLE_PASSED), 0);
+    fail_times(t, who("anna", "192.0.2.2", NULL), 1);
+    assert_int_equal(try_as(t, who("ben", "192.0.2.2", NULL), THROTTLE_FAILED), 1000);
+    t->now_us += 400 * THROTTLE_DRAIN_US;
+    fail_times(t, who("ben", "192.0.2.2", NULL), 2); /* it is over */
 }
 
 /* --- crowd */
@@ -269,6 +294,7 @@ int main(void)
         TEST(counts_what_is_under_way),
         TEST(counts_a_session_by_itself),
         TEST(keeps_the_suspicious_in_a_flood),
+        TEST(gives_addresses_fewer_tries_while_many_fail),
         cmocka_unit_test(counts_connections_by_user),
     };
 
