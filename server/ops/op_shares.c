@@ -32,7 +32,7 @@ static enum crm_status load_root(struct op_ctx *ctx, const Crm__AccessSharesRequ
 static enum crm_status run_shares(struct op_ctx *ctx)
 {
     Crm__AccessSharesReply *reply = ctx->reply;
-    struct wire_records titles;
+    struct answer titles;
     struct record root;
     struct grant *grants;
     size_t n;
@@ -47,14 +47,14 @@ static enum crm_status run_shares(struct op_ctx *ctx)
     reply->root.data = arena_memdup(ctx->arena, root.header.id.bytes, UUID_SIZE);
     if (!reply->shares || !reply->root.data)
         return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
-    wire_records_init(&titles, ctx->arena, ctx->view, true);
+    answer_init(&titles, ctx->arena, ctx->view, true);
     for (size_t i = 0; i < n; i++) {
         if (grants[i].until_us && grants[i].until_us <= clock_now_us())
             continue; /* to be swept */
         reply->shares[reply->n_shares] = wire_share(&grants[i], ctx->arena);
         if (!reply->shares[reply->n_shares++])
             return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
-        wire_records_refer(&titles, grant_principal_kind(grants[i].sort), &grants[i].principal);
+        answer_refer(&titles, grant_principal_kind(grants[i].sort), &grants[i].principal);
     }
     reply->titles = titles.titles;
     reply->n_titles = titles.n_titles;
