@@ -171,6 +171,18 @@ static enum crm_status dry_run(struct op_ctx *ctx, const Crm__MutateRequest *req
     return status == CRM_OK ? mutate_run(&group, &actor, request, ctx->reply, &ctx->failure) : op_fail(ctx, status, "the log cannot be read");
 }
 
+/* Of a batch that is not atomic the refusals are in its answer, past dispatch, which counts those of whole requests. */
+static void note_refusals(struct op_ctx *ctx, const Crm__MutateReply *reply)
+{
+    const struct audit_refusal refused = {
+        .act = CRM__AUDIT_ACT__AUDIT_ACT_REFUSED, .user = &ctx->session->user, .peer = ctx->peer, .text = op_mutate.name, .trace = ctx->trace,
+    };
+
+    for (size_t i = 0; i < reply->n_results; i++)
+        if (reply->results[i]->error && reply->results[i]->status == CRM_NOT_ALLOWED && !reply->duplicate)
+            audit_sums_add(&ctx->core->refusals, &refused, ctx->group->now_us);
+}
+
 static enum crm_status run_mutate(struct op_ctx *ctx)
 {
     const Crm__MutateRequest *request;
@@ -184,7 +196,10 @@ static enum crm_status run_mutate(struct op_ctx *ctx)
         return op_fail(ctx, CRM_FULL, "the server's disk is nearly full: only deletions are taken");
     if (is_audited(request))
         audit_make_trace(ctx->trace);
-    return run_keyed(ctx, request);
+    status = run_keyed(ctx, request);
+    if (status == CRM_OK)
+        note_refusals(ctx, ctx->reply);
+    return status;
 }
 
 static unsigned place(const void *message, unsigned flags)

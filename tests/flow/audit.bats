@@ -159,6 +159,22 @@ acts() {
     run ! grep -q compact "$BATS_TEST_TMPDIR/log"
 }
 
+@test "where the file cannot be written anew the server serves, says so, and tries again" {
+    crm add contact name=Rosalind --quiet
+    crm admin erase contact Rosalind --reason x --yes --quiet
+    end
+    touch "$dir/data.new"
+    serve
+    grep -q 'compact.failed.*data.new' "$BATS_TEST_TMPDIR/log"
+    login
+    end
+    rm "$dir/data.new"
+    crmd backup "$dir" "$BATS_TEST_TMPDIR/file.backup"
+    serve
+    grep -q compact.end "$BATS_TEST_TMPDIR/log"
+    login
+}
+
 @test "what hangs on an erased person is listed, and without the right nobody is erased" {
     crm add contact name=Rosalind --quiet
     crm log contact Rosalind call 'with her' --quiet

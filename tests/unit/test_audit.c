@@ -5,6 +5,7 @@
 
 #include "server/admin/check.h"
 #include "server/dispatch/writer.h"
+#include "server/ops/op.h"
 
 /* One group with work, committed as the writer does. */
 static enum crm_status in_group(struct server *s, enum crm_status (*work)(struct server *, struct change_group *, void *), void *arg)
@@ -536,6 +537,34 @@ static void the_writer_keeps_the_trail(void **state)
     assert_whole(s);
 }
 
+/* --- operations */
+
+/* An entry is written by the writer before the answer leaves: what runs on an io thread alone would be told without one. */
+static void what_is_audited_passes_the_writer(void **state)
+{
+    unsigned n = 0;
+
+    (void)state;
+    for (uint32_t code = 0; code <= OP_MAX; code++) {
+        const struct op_def *op = op_find(code);
+
+        if (!op || !op->audit)
+            continue;
+        n++;
+        assert_true((op->flags & (OP_WRITES | OP_WORKS)) || op->place);
+        assert_false(op->flags & (OP_STREAMS | OP_UPLOADS | OP_WATCHES));
+        assert_non_null(protobuf_c_enum_descriptor_get_value(&crm__audit_act__descriptor, (int)op->audit));
+    }
+    assert_true(n > 10);
+    /* Nobody is let in, nothing is changed for others, no person erased without a trace. */
+    for (uint32_t code = 0; code <= OP_MAX; code++) {
+        const struct op_def *op = op_find(code);
+
+        if (op && (op->right == CRM__RIGHT__RIGHT_MANAGE_USERS || op->right == CRM__RIGHT__RIGHT_ERASE || op->flags & OP_HASHES))
+            assert_true(op->audit);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -553,6 +582,7 @@ int main(void)
         server_test(refusals_survive_a_commit_that_fails),
         server_test(a_stranger_cannot_fill_the_trail),
         server_test(the_writer_keeps_the_trail),
+        cmocka_unit_test(what_is_audited_passes_the_writer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -481,9 +481,21 @@ static bool same_step(void *arg, struct slice key, struct slice value)
     return false;
 }
 
-static void a_copy_opens_and_is_equal(void **state)
+typedef enum crm_status copy_fn(struct store *store, const char *directory,
+                                struct failure *failure);
+
+static off_t file_size(const char *dir)
 {
-    struct fixture *fixture = *state;
+    char path[FIXTURE_DIR_SIZE + 16];
+    struct stat st;
+
+    snprintf(path, sizeof path, "%s/data.mdb", dir);
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_size;
+}
+
+static void check_copy(struct fixture *fixture, copy_fn *make_copy)
+{
     struct store_range all = { .reverse = false };
     struct store *copy = NULL;
     struct store_txn *ours, *theirs, *compared;
@@ -498,8 +510,9 @@ static void a_copy_opens_and_is_equal(void **state)
         batch_do(fixture->store, (struct batch){ .first = 500, .n = 1000, .is_delete = true }),
         CRM_OK);
     fixture_dir_create(dir);
-    assert_int_equal(store_copy(fixture->store, dir, NULL), CRM_OK);
-    assert_int_equal(store_copy(fixture->store, dir, &failure), CRM_EXISTS);
+    assert_int_equal(make_copy(fixture->store, dir, NULL), CRM_OK);
+    assert_true(file_size(dir) < file_size(fixture->dir));
+    assert_int_equal(make_copy(fixture->store, dir, &failure), CRM_EXISTS);
     assert_non_null(strstr(failure.text, dir));
     assert_int_equal(
         store_open_lmdb(&(struct store_lmdb_options){ .path = dir, .must_exist = true }, &copy,
@@ -514,7 +527,17 @@ static void a_copy_opens_and_is_equal(void **state)
     store_read_end(theirs);
     store_close(copy);
     fixture_dir_destroy(dir);
-    assert_int_equal(store_copy(fixture->store, dir, NULL), CRM_IO);
+    assert_int_equal(make_copy(fixture->store, dir, NULL), CRM_IO);
+}
+
+static void a_copy_opens_and_is_equal(void **state)
+{
+    check_copy(*state, store_copy);
+}
+
+static void so_does_one_that_is_written_anew(void **state)
+{
+    check_copy(*state, store_rewrite);
 }
 
 /* A process that reads and waits to be killed. Told by one pipe to begin, tells by another that it
@@ -582,6 +605,7 @@ int main(void)
         CASE(a_full_map_stops_growth_only),     CASE(a_failed_put_cannot_be_overlooked),
         CASE(a_failed_sync_is_unknown),         CASE(a_full_disk_is_not_unknown),
         CASE(readers_run_beside_a_writer),      CASE(a_copy_opens_and_is_equal),
+        CASE(so_does_one_that_is_written_anew),
         CASE(a_dead_reader_is_swept),           CASE(a_real_full_disk_is_survived),
     };
 
