@@ -81,10 +81,10 @@ static enum crm_status check_all(struct store_txn *txn, void *arg)
     status = look_at_format(check);
     if (status == CRM_OK)
         status = check_records(check);
-    if (status == CRM_OK)
+    if (status == CRM_OK && check->is_present_format)
         status = check_grants(check);
-    if (status == CRM_OK)
-        status = check->is_present_format ? check_entries(check) : CRM_OK;
+    if (status == CRM_OK && check->is_present_format)
+        status = check_entries(check);
     if (status == CRM_OK)
         status = check_log(check);
     if (status == CRM_OK)

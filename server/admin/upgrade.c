@@ -13,6 +13,7 @@
 #include "server/admin/backup.h"
 #include "server/admin/command.h"
 #include "server/admin/rebuild.h"
+#include "server/admin/upgrade_grants.h"
 #include "server/engine/core.h"
 
 #define CELLS_PER_RUN   20000
@@ -197,14 +198,16 @@ static enum crm_status complete_some(struct store_txn *txn, void *arg)
     return status == CRM_OK ? writeset_apply(run->set, txn) : status;
 }
 
-/* 2 → 3: what an owner has is in the index, how words begin is in the terms, and words of one or
- * two letters are only there. */
+/* 2 → 3: shares are found by whom they are for and by their end, what an owner has is in the
+ * index, how words begin is in the terms, and words of one or two letters are only there. */
 static enum crm_status entries_step(struct store *store, uint32_t to, struct failure *failure)
 {
     struct entries_run run = { .format = to };
     struct core core = { .store = store };
-    enum crm_status status;
+    enum crm_status status = upgrade_grants(store, failure);
 
+    if (status != CRM_OK)
+        return status;
     if (pthread_mutex_init(&core.schema_lock, NULL) != 0)
         return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
     arena_init(&run.arena, RUN_ARENA);
@@ -228,7 +231,7 @@ static const struct {
     enum crm_status (*run)(struct store *store, uint32_t to, struct failure *failure);
 } steps[] = {
     { 1, 2, "running totals by pipeline", rebuild_step },
-    { 2, 3, "records by owner, words by their beginnings", entries_step },
+    { 2, 3, "shares by whom they are for, records by owner, words by their beginnings", entries_step },
 };
 
 static enum crm_status read_format(struct store_txn *txn, void *arg)

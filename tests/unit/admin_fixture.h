@@ -19,6 +19,7 @@
 #include "server/admin/command.h"
 #include "server/admin/directory.h"
 #include "server/engine/core.h"
+#include "server/engine/grants.h"
 #include "server/engine/mutate.h"
 #include "server/engine/rollup.h"
 #include "server/engine/sealed.h"
@@ -324,6 +325,26 @@ static inline bool admin_old_entry(void *arg, struct slice key, struct slice val
     return true;
 }
 
+/* A share had no other row than its own, and one stayed when whom it was for was deleted. */
+static inline bool admin_old_grant(void *arg, struct slice key, struct slice value)
+{
+    struct admin_cells *cells = arg;
+    struct key shared, due, gone = { 0 };
+    struct grant grant;
+    struct uuid root;
+
+    assert_true(grant_key_parse(key, &root, &grant));
+    assert_int_equal(grant_decode(key, value, &grant), CRM_OK);
+    grant_shared_key(&shared, KIND_CUSTOMER, &root, &grant);
+    grant_due_key(&due, &root, &grant);
+    key_bytes(&gone, key.data, key.size);
+    gone.data[gone.size - 1] ^= 0x55;
+    assert_int_equal(writeset_delete(cells->set, STORE_CHILD, key_slice(&shared)), CRM_OK);
+    assert_int_equal(writeset_delete(cells->set, STORE_DUE, key_slice(&due)), CRM_OK);
+    assert_int_equal(writeset_put(cells->set, STORE_GRANT, key_slice(&gone), value), CRM_OK);
+    return true;
+}
+
 static inline enum crm_status admin_format_2_run(struct store_txn *txn, void *arg)
 {
     struct arena arena;
@@ -340,6 +361,8 @@ static inline enum crm_status admin_format_2_run(struct store_txn *txn, void *ar
         CRM_OK);
     assert_int_equal(
         store_scan(txn, STORE_INDEX, &(struct store_range){ 0 }, admin_old_entry, &cells), CRM_OK);
+    assert_int_equal(
+        store_scan(txn, STORE_GRANT, &(struct store_range){ 0 }, admin_old_grant, &cells), CRM_OK);
     assert_int_equal(meta_put(cells.set, "format", &format, sizeof format, &arena), CRM_OK);
     status = writeset_apply(cells.set, txn);
     arena_fini(&arena);
