@@ -674,7 +674,8 @@ static enum crm_status run_atomic(struct change_group *group, const struct chang
         if (status != CRM_OK) {
             *failure = change.failure;
             fail(failure, status, NULL, "%s", crm_status_info((int)status)->sentence);
-            failure->position = (int)i + 1; /* which of them it was */
+            if (request->n_mutations > 1)
+                failure->position = (int)i + 1; /* which of them it was */
             return status;
         }
     }

@@ -10,7 +10,7 @@
 #include "tests/bench/peer.h"
 
 #define SITE_LOGIN    "admin"
-#define SITE_PASSWORD "bench pass phrase 42"
+#define SITE_PASSWORD "gravel ferry umbrella"
 
 /* All zero: none. */
 struct site {

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define DAEMON_PASSWORD "correct horse battery staple"
+#define DAEMON_PASSWORD "gravel ferry umbrella"
 
 struct daemon {
     char root[PATH_MAX / 4];      /* temporary, removed by daemon_fini */
