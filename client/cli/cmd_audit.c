@@ -180,7 +180,7 @@ static enum crm_status show_row(struct shown *shown, const Crm__AuditEntry *entr
     instant_format_short(entry->at, at);
     return table_row(
         shown->table,
-        (const char *[]){ number, at, who_text(cli, entry), act_name(entry->act, act),
+        (const char *[]){ number, at, who_text(cli, entry), act_name((int)entry->act, act),
                           what_text(cli, entry),
                           entry->has_record ? display_ref(cli, &record, &cli->arena) : "",
                           cli_safe(cli, entry->from ? entry->from : "") },
@@ -204,7 +204,7 @@ static json_t *entry_json(struct cli *cli, const Crm__AuditEntry *entry)
 
     instant_format(entry->at, at);
     return json_pack("{s:I, s:s, s:s, s:i, s:o, s:s?, s:s?, s:o, s:s?, s:o, s:o, s:b}", "number",
-                     (json_int_t)entry->number, "at", at, "act", act_name(entry->act, act), "times",
+                     (json_int_t)entry->number, "at", at, "act", act_name((int)entry->act, act), "times",
                      (int)entry->times, "user",
                      entry->has_user ? json_ref(cli, &user) : json_null(), "login", entry->login,
                      "from", entry->from, "record",

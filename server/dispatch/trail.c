@@ -65,17 +65,15 @@ enum crm_status trail_submit(struct request *request, void (*done)(struct write_
 
 /* --- refusals */
 
-/* What tells of somebody who tries, and is not simply late, wrong or first in need of something. UNSET: nothing. */
-static Crm__AuditAct refusal(enum crm_status status)
+/*
+ * What tells of somebody who tries, and is not simply late, wrong or first in need of something: a wrong password, one that was not even looked at since
+ * there were too many, a right that is missing. UNSET: nothing.
+ */
+static Crm__AuditAct refusal(const struct op_def *op, enum crm_status status)
 {
-    switch (status) {
-    case CRM_BAD_CREDENTIALS:
+    if (status == CRM_BAD_CREDENTIALS || (status == CRM_BUSY && op && op->flags & OP_HASHES))
         return CRM__AUDIT_ACT__AUDIT_ACT_LOGIN_REFUSED;
-    case CRM_NOT_ALLOWED:
-        return CRM__AUDIT_ACT__AUDIT_ACT_REFUSED;
-    default:
-        return CRM__AUDIT_ACT__AUDIT_ACT_UNSET;
-    }
+    return status == CRM_NOT_ALLOWED ? CRM__AUDIT_ACT__AUDIT_ACT_REFUSED : CRM__AUDIT_ACT__AUDIT_ACT_UNSET;
 }
 
 /* The name that somebody wanted to log in as. */
@@ -84,39 +82,26 @@ static const char *typed_login(const struct request *request)
     return request->op->code == OP_LOGIN && request->ctx.request ? ((const Crm__LoginRequest *)request->ctx.request)->login : NULL;
 }
 
-struct lookup {
-    const char *login;
-    struct uuid user;
-};
-
-/* Is there such a user? The failed attempt is told under that one's name, also where the name was typed in another case. */
-static enum crm_status find_user(struct store_txn *txn, void *arg)
+/* Is there such a user? Then the attempt is told under that one's name, also where it was typed in another case. */
+static bool find_user(struct request *request, const char *login, struct uuid *out_user)
 {
-    struct lookup *lookup = arg;
-    struct view view = { .txn = txn };
-    struct arena arena;
-    enum crm_status status;
+    const struct view *view;
 
-    arena_init(&arena, 64 << 10);
-    status = session_find_login(&view, slice_text(lookup->login), &arena, &lookup->user);
-    arena_fini(&arena);
-    return status;
+    return login && *login && thread_view(request->thread, request->ctx.schema, &view) == CRM_OK &&
+           session_find_login(view, slice_text(login), &request->arena, out_user) == CRM_OK;
 }
 
-void trail_refused(const struct request *request, enum crm_status status)
+void trail_refused(struct request *request, enum crm_status status)
 {
     const struct op_ctx *ctx = &request->ctx;
     struct uuid user = who(ctx);
-    struct lookup lookup = { .login = typed_login(request) };
     struct audit_refusal refused = {
-        .act = refusal(status), .peer = ctx->peer, .text = request->op->name, .trace = request->trace, .login = lookup.login,
+        .act = refusal(request->op, status), .peer = ctx->peer, .text = request->op->name, .trace = request->trace, .login = typed_login(request),
     };
 
     if (refused.act == CRM__AUDIT_ACT__AUDIT_ACT_UNSET)
         return;
-    if (uuid_is_nil(&user) && lookup.login && *lookup.login && store_read_run(ctx->core->store, find_user, &lookup) == CRM_OK)
-        user = lookup.user;
-    if (!uuid_is_nil(&user))
+    if (!uuid_is_nil(&user) || find_user(request, refused.login, &user))
         refused.user = &user;
     audit_sums_add(&ctx->core->refusals, &refused, clock_now_us());
 }
@@ -124,7 +109,7 @@ void trail_refused(const struct request *request, enum crm_status status)
 void trail_refused_at_gate(struct core *core, const struct session *session, const struct op_def *op, const char *peer, enum crm_status status)
 {
     struct audit_refusal refused = {
-        .act = refusal(status), .user = session ? &session->user : NULL, .peer = peer, .text = op ? op->name : NULL,
+        .act = refusal(op, status), .user = session ? &session->user : NULL, .peer = peer, .text = op ? op->name : NULL,
     };
 
     if (refused.act != CRM__AUDIT_ACT__AUDIT_ACT_UNSET)

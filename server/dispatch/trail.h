@@ -16,8 +16,8 @@ enum crm_status trail_append(struct request *request, struct change_group *group
 /* After a worker has run what does not write: the entry goes to the writer, whose answer the request then waits for. As writer_submit. */
 enum crm_status trail_submit(struct request *request, void (*done)(struct write_job *job, enum crm_status status)) MUST_CHECK;
 
-/* It was turned away with a status. Summed, where it is one that tells of somebody who tries: nobody known, a wrong password, a right that is missing. */
-void trail_refused(const struct request *request, enum crm_status status);
+/* It was turned away with a status; on its io thread. Summed, where it is one that tells of somebody who tries: a wrong password, a right that is missing. */
+void trail_refused(struct request *request, enum crm_status status);
 /* The same at the gate, before there is a request. */
 void trail_refused_at_gate(struct core *core, const struct session *session, const struct op_def *op, const char *peer, enum crm_status status);
 
