@@ -133,7 +133,7 @@ CSV
 @test "what only the server can refuse has its line too" {
     printf 'login,name\nnew1,New\nanna,Again\nnew2,New\n' >"$file"
     fails 4 crm admin user add --from "$file" --invitations "$BATS_TEST_TMPDIR/out.csv"
-    contains "$file:3: column 'login': has this login"
+    contains "$file:3: column 'login': user U-2 has this login"
     [ "$(users_of 'login = new1')" = '' ]
     [ ! -e "$BATS_TEST_TMPDIR/out.csv" ]
     printf 'login,manager\nt1,Twin\nt2,\nt3,\n' >"$file"
@@ -328,7 +328,7 @@ CSV
 @test "sessions of others are listed and ended" {
     url=$(crm admin user add roamer --role assistant --json | jq -r .invitation.url)
     CRM_HOME=$BATS_TEST_TMPDIR/roamer crm login "$url" --quiet
-    crm admin session list --json | jq -e '[.[].login] | index("roamer") and index("admin")'
+    crm admin session list --json | jq -e '[.[].user] | index("roamer") and index("admin")'
     [ "$(crm admin session list --user roamer --json | jq length)" = 1 ]
     crm admin session kill --user roamer
     CRM_HOME=$BATS_TEST_TMPDIR/roamer fails 5 crm list customers

@@ -161,7 +161,7 @@ static void test_completion_says_all(void **state)
         char *text = printed(write_completion, &shells[s]);
 
         for (size_t i = 0; i < n; i++)
-            assert_non_null(strstr(text, rows[i]->name));
+            assert_non_null(strstr(text, command_word(rows[i])));
         assert_non_null(strstr(text, "customers"));
         assert_non_null(strstr(text, "as-of"));
         assert_non_null(strstr(text, "pipeline"));
