@@ -42,7 +42,7 @@ static enum crm_status write_settings(const struct site *site, struct failure *f
     if (status != CRM_OK)
         return status;
     settings.io_threads = 1; /* as many as the echo server's */
-    settings.connections = settings.connections_per_address = CONNECTIONS;
+    settings.connections = settings.connections_per_address = settings.connections_per_user = CONNECTIONS;
     strcpy(settings.log_level, "warn");
     out = fopen(path, "we");
     if (!out)
