@@ -247,23 +247,21 @@ uint32_t throttle_enter(struct throttle *throttle, const struct throttle_who *wh
     return 0;
 }
 
-/* From now on this place is known to log the user in. by_password: and what has failed there is forgiven. */
-static void know(struct throttle *throttle, const struct throttle_key *key, bool by_password, int64_t now_us)
+/* From now on this place is known to log the user in. What has failed there stays: it may be a neighbour who fails. */
+static void know(struct throttle *throttle, const struct throttle_key *key, int64_t now_us)
 {
     struct counter *counter = find_or_make(&throttle->known, key, now_us);
 
-    if (counter && by_password)
-        counter->failures = 0;
     if (counter && counter->failures == 0)
         counter->at_us = now_us;
 }
 
-static void know_place(struct throttle *throttle, const struct throttle_ticket *ticket, bool by_password, int64_t now_us)
+static void know_place(struct throttle *throttle, const struct throttle_ticket *ticket, int64_t now_us)
 {
     if (ticket->has_login)
-        know(throttle, &ticket->by_user_address, by_password, now_us);
+        know(throttle, &ticket->by_user_address, now_us);
     if (ticket->has_installation)
-        know(throttle, &ticket->by_installation, by_password, now_us);
+        know(throttle, &ticket->by_installation, now_us);
 }
 
 void throttle_know(struct throttle *throttle, const struct throttle_who *who, int64_t now_us)
@@ -272,7 +270,7 @@ void throttle_know(struct throttle *throttle, const struct throttle_who *who, in
 
     make_keys(throttle, who, &ticket);
     pthread_mutex_lock(&throttle->lock);
-    know_place(throttle, &ticket, false, now_us);
+    know_place(throttle, &ticket, now_us);
     pthread_mutex_unlock(&throttle->lock);
 }
 
@@ -290,9 +288,9 @@ void throttle_settle(struct throttle *throttle, struct throttle_ticket *ticket, 
         if (outcome == THROTTLE_FAILED)
             count_failure(throttle, table, counter, now_us);
         else if (outcome == THROTTLE_PASSED && ticket->is_known)
-            counter->failures = 0; /* a stranger who has one password may go on guessing at others no faster for it */
+            counter->failures = 0; /* not a stranger's: who has one password guesses at others no faster for it */
     }
     if (outcome == THROTTLE_PASSED)
-        know_place(throttle, ticket, true, now_us);
+        know_place(throttle, ticket, now_us);
     pthread_mutex_unlock(&throttle->lock);
 }

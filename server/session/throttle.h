@@ -15,9 +15,9 @@
 
 #define THROTTLE_FREE_USER     5                   /* failures that cost nothing; also of a place that is known */
 #define THROTTLE_FREE_ADDRESS  16                  /* an office has one address */
-#define THROTTLE_FREE_PRESSED  1                   /* the same of an address while many strangers fail */
-#define THROTTLE_PRESSED       100                 /* that many: failures of strangers beyond */
-#define THROTTLE_DRAIN_US      INT64_C(200000)     /* one in so long */
+#define THROTTLE_FREE_PRESSED  1                   /* the same of an address while many strangers fail: */
+#define THROTTLE_PRESSED       20                  /* more than so many failures, */
+#define THROTTLE_DRAIN_US      INT64_C(1000000)    /* of which one is forgotten in so long */
 #define THROTTLE_FIRST_US      INT64_C(1000000)    /* after one more; doubles with each that follows */
 #define THROTTLE_LONGEST_US    INT64_C(300000000)
 #define THROTTLE_FORGET_US     INT64_C(900000000)  /* since the last failure */
@@ -62,7 +62,7 @@ struct throttle *throttle_create(void) MUST_CHECK;
 void throttle_destroy(struct throttle *throttle);
 /* May it be tried? 0: yes, and *out_ticket is to be settled; else the milliseconds to wait. */
 uint32_t throttle_enter(struct throttle *throttle, const struct throttle_who *who, int64_t now_us, struct throttle_ticket *out_ticket) MUST_CHECK;
-/* The user (who->login) has come in from here by something else than a password: an invitation, the token of a session. What has failed here still counts. */
+/* The user (who->login) has come in from here by something else than a password: an invitation, the token of a session. */
 void throttle_know(struct throttle *throttle, const struct throttle_who *who, int64_t now_us);
 /* Once for each ticket; one that is not held is nothing. */
 void throttle_settle(struct throttle *throttle, struct throttle_ticket *ticket, enum throttle_outcome outcome, int64_t now_us);

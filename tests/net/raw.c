@@ -19,6 +19,7 @@
 
 struct daemon raw_daemon;
 
+static struct sockaddr_in source; /* its address 0: any */
 static uint8_t token[TOKEN_MAX];
 static size_t token_size;
 static SSL_CTX *context; /* trusts anybody: the server's certificate is not what is tested here */
@@ -27,6 +28,13 @@ static const unsigned char crm_alpn[] = { 5, 'c', 'r', 'm', '/', '1' };
 static const struct raw_tls good_tls = { .alpn = crm_alpn, .alpn_size = sizeof(crm_alpn) };
 
 /* --- connections */
+
+void raw_from(const char *address)
+{
+    source = (struct sockaddr_in){ .sin_family = AF_INET };
+    if (address)
+        assert_int_equal(inet_pton(AF_INET, address, &source.sin_addr), 1);
+}
 
 int raw_socket(const struct daemon *daemon)
 {
@@ -38,6 +46,8 @@ int raw_socket(const struct daemon *daemon)
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)), 0);
     assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
+    if (source.sin_addr.s_addr != 0)
+        assert_int_equal(bind(fd, (struct sockaddr *)&source, sizeof(source)), 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     return fd;
 }
@@ -114,7 +124,7 @@ void raw_put_bytes(struct raw *raw, const struct frame_header *header, const voi
         assert_int_equal(buf_append(&raw->out, body, size), CRM_OK);
 }
 
-void raw_put_hello(struct raw *raw, bool in_session)
+static Crm__Hello plain_hello(void)
 {
     Crm__Hello hello = CRM__HELLO__INIT;
 
@@ -122,6 +132,22 @@ void raw_put_hello(struct raw *raw, bool in_session)
     hello.version_min = hello.version_max = FRAME_VERSION;
     hello.features = FEATURE_ZSTD;
     hello.software = (char *)"raw/1";
+    return hello;
+}
+
+void raw_put_hello_of(struct raw *raw, const uint8_t *installation)
+{
+    Crm__Hello hello = plain_hello();
+
+    hello.has_device = installation != NULL;
+    hello.device = (ProtobufCBinaryData){ .data = (uint8_t *)(uintptr_t)installation, .len = installation ? RAW_UUID_SIZE : 0 };
+    raw_put(raw, FRAME_HELLO, 0, 0, &hello.base);
+}
+
+void raw_put_hello(struct raw *raw, bool in_session)
+{
+    Crm__Hello hello = plain_hello();
+
     hello.has_session_token = in_session;
     hello.session_token = (ProtobufCBinaryData){ .data = token, .len = token_size };
     raw_put(raw, FRAME_HELLO, 0, 0, &hello.base);

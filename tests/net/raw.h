@@ -51,6 +51,8 @@ void raw_assert_alive(void);
 
 /* --- connections */
 
+/* The address from which the connections that follow come, of the loopback network; NULL: any. */
+void raw_from(const char *address);
 /* TCP alone, with the time limits. */
 int raw_socket(const struct daemon *daemon);
 /* TLS on it; false: the server refused. */
@@ -69,6 +71,8 @@ void raw_put(struct raw *raw, enum frame_type type, uint32_t code, uint32_t stre
 void raw_put_bytes(struct raw *raw, const struct frame_header *header, const void *body, size_t size);
 /* Hello; token_size 0: without a session. */
 void raw_put_hello(struct raw *raw, bool in_session);
+/* Hello without a session, of an installation of the client (16 bytes; NULL: it does not say). */
+void raw_put_hello_of(struct raw *raw, const uint8_t *installation);
 /* A request on the next stream, whose id it returns. */
 uint32_t raw_put_request(struct raw *raw, enum operation operation, const ProtobufCMessage *message);
 /* All of out, in parts of `part` bytes. false: the server has closed. */
