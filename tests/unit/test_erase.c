@@ -491,6 +491,39 @@ static void a_deal_goes_out_of_the_totals(void **state)
     assert_whole(s);
 }
 
+static enum crm_status count_shares(struct store_txn *txn, void *arg)
+{
+    struct store_db_stats grants, due;
+    enum crm_status status = store_stats(txn, STORE_GRANT, &grants);
+
+    if (status == CRM_OK)
+        status = store_stats(txn, STORE_DUE, &due);
+    *(uint64_t *)arg = grants.entries + due.entries;
+    return status;
+}
+
+/* With all the rows that a share has: by record, by whom it is for, by the time at which it ends. */
+static void shares_go(void **state)
+{
+    struct server *s = *state;
+    Crm__ShareArgument argument = CRM__SHARE_ARGUMENT__INIT;
+    struct uuid contact;
+    uint64_t rows;
+
+    server_create(s, KIND_CONTACT, &contact, "name=" MARKER);
+    argument.has_principal = argument.has_until = true;
+    argument.principal = server_id(s, &s->team);
+    argument.until = server_now_us + US_PER_DAY;
+    server_must(s, server_action(s, KIND_CONTACT, &contact, "share", &argument.base));
+    assert_int_equal(store_read_run(s->store, count_shares, &rows), CRM_OK);
+    assert_int_equal(rows, 2);
+    assert_whole(s);
+    erase(s, KIND_CONTACT, &contact, false);
+    assert_int_equal(store_read_run(s->store, count_shares, &rows), CRM_OK);
+    assert_int_equal(rows, 0);
+    assert_whole(s);
+}
+
 static enum crm_status plant_login(struct server *s, struct change_group *group, void *arg)
 {
     struct session session = { .user = *(const struct uuid *)arg };
@@ -591,6 +624,7 @@ int main(void)
         server_test(a_companion_goes_alone),
         server_test(what_must_not_lose_it_forbids),
         server_test(a_deal_goes_out_of_the_totals),
+        server_test(shares_go),
         lmdb_test(a_user_goes_with_every_way_in),
         server_test(settings_are_no_person),
         server_test(it_is_told_and_asks_for_a_compaction),
