@@ -112,6 +112,8 @@ const char *change_fields_text(struct cli *cli, const Crm__Change *change)
                                 value_text(cli, change, field, one->before),
                                 value_text(cli, change, field, one->after));
     }
+    if (text && change->reason)
+        text = arena_printf(&cli->arena, "%s (%s)", text, cli_safe(cli, change->reason));
     return text;
 }
 
@@ -155,6 +157,8 @@ const char *change_by_text(struct cli *cli, const Crm__Change *change)
 {
     struct uuid id = uuid_of(change->by);
 
+    if (uuid_is_nil(&id) && change->from) /* the server itself */
+        return cli_safe(cli, change->from);
     return display_ref(cli, &id, &cli->arena);
 }
 

@@ -80,7 +80,7 @@ as() {
     wait_for no_longer_sees anna C-1
     wait_for expired
     run crm history C-1
-    contains 'Anna Snelling: no longer'
+    [[ $output == *crmd*expire*'Anna Snelling: no longer'* ]]
 }
 
 no_longer_sees() {
@@ -117,6 +117,8 @@ expired() {
     as lena crm show D-2 --json
     crm assign C-2 ben --with-deals
     as lena crm show D-2 --json # only those of the owner before
+    run crm history C-2
+    contains '(new territory)'
     run crm history C-2 --owners
     [ "${#lines[@]}" -eq 4 ]
     contains 'new territory'
