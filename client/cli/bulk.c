@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "client/cli/confirm.h"
 #include "client/cli/json.h"
 
 #define BATCH_BUDGET ((size_t)64 << 20)
@@ -123,6 +124,35 @@ static struct bulk_slot *free_slot(struct bulk *bulk)
     }
 }
 
+/* Is it something for which the server may want the password once more? */
+static bool is_sensitive(const struct bulk *bulk)
+{
+    for (size_t i = 0; i < bulk->n; i++) {
+        const struct kind_def *kind = kind_def(bulk->mutations[i]->kind);
+
+        if (bulk->mutations[i]->verb == CRM__VERB__VERB_DELETE ||
+            (kind && kind->flags & KIND_ADMINISTRATION))
+            return true;
+    }
+    return false;
+}
+
+/* The first of such a bulk waits for its answer, so that the password is asked for once and before
+ * the others leave. */
+static enum crm_status send_confirmed(struct bulk_slot *slot, const Crm__MutateRequest *request)
+{
+    struct cli *cli = slot->bulk->cli;
+    struct crm_call *call = NULL;
+    enum crm_status status = confirm_run(cli, OP_MUTATE, &request->base, &call);
+
+    if (!call)
+        return status;
+    cli->failure = (struct failure){ 0 }; /* told line by line */
+    slot->call = call;
+    on_done(slot, call);
+    return CRM_OK;
+}
+
 static enum crm_status send_batch(struct bulk *bulk)
 {
     Crm__MutateRequest request = CRM__MUTATE_REQUEST__INIT;
@@ -143,6 +173,12 @@ static enum crm_status send_batch(struct bulk *bulk)
     slot->n = bulk->n;
     memcpy(slot->lines, bulk->lines, bulk->n * sizeof(*bulk->lines));
     memcpy(slot->is_extra, bulk->is_extra, bulk->n * sizeof(*bulk->is_extra));
+    if (bulk->key.n_requests == 1 && is_sensitive(bulk)) {
+        status = send_confirmed(slot, &request);
+        bulk->n = bulk->bytes = 0;
+        arena_reset(&bulk->arena);
+        return status;
+    }
     status = crm_call_start(bulk->cli->client, OP_MUTATE, &request.base, &options, &slot->call);
     if (status)
         return fail(&bulk->cli->failure, status, NULL, "%s",
