@@ -11,7 +11,7 @@
 
 struct session_job {
     struct write_job job;
-    int64_t idle_us;
+    int64_t at_us, idle_us;
     enum session_how how;
     uint8_t token_hash[SHA256_SIZE];
 };
@@ -22,7 +22,7 @@ static enum crm_status apply_touch(struct write_job *job, struct change_group *g
 
     if (touch->how == SESSION_BY_TOKEN)
         return api_token_touch(group, touch->token_hash);
-    return session_touch(group, touch->token_hash, touch->idle_us);
+    return session_touch(group, touch->token_hash, touch->at_us, touch->idle_us);
 }
 
 static enum crm_status apply_close(struct write_job *job, struct change_group *group)
@@ -44,6 +44,7 @@ static void submit(struct dispatch *dispatch, const struct session *session, enu
 
     if (job) {
         job->job = (struct write_job){ .apply = apply, .done = done };
+        job->at_us = session->used_us;
         job->idle_us = dispatch->core->settings.idle_hours * US_PER_HOUR;
         job->how = session->how;
         memcpy(job->token_hash, session->token_hash, sizeof job->token_hash);

@@ -337,18 +337,18 @@ static struct view view_of(const struct change_group *group)
     return (struct view){ .txn = group->txn, .group = group->set, .schema = group->schema };
 }
 
-enum crm_status session_touch(struct change_group *group, const uint8_t token_hash[SHA256_SIZE], int64_t idle_us)
+enum crm_status session_touch(struct change_group *group, const uint8_t token_hash[SHA256_SIZE], int64_t at_us, int64_t idle_us)
 {
     struct view view = view_of(group);
     struct session_info info;
     enum crm_status status = load_row(&view, token_hash, &info);
 
-    if (status == CRM_OK && info.expires_us <= group->now_us)
+    if (status == CRM_OK && info.expires_us <= at_us)
         status = CRM_SESSION_EXPIRED;
     if (status != CRM_OK)
         return status;
-    info.used_us = group->now_us;
-    info.expires_us = earlier(info.latest_us, group->now_us + idle_us);
+    info.used_us = at_us;
+    info.expires_us = earlier(info.latest_us, at_us + idle_us);
     return put_row(group, token_hash, &info);
 }
 

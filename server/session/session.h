@@ -76,8 +76,8 @@ struct session_opening {
 /* A new token for session->user, stored hashed; sets what session tells of the session itself. */
 enum crm_status session_open(struct change_group *group, struct session *session, const struct session_opening *opening,
                              uint8_t out_token[TOKEN_SIZE]) MUST_CHECK;
-/* It is in use: for SESSION_TOUCH_US nobody need say so again. CRM_NOT_LOGGED_IN, CRM_SESSION_EXPIRED. */
-enum crm_status session_touch(struct change_group *group, const uint8_t token_hash[SHA256_SIZE], int64_t idle_us) MUST_CHECK;
+/* It was used at at_us: for SESSION_TOUCH_US nobody need say so again. CRM_NOT_LOGGED_IN, CRM_SESSION_EXPIRED. */
+enum crm_status session_touch(struct change_group *group, const uint8_t token_hash[SHA256_SIZE], int64_t at_us, int64_t idle_us) MUST_CHECK;
 /* The password was given once more. */
 enum crm_status session_confirm(struct change_group *group, const uint8_t token_hash[SHA256_SIZE], int64_t until_us) MUST_CHECK;
 bool session_is_confirmed(const struct session *session, int64_t now_us);

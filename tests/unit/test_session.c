@@ -52,7 +52,7 @@ static enum crm_status run_touch(struct server *server, struct change_group *gro
     struct work *work = arg;
 
     (void)server;
-    return session_touch(group, work->session.token_hash, work->idle_us);
+    return session_touch(group, work->session.token_hash, group->now_us, work->idle_us);
 }
 
 static enum crm_status run_confirm(struct server *server, struct change_group *group, void *arg)
