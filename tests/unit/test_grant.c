@@ -3,6 +3,7 @@
  */
 #include "tests/unit/server_fixture.h"
 
+#include "server/engine/erase.h"
 #include "server/engine/expiry.h"
 #include "server/engine/grants.h"
 
@@ -235,6 +236,31 @@ static void shares_go_with_whom_they_are_for(void **state)
     assert_false(read_grant(server, &binned, GRANT_TEAM, &team).found);
 }
 
+static enum crm_status erase(struct server *server, struct change_group *group, void *arg)
+{
+    struct erase_found found = { .seq = group->head.seq };
+    struct erase_result result = { 0 };
+    struct change change;
+    enum crm_status status = change_begin(&change, group, &server->actor);
+
+    if (status == CRM_OK)
+        status = erase_record(&change, KIND_USER, arg, false, &found, &result);
+    return status == CRM_OK ? change_accept(&change) : status;
+}
+
+static void shares_go_with_who_is_erased(void **state)
+{
+    struct server *server = *state;
+    struct uuid customer, guest;
+    struct server_turn turn = { .work = erase, .arg = &guest };
+
+    server_create(server, KIND_USER, &guest, "login=guest");
+    server_create(server, KIND_CUSTOMER, &customer, "name=One");
+    server_must(server, share(server, &customer, &guest, false, 0, false));
+    assert_int_equal(server_turn(server, &turn), CRM_OK);
+    assert_false(read_grant(server, &customer, GRANT_USER, &guest).found);
+}
+
 static void a_team_has_it_alone_or_with_those_below(void **state)
 {
     struct server *server = *state;
@@ -330,6 +356,7 @@ int main(void)
         server_test(many_shares_end_in_bounded_turns),
         server_test(a_share_rests_in_the_bin),
         server_test(shares_go_with_whom_they_are_for),
+        server_test(shares_go_with_who_is_erased),
         server_test(a_team_has_it_alone_or_with_those_below),
         server_test(shares_of_a_record_have_a_limit),
         server_test(members_of_a_deal_have_a_share_of_their_own),

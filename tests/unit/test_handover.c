@@ -140,6 +140,9 @@ static void what_belongs_with_a_customer_goes_along(void **state)
     along = last_entry(s, KIND_CONTACT, &contact);
     assert_false(uuid_is_nil(&entry.job)); /* one unit, by which it can be told */
     assert_true(uuid_equal(&entry.job, &along.job));
+    assert_true(slice_equal(entry.reason, slice_text("a new territory")));
+    assert_true(slice_equal(along.reason, slice_text("a new territory")));
+    assert_int_equal(entry.changed.n, 2);
 }
 
 static void open_deals_go_along_where_that_is_asked_for(void **state)
