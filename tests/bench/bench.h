@@ -5,6 +5,7 @@
 #define CRM_TESTS_BENCH_BENCH_H
 
 #include "tests/bench/frames.h"
+#include "tests/bench/own.h"
 #include "tests/bench/site.h"
 #include "tests/bench/yardstick.h"
 
@@ -33,6 +34,7 @@
     X(LIST_100_BY_NAME_PAGES, "list_100_by_name_pages_per_s", "1/s", 0)                            \
     X(LIST_100_VS_SCAN, "list_100_vs_scan", "ratio", 3)                                            \
     X(SCAN, "scan_rows_per_s", "1/s", 0)                                                           \
+    X(LIST_OWN_VS_ADMIN, "list_own_vs_admin", "ratio", 2)                                          \
     X(SEARCH_P99, "search_p99_ms", "ms", 3)                                                        \
     X(SEARCH_P50, "search_p50_ms", "ms", 3)                                                        \
     X(LOAD_ROWS, "load_rows_per_s", "1/s", 0)                                                      \
@@ -68,6 +70,7 @@ struct bench {
     struct peer_target echo_target;
     struct yardstick *yardstick;
     struct frames gets, echoes, pages, pages_by_name, searches; /* made when first needed */
+    struct own own;                                             /* so too; of site */
     struct samples samples[FIGURE_COUNT];
     struct failure *failure;
 };
@@ -93,6 +96,7 @@ enum crm_status bench_load(struct bench *bench, const struct site *site, unsigne
 enum crm_status measure_gets(struct bench *bench) MUST_CHECK;
 enum crm_status measure_lists(struct bench *bench) MUST_CHECK;
 enum crm_status measure_searches(struct bench *bench) MUST_CHECK;
+enum crm_status measure_own(struct bench *bench) MUST_CHECK;
 enum crm_status measure_updates(struct bench *bench) MUST_CHECK;
 enum crm_status measure_connections(struct bench *bench) MUST_CHECK;
 

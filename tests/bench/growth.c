@@ -27,6 +27,7 @@ enum read { READ_GET, READ_PAGE, READ_SEARCH, READ_REPORT, READS };
 
 struct growth {
     struct site sites[SIDES];
+    struct own own; /* on the large one */
     struct frames frames[SIDES][READS];
 };
 
@@ -151,9 +152,12 @@ enum crm_status growth_run(struct bench *bench)
         for (enum read read = 0; read < READS && status == CRM_OK; read++)
             if (bench_wants(bench, reads[read].name))
                 status = compare_read(bench, &growth, read);
+        if (status == CRM_OK && bench_wants(bench, "own"))
+            status = own_measure(bench, &growth.sites[SIDE_LARGE], &growth.own);
         if (status == CRM_OK && bench_wants(bench, "update"))
             status = compare_updates(bench, &growth);
     }
+    own_fini(&growth.own);
     for (enum side side = 0; side < SIDES; side++) {
         site_stop(&growth.sites[side]);
         SSL_CTX_free(growth.sites[side].target.tls);

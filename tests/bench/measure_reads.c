@@ -1,5 +1,5 @@
 /*
- * measure_reads.c - gets against the echo, pages of a list against a scan, searches
+ * measure_reads.c - gets against the echo, pages of a list against a scan, searches, one's own
  *
  * Server on one core, load on the other.
  */
@@ -138,6 +138,11 @@ enum crm_status measure_lists(struct bench *bench)
     bench_note(bench, FIGURE_SCAN, scan);
     bench_note(bench, FIGURE_LIST_100_VS_SCAN, ROWS * by_number.per_second / scan);
     return CRM_OK;
+}
+
+enum crm_status measure_own(struct bench *bench)
+{
+    return own_measure(bench, &bench->site, &bench->own);
 }
 
 enum crm_status measure_searches(struct bench *bench)

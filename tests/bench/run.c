@@ -37,6 +37,7 @@ static const struct {
     { "get", measure_gets },
     { "list", measure_lists },
     { "search", measure_searches },
+    { "own", measure_own },
     { "update", measure_updates },
     { "connect", measure_connections },
 };
@@ -170,6 +171,7 @@ static enum crm_status run_rounds(struct bench *bench)
     frames_fini(&bench->pages);
     frames_fini(&bench->pages_by_name);
     frames_fini(&bench->searches);
+    own_fini(&bench->own);
     return status;
 }
 
@@ -284,8 +286,8 @@ static int usage(void)
     fprintf(stderr, "usage: run [--quick | --large] [--records N] [--rounds N] [--only MEASURE] "
                     "[--directory DIR]\n\n"
                     "Prints figures as NAME VALUE UNIT, the median of the rounds. MEASURE: load, "
-                    "get, get_16c32, list, search,\n"
-                    "update, update_64c, connect …; with --large get, page, search, report, "
+                    "get, get_16c32, list, search, own,\n"
+                    "update, update_64c, connect …; with --large get, page, search, report, own, "
                     "update. The directory for the databases is made below\n"
                     "DIR (TMPDIR, else /var/tmp), which is to be on the disk that is measured, and "
                     "is removed at the end.\n");
