@@ -7,7 +7,6 @@
 #include "common/model/reflect.h"
 #include "server/engine/core.h"
 #include "server/engine/erase_inside.h"
-#include "server/engine/expiry.h"
 #include "server/engine/grants.h"
 #include "server/engine/rollup.h"
 
@@ -213,8 +212,6 @@ static enum crm_status from_grant(struct erasing *erasing, const struct record *
         status = grant_store(erasing->change->own, record->header.kind, &record->header.id, &grants[i], &none, erasing->arena);
         erasing->result->rows[STORE_GRANT]++;
     }
-    if (status == CRM_OK && record->header.kind == KIND_USER) /* as when a user is deleted */
-        status = expiry_of_principal(erasing->change, &record->header.id);
     return status;
 }
 
