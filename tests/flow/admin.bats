@@ -187,6 +187,21 @@ CSV
     [ "$(crm show customer Left --json | jq -r .owner.name)" = Heir ]
 }
 
+@test "on a terminal it asks who takes over" {
+    crm admin user add asked --role representative --team North --no-invitation --quiet
+    crm add customer name=Waiting owner=asked team=North --quiet
+    mkfifo "$BATS_TEST_TMPDIR/keys"
+    script -qefc "crm admin user disable asked" "$BATS_TEST_TMPDIR/screen" <"$BATS_TEST_TMPDIR/keys" >/dev/null 2>&1 3>&- 4>&- &
+    exec {keys}>"$BATS_TEST_TMPDIR/keys"
+    wait_for grep -q 'Who takes them over' "$BATS_TEST_TMPDIR/screen"
+    grep -q '1 customer' "$BATS_TEST_TMPDIR/screen"
+    echo heir >&"$keys"
+    wait $!
+    exec {keys}>&-
+    [ "$(crm show customer Waiting --json | jq -r .owner.name)" = Heir ]
+    [ "$(crm show user asked --json | jq .active)" = false ]
+}
+
 @test "the last administrator stays" {
     fails 6 crm admin user disable admin
     contains 'last active user who may manage users'
