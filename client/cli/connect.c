@@ -8,6 +8,7 @@
 #include "client/cli/cli.h"
 #include "client/cli/display.h"
 #include "common/base/clock.h"
+#include "common/model/schema_wire.h"
 #include "proto/codec.h"
 #include "proto/token_text.h"
 
@@ -100,78 +101,6 @@ enum crm_status cli_take_api_token(struct cli *cli)
     return CRM_OK;
 }
 
-/* field_type of a custom field to the type of its definition. */
-static Crm__FieldType definition_type(const Crm__FieldInfo *info)
-{
-    switch (info->type) {
-    case FIELD_DECIMAL:
-        return CRM__FIELD_TYPE__FIELD_TYPE_NUMBER;
-    case FIELD_MONEY:
-        return CRM__FIELD_TYPE__FIELD_TYPE_MONEY;
-    case FIELD_DATE:
-        return CRM__FIELD_TYPE__FIELD_TYPE_DATE;
-    case FIELD_INSTANT:
-        return CRM__FIELD_TYPE__FIELD_TYPE_TIME;
-    case FIELD_BOOLEAN:
-        return CRM__FIELD_TYPE__FIELD_TYPE_BOOLEAN;
-    case FIELD_REFERENCE:
-        return CRM__FIELD_TYPE__FIELD_TYPE_REFERENCE;
-    case FIELD_CHOICE:
-        return info->flags & FIELD_REPEATED ? CRM__FIELD_TYPE__FIELD_TYPE_MULTI_CHOICE
-                                            : CRM__FIELD_TYPE__FIELD_TYPE_CHOICE;
-    default:
-        return CRM__FIELD_TYPE__FIELD_TYPE_TEXT;
-    }
-}
-
-static enum crm_status add_custom(struct cli *cli, struct schema *schema, const Crm__KindInfo *kind,
-                                  const Crm__FieldInfo *info)
-{
-    Crm__FieldDefinition definition = CRM__FIELD_DEFINITION__INIT;
-    const struct kind_def *refers_to = kind_def(info->ref_kind);
-    size_t n = info->n_choices;
-
-    if (info->field <= FIELD_REF_CUSTOM || !kind_def(kind->kind))
-        return CRM_OK; /* built in, or of a newer server: not shown */
-    definition.kind = (char *)(uintptr_t)kind_def(kind->kind)->name;
-    definition.name = info->name;
-    definition.label = info->label;
-    definition.label_zh = info->label_zh;
-    definition.has_type = definition.has_number = definition.has_required = true;
-    definition.type = definition_type(info);
-    definition.number = info->field - FIELD_REF_CUSTOM;
-    definition.required = (info->flags & FIELD_REQUIRED) != 0;
-    if (refers_to)
-        definition.ref_kind = (char *)(uintptr_t)refers_to->name;
-    definition.choices = arena_alloc(&cli->arena, n * sizeof(*definition.choices) + 1);
-    if (!definition.choices)
-        return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
-    for (size_t i = 0; i < n; i++)
-        definition.choices[i] = info->choices[i]->name;
-    definition.n_choices = n;
-    return schema_add(schema, &definition, &cli->failure);
-}
-
-static enum crm_status schema_from_reply(struct cli *cli, const Crm__DescribeReply *reply,
-                                         struct schema **out_schema)
-{
-    struct schema *schema = NULL;
-    enum crm_status status = schema_create(&schema);
-
-    if (status)
-        return fail(&cli->failure, status, NULL, "out of memory");
-    for (size_t k = 0; k < reply->n_kinds && !status; k++)
-        for (size_t f = 0; f < reply->kinds[k]->n_fields && !status; f++)
-            status = add_custom(cli, schema, reply->kinds[k], reply->kinds[k]->fields[f]);
-    if (status) {
-        schema_unref(schema);
-        return status;
-    }
-    schema_set_level(schema, reply->level);
-    *out_schema = schema;
-    return CRM_OK;
-}
-
 static void take_schema(struct cli *cli, struct schema *schema)
 {
     schema_unref(cli->schema);
@@ -189,10 +118,8 @@ static void schema_from_cache(struct cli *cli)
     if (packed.size == 0 || codec_unpack_body(packed, &crm__describe_reply__descriptor, &cli->arena,
                                               &message, &ignored))
         return;
-    if (schema_from_reply(cli, message, &schema) == CRM_OK)
+    if (schema_from_describe(message, &cli->arena, &schema, NULL) == CRM_OK)
         take_schema(cli, schema);
-    else
-        cli->failure = (struct failure){ 0 };
 }
 
 enum crm_status cli_connect_bare(struct cli *cli)
@@ -247,7 +174,7 @@ enum crm_status cli_connect(struct cli *cli)
     if (status)
         status = cli_call_failed(cli, status, call);
     else if (reply->n_kinds > 0)
-        status = schema_from_reply(cli, reply, &schema);
+        status = schema_from_describe(reply, &cli->arena, &schema, &cli->failure);
     if (!status && reply->n_kinds > 0) {
         take_schema(cli, schema);
         if (codec_pack(&reply->base, &cli->arena, &packed) == CRM_OK)

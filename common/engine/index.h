@@ -61,6 +61,13 @@ bool field_is_indexed(const struct field_def *field);
 enum crm_status index_update(const struct view *view, struct writeset *set, const struct kind_def *kind, const struct record *before,
                              const struct record *after, const struct field_set *changed, struct arena *arena, struct failure *failure) MUST_CHECK;
 
+/*
+ * The same of a change that was made elsewhere, for a replica: nothing is refused. States arrive in another order than they came about, so a unique value
+ * may be two records' for a moment: it is whose came last.
+ */
+enum crm_status index_follow(const struct view *view, struct writeset *set, const struct kind_def *kind, const struct record *before,
+                             const struct record *after, struct arena *arena) MUST_CHECK;
+
 /* Called with every key that a record should have in index, child, unique and term: for check and rebuild. */
 typedef enum crm_status index_visit(void *arg, enum store_db db, struct slice key, struct slice value);
 enum crm_status index_each(const struct schema *schema, const struct kind_def *kind, const struct record *record, struct arena *arena,

@@ -323,10 +323,22 @@ static enum crm_status unique_check(const struct view *view, const struct kind_d
                 kind->name, field ? field->name : "value");
 }
 
+/* Is a unique value another record's by now? Then its entry is not ours to delete. */
+static bool is_anothers(const struct view *view, const struct entry_list *list,
+                        const struct entry *entry)
+{
+    struct slice holder;
+
+    return entry->db == STORE_UNIQUE &&
+           view_get(view, STORE_UNIQUE, entry->key, &holder) == CRM_OK &&
+           !slice_equal(holder, uuid_slice(&list->record->header.id));
+}
+
 /* Two settled lists: what only before has goes, what only after has, or has otherwise, comes. */
 static enum crm_status apply_difference(const struct view *view, struct writeset *set,
                                         const struct entry_list *before,
-                                        const struct entry_list *after, struct failure *failure)
+                                        const struct entry_list *after, bool follows,
+                                        struct failure *failure)
 {
     size_t b = 0, a = 0;
     enum crm_status status = CRM_OK;
@@ -337,12 +349,14 @@ static enum crm_status apply_difference(const struct view *view, struct writeset
                                     : entry_compare(&before->entries[b], &after->entries[a]);
 
         if (order < 0) {
-            status = writeset_delete(set, before->entries[b].db, before->entries[b].key);
-            b++;
+            const struct entry *entry = &before->entries[b++];
+
+            if (!follows || !is_anothers(view, before, entry))
+                status = writeset_delete(set, entry->db, entry->key);
         } else if (order > 0) {
             const struct entry *entry = &after->entries[a++];
 
-            if (entry->db == STORE_UNIQUE)
+            if (entry->db == STORE_UNIQUE && !follows)
                 status = unique_check(view, after->kind, after->record, entry, failure);
             if (status == CRM_OK)
                 status = writeset_put(set, entry->db, entry->key, entry->value);
@@ -356,10 +370,10 @@ static enum crm_status apply_difference(const struct view *view, struct writeset
     return status;
 }
 
-enum crm_status index_update(const struct view *view, struct writeset *set,
-                             const struct kind_def *kind, const struct record *before,
-                             const struct record *after, const struct field_set *changed,
-                             struct arena *arena, struct failure *failure)
+static enum crm_status update(const struct view *view, struct writeset *set,
+                              const struct kind_def *kind, const struct record *before,
+                              const struct record *after, const struct field_set *changed,
+                              bool follows, struct arena *arena, struct failure *failure)
 {
     struct entry_list old = { .kind = kind, .record = before, .arena = arena };
     struct entry_list new = { .kind = kind, .record = after, .arena = arena };
@@ -371,7 +385,22 @@ enum crm_status index_update(const struct view *view, struct writeset *set,
         return new.status;
     entries_settle(&old);
     entries_settle(&new);
-    return apply_difference(view, set, &old, &new, failure);
+    return apply_difference(view, set, &old, &new, follows, failure);
+}
+
+enum crm_status index_update(const struct view *view, struct writeset *set,
+                             const struct kind_def *kind, const struct record *before,
+                             const struct record *after, const struct field_set *changed,
+                             struct arena *arena, struct failure *failure)
+{
+    return update(view, set, kind, before, after, changed, false, arena, failure);
+}
+
+enum crm_status index_follow(const struct view *view, struct writeset *set,
+                             const struct kind_def *kind, const struct record *before,
+                             const struct record *after, struct arena *arena)
+{
+    return update(view, set, kind, before, after, NULL, true, arena, NULL);
 }
 
 enum crm_status index_each(const struct schema *schema, const struct kind_def *kind,
