@@ -1,5 +1,5 @@
 /*
- * ask.c - what a request asks for, read and checked: filter and sort
+ * ask.c - what a request asks for, read and checked: which record, filter and sort
  *
  * Any thread with a view.
  */
@@ -47,5 +47,53 @@ enum crm_status ask_sort(struct ask *ask, const struct kind_def *kind, size_t n,
             return ask_fail_field(ask, CRM_INVALID, "sort", "%s cannot be sorted by field number %u", kind->name, wire[i]->field);
     }
     query->n_sort = n;
+    return CRM_OK;
+}
+
+/* The kind of a request, as the beginning of a query. */
+static enum crm_status begin_query(struct ask *ask, uint32_t number, const struct filter *filter, struct list_query *out_query)
+{
+    const struct kind_def *kind = kind_def(number);
+
+    if (!kind)
+        return ask_fail_field(ask, CRM_INVALID, "kind", "there is no kind number %u", number);
+    *out_query = (struct list_query){ .kind = kind, .filter = filter };
+    return CRM_OK;
+}
+
+enum crm_status ask_list(struct ask *ask, const Crm__ListRequest *request, struct filter *filter, struct list_query *out_query)
+{
+    enum crm_status status = begin_query(ask, request->kind, filter, out_query);
+
+    if (status == CRM_OK)
+        status = ask_filter(ask, out_query->kind, request->n_filter, request->filter, filter);
+    if (status == CRM_OK)
+        status = ask_sort(ask, out_query->kind, request->n_sort, request->sort, out_query);
+    if (status == CRM_OK && request->has_parent && !uuid_from_slice(slice_of(request->parent.data, request->parent.len), &out_query->parent))
+        status = ask_fail_field(ask, CRM_INVALID, "parent", "an id has 16 bytes");
+    out_query->limit = request->limit;
+    out_query->deleted = request->deleted;
+    return status;
+}
+
+enum crm_status ask_count(struct ask *ask, const Crm__CountRequest *request, struct filter *filter, struct list_query *out_query)
+{
+    enum crm_status status = begin_query(ask, request->kind, filter, out_query);
+
+    if (status == CRM_OK)
+        status = ask_filter(ask, out_query->kind, request->n_filter, request->filter, filter);
+    out_query->deleted = request->deleted;
+    return status;
+}
+
+enum crm_status ask_get(struct ask *ask, const Crm__GetRequest *request, struct uuid *out_id, enum kind *out_kind)
+{
+    if (request->selector && !request->has_id)
+        return select_record(ask, request->kind, request->selector, true, out_id, out_kind);
+    *out_kind = (enum kind)request->kind;
+    if (!kind_def(request->kind))
+        return ask_fail_field(ask, CRM_INVALID, "kind", "there is no kind number %u", request->kind);
+    if (!uuid_from_slice(slice_of(request->id.data, request->id.len), out_id))
+        return ask_fail_field(ask, CRM_INVALID, "id", "an id has 16 bytes");
     return CRM_OK;
 }

@@ -26,6 +26,16 @@ enum crm_status ask_filter(struct ask *ask, const struct kind_def *kind, size_t 
 /* A request's order. */
 enum crm_status ask_sort(struct ask *ask, const struct kind_def *kind, size_t n, Crm__Sort *const *wire, struct list_query *query) MUST_CHECK;
 
+/*
+ * What a list request asks for: kind, filter, order, limit, parent. Its place to go on from, its scope and the past are the caller's; filter must live as long as
+ * the query.
+ */
+enum crm_status ask_list(struct ask *ask, const Crm__ListRequest *request, struct filter *filter, struct list_query *out_query) MUST_CHECK;
+/* The same of a count: what is counted. */
+enum crm_status ask_count(struct ask *ask, const Crm__CountRequest *request, struct filter *filter, struct list_query *out_query) MUST_CHECK;
+/* Which record a get request means: by its id, whether or not there is one, or by what people type. */
+enum crm_status ask_get(struct ask *ask, const Crm__GetRequest *request, struct uuid *out_id, enum kind *out_kind) MUST_CHECK;
+
 /* A record by what people type: number, id, a unique value, a title, "me" and, with_endings, the end of an id. CRM_NOT_FOUND; CRM_AMBIGUOUS with candidates in
  * *ask->error. */
 enum crm_status select_record(struct ask *ask, unsigned kind, const char *selector, bool with_endings, struct uuid *out_id,

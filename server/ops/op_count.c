@@ -45,27 +45,25 @@ static enum crm_status answer(struct counting *counting, const struct list_expla
 static enum crm_status run_count(struct op_ctx *ctx)
 {
     const Crm__CountRequest *request = ctx->request;
-    const struct kind_def *kind = kind_def(request->kind);
     struct counting counting = { .ctx = ctx };
     struct ask ask = op_ask(ctx);
     struct filter filter;
-    struct list_query query = { .kind = kind, .filter = &filter, .deleted = request->deleted, .arg = &counting };
+    struct list_query query;
     struct list_cursor *cursor;
     enum list_state state = LIST_MORE;
     int64_t began_us = clock_monotonic_us();
-    enum crm_status status;
+    enum crm_status status = ask_count(&ask, request, &filter, &query);
 
-    if (!kind)
-        return op_fail_field(ctx, CRM_INVALID, "kind", "there is no kind number %u", request->kind);
-    status = ask_filter(&ask, kind, request->n_filter, request->filter, &filter);
     if (status == CRM_OK)
-        status = wire_scope(ctx, kind, &query.scope);
+        status = wire_scope(ctx, query.kind, &query.scope);
     if (status == CRM_OK)
-        status = tally_init(&counting.tally, &ask, kind, request);
+        status = tally_init(&counting.tally, &ask, query.kind, request);
     if (status == CRM_OK)
         status = wire_as_of(ctx, request->as_of, &counting.as_of);
-    if (counting.as_of)
+    if (counting.as_of) {
         query.rewind = rewind_record;
+        query.arg = &counting;
+    }
     if (status == CRM_OK)
         status = list_begin(ctx->view, &query, ctx->arena, &cursor, &ctx->failure);
     while (status == CRM_OK && state == LIST_MORE) {

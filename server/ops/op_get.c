@@ -8,20 +8,6 @@
 #include "server/engine/log.h"
 #include "server/ops/wire.h"
 
-static enum crm_status find(struct op_ctx *ctx, const Crm__GetRequest *request, struct uuid *out_id, enum kind *out_kind)
-{
-    struct ask ask = op_ask(ctx);
-
-    if (request->selector && !request->has_id)
-        return select_record(&ask, request->kind, request->selector, true, out_id, out_kind);
-    *out_kind = (enum kind)request->kind;
-    if (!kind_def(request->kind))
-        return op_fail_field(ctx, CRM_INVALID, "kind", "there is no kind number %u", request->kind);
-    if (!uuid_from_slice(slice_of(request->id.data, request->id.len), out_id))
-        return op_fail_field(ctx, CRM_INVALID, "id", "an id has 16 bytes");
-    return CRM_OK;
-}
-
 /* "D-17" of a deleted deal names no live record: the bin is looked through for its number. */
 static bool bin_by_number(struct op_ctx *ctx, const char *selector, unsigned kind_number, struct record *out_record)
 {
@@ -56,9 +42,10 @@ static bool bin_by_number(struct op_ctx *ctx, const char *selector, unsigned kin
 static enum crm_status load(struct op_ctx *ctx, const Crm__GetRequest *request, struct record *out_record)
 {
     bool with_bin = request->deleted || request->as_of;
+    struct ask ask = op_ask(ctx);
     struct uuid id;
     enum kind kind;
-    enum crm_status status = find(ctx, request, &id, &kind);
+    enum crm_status status = ask_get(&ask, request, &id, &kind);
 
     if (status == CRM_NOT_FOUND && with_bin && bin_by_number(ctx, request->selector, request->kind, out_record)) {
         memset(&ctx->failure, 0, sizeof ctx->failure);

@@ -69,35 +69,29 @@ static enum crm_status begin_list(struct op_ctx *ctx)
 {
     const Crm__ListRequest *request = ctx->request;
     struct list_state_kept *state = arena_zalloc(ctx->arena, sizeof *state);
-    const struct kind_def *kind = kind_def(request->kind);
     struct ask ask = op_ask(ctx);
     struct log_head head;
     enum crm_status status;
 
     if (!state)
         return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
-    if (!kind)
-        return op_fail_field(ctx, CRM_INVALID, "kind", "there is no kind number %u", request->kind);
     ctx->state = state;
     state->ctx = ctx;
     state->began_us = clock_monotonic_us();
     if (log_head_load(ctx->view, &head) != CRM_OK)
         return op_fail(ctx, CRM_IO, "the log cannot be read");
     state->seq = head.seq; /* of this snapshot: the newest may be newer */
-    state->query = (struct list_query){ .kind = kind, .filter = &state->filter, .limit = request->limit, .deleted = request->deleted, .arg = state };
-    status = ask_filter(&ask, kind, request->n_filter, request->filter, &state->filter);
+    status = ask_list(&ask, request, &state->filter, &state->query);
     if (status == CRM_OK)
-        status = wire_scope(ctx, kind, &state->query.scope);
-    if (status == CRM_OK)
-        status = ask_sort(&ask, kind, request->n_sort, request->sort, &state->query);
+        status = wire_scope(ctx, state->query.kind, &state->query.scope);
     if (status == CRM_OK)
         status = read_page(ctx, request, state);
     if (status == CRM_OK)
         status = wire_as_of(ctx, request->as_of, &state->as_of);
-    if (status == CRM_OK && request->has_parent && !uuid_from_slice(slice_of(request->parent.data, request->parent.len), &state->query.parent))
-        status = op_fail_field(ctx, CRM_INVALID, "parent", "an id has 16 bytes");
-    if (state->as_of)
+    if (state->as_of) {
         state->query.rewind = rewind_record;
+        state->query.arg = state;
+    }
     return status == CRM_OK ? list_begin(ctx->view, &state->query, ctx->arena, &state->cursor, &ctx->failure) : status;
 }
 
