@@ -14,7 +14,8 @@
 #include "common/base/log.h"
 #include "server/engine/index_job.h"
 
-#define GROUP_ARENA   (192u << 20)
+#define GROUP_ARENA   (768u << 20) /* the most that one change may take: MUTATION_RECORDS_MAX records, about 20 KiB each while they change owner */
+#define GROUP_MEMORY  (96u << 20)  /* then the group is closed */
 #define GROUP_BYTES   (4u << 20) /* of keys and values: then the group is closed */
 #define EXIT_SYNC     74         /* EX_IOERR */
 #define AUDIT_PRUNED  500        /* entries that retention takes in one turn */
@@ -162,7 +163,7 @@ static struct write_job *take_group(struct writer *writer, bool bulk_turn)
 /* A group is for the jobs before end: what is left of the arena must do for one that is large. */
 static bool group_is_full(const struct writer *writer)
 {
-    return writeset_bytes(writer->group.set) >= GROUP_BYTES || writer->arena.used >= GROUP_ARENA / 2;
+    return writeset_bytes(writer->group.set) >= GROUP_BYTES || writer->arena.used >= GROUP_MEMORY;
 }
 
 /* false: a job has failed half-way and is left out from now on. */

@@ -224,31 +224,34 @@ static void an_heir_gets_what_is_open(void **state)
     assert_int_equal(s->seq, seq + 5); /* each of them once */
 }
 
-/* More than one mutation may touch: nothing of it happens. */
+/* More than one mutation may touch: nothing of it happens. One fewer fits into the writer's memory, of the kind that takes most. */
 static void an_estate_has_a_limit(void **state)
 {
     struct server *s = *state;
     struct uuid anna = make_user(s, "anna", &s->team), ben = make_user(s, "ben", &s->team), last = { { 0 } };
     Crm__MutateRequest request = CRM__MUTATE_REQUEST__INIT;
-    Crm__Mutation *mutations[MUTATIONS_MAX];
-    char *name = arena_strdup(&s->arena, "name=Acme");
+    Crm__Mutation *mutations[MUTATIONS_MAX], *one;
 
+    one = server_creation(s, KIND_DEAL, &last, "name=Renewal of everything there is", "amount=5000 USD", "expected_close=2016-12-24",
+                          "next_step=call them again and ask for the signature", "note=as people write them down", "tags=one", "tags=two", NULL);
+    one->has_owner = true;
+    one->owner = server_id(s, &anna);
     request.mutations = mutations;
-    for (unsigned done = 0; done < RULE_RECORDS_MAX; done += (unsigned)request.n_mutations) {
-        for (request.n_mutations = 0; request.n_mutations < MUTATIONS_MAX; request.n_mutations++) {
-            Crm__Mutation *mutation = server_creation(s, KIND_CONTACT, &last, name, NULL);
-
-            mutation->has_owner = true;
-            mutation->owner = server_id(s, &anna);
-            mutations[request.n_mutations] = mutation;
+    request.n_mutations = MUTATIONS_MAX;
+    for (size_t done = 0; done < RULE_RECORDS_MAX; done += MUTATIONS_MAX) {
+        for (size_t i = 0; i < MUTATIONS_MAX; i++) {
+            mutations[i] = arena_memdup(&s->arena, one, sizeof *one);
+            assert_non_null(mutations[i]);
+            last = uuid_create();
+            mutations[i]->id = server_id(s, &last);
         }
         assert_int_equal(server_request(s, &request), CRM_OK);
     }
-    s->group_budget = 192u << 20; /* the writer's */
+    s->group_budget = 768u << 20; /* the writer's */
     server_refuses(s, disable(s, &anna, &ben), CRM_TOO_LARGE, "");
-    server_must(s, assign(s, KIND_CONTACT, &last, &ben, false, NULL));
+    server_must(s, assign(s, KIND_DEAL, &last, &ben, false, NULL));
     server_must(s, disable(s, &anna, &ben)); /* one fewer */
-    assert_whose(s, KIND_CONTACT, &last, &ben, &s->team);
+    assert_whose(s, KIND_DEAL, &last, &ben, &s->team);
 }
 
 int main(void)

@@ -151,7 +151,7 @@ static void who_finds_no_room_comes_next(void **state)
 
 static void nobody_fails_for_the_memory_of_others(void **state)
 {
-    struct test_job jobs[] = { { .name = "hungry", .takes = 80u << 20 }, { .name = "hungrier", .takes = 150u << 20 }, { .name = "small" } };
+    struct test_job jobs[] = { { .name = "hungry", .takes = 80u << 20 }, { .name = "hungrier", .takes = 700u << 20 }, { .name = "small" } };
 
     run(*state, jobs, ARRAY_LEN(jobs));
     for (size_t i = 0; i < ARRAY_LEN(jobs); i++) {
@@ -162,7 +162,7 @@ static void nobody_fails_for_the_memory_of_others(void **state)
 
 static void what_no_group_can_hold_fails_alone(void **state)
 {
-    struct test_job jobs[] = { { .name = "first" }, { .name = "boundless", .takes = 300u << 20 }, { .name = "last" } };
+    struct test_job jobs[] = { { .name = "first" }, { .name = "boundless", .takes = 800u << 20 }, { .name = "last" } };
 
     run(*state, jobs, ARRAY_LEN(jobs));
     assert_int_equal(jobs[0].told, CRM_OK);
