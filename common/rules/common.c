@@ -5,9 +5,7 @@
 
 static enum crm_status take_id(struct rule_ctx *ctx, const char *field, enum kind kind, ProtobufCBinaryData bytes, struct uuid *out_id)
 {
-    struct record record;
-
-    if (!uuid_from_slice(slice_of(bytes.data, bytes.len), out_id) || view_record(ctx->view, kind, out_id, &record) != CRM_OK)
+    if (!uuid_from_slice(slice_of(bytes.data, bytes.len), out_id) || !rule_may_name(ctx, kind, out_id))
         return rule_refuse_field(ctx, CRM_INVALID, field, "there is no such %s", kind_def(kind)->name);
     return CRM_OK;
 }
@@ -44,19 +42,23 @@ static bool is_shared(struct rule_ctx *ctx, const struct grant *grant)
     return view_get(ctx->view, STORE_GRANT, key_slice(&key), &value) == CRM_OK;
 }
 
+/* With whom a record is shared they know who see it: of such a share they may speak, whoever it is. */
+static bool may_share_with(struct rule_ctx *ctx, enum kind kind, const struct grant *grant)
+{
+    return rule_may_name(ctx, kind, &grant->principal) || is_shared(ctx, grant);
+}
+
 static enum crm_status name_principal(struct rule_ctx *ctx, const Crm__ShareArgument *share, struct grant *grant)
 {
-    struct record principal;
-
     if (!uuid_from_slice(slice_of(share->principal.data, share->principal.len), &grant->principal))
         return rule_refuse_field(ctx, CRM_INVALID, "principal", "with which user or team?");
-    if (view_record(ctx->view, KIND_USER, &grant->principal, &principal) == CRM_OK)
-        grant->sort = GRANT_USER;
-    else if (view_record(ctx->view, KIND_TEAM, &grant->principal, &principal) == CRM_OK)
-        grant->sort = share->with_below ? GRANT_TEAM_AND_BELOW : GRANT_TEAM;
-    else
-        return rule_refuse_field(ctx, CRM_INVALID, "principal", "there is no such user or team");
-    return CRM_OK;
+    grant->sort = GRANT_USER;
+    if (may_share_with(ctx, KIND_USER, grant))
+        return CRM_OK;
+    grant->sort = share->with_below ? GRANT_TEAM_AND_BELOW : GRANT_TEAM;
+    if (may_share_with(ctx, KIND_TEAM, grant))
+        return CRM_OK;
+    return rule_refuse_field(ctx, CRM_INVALID, "principal", "there is no such user or team");
 }
 
 /* A team is given it alone or with all below it: the one takes the place of the other. */

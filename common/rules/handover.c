@@ -223,7 +223,7 @@ static enum crm_status take_heir(struct rule_ctx *ctx, const Crm__DisableArgumen
 {
     const Crm__User *heir = rule_load(ctx, KIND_USER, argument->heir);
 
-    if (!heir || !uuid_from_slice(slice_of(argument->heir.data, argument->heir.len), out_heir))
+    if (!heir || !uuid_from_slice(slice_of(argument->heir.data, argument->heir.len), out_heir) || !rule_may_name(ctx, KIND_USER, out_heir))
         return rule_refuse_field(ctx, CRM_INVALID, "heir", "there is no such user");
     if (uuid_equal(out_heir, &ctx->after->header.id))
         return rule_refuse_field(ctx, CRM_INVALID, "heir", "nobody is their own heir");

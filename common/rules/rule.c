@@ -93,6 +93,16 @@ const void *rule_load(struct rule_ctx *ctx, enum kind kind, ProtobufCBinaryData 
     return unpack(ctx, kind_def(kind), record.body);
 }
 
+bool rule_may_name(struct rule_ctx *ctx, enum kind kind, const struct uuid *id)
+{
+    const struct record_header *header = ctx->before ? &ctx->before->header : NULL;
+    struct record record;
+
+    if (view_record(ctx->seen, kind, id, &record) == CRM_OK)
+        return true;
+    return (kind == KIND_USER && uuid_equal(id, &ctx->actor)) || (header && uuid_equal(id, kind == KIND_USER ? &header->owner : &header->team));
+}
+
 static const struct field_def *field_named(struct rule_ctx *ctx, const char *name)
 {
     return schema_field_by_name(ctx->view->schema, ctx->kind, name);

@@ -37,6 +37,7 @@ struct rule_grant {
 
 struct rule_ctx {
     const struct view *view;
+    const struct view *seen;     /* the same with the eyes of who asks: whom an action names must be in it, see rule_may_name */
     struct arena *arena;
     struct failure *failure;
     const struct kind_def *kind;
@@ -99,6 +100,8 @@ const void *rule_record(struct rule_ctx *ctx);
 const void *rule_before(struct rule_ctx *ctx);
 /* Another record as a message; NULL if there is none or the reference is empty. */
 const void *rule_load(struct rule_ctx *ctx, enum kind kind, ProtobufCBinaryData id);
+/* May who asks name a user or a team? One that they may see, themselves, and whom the record belongs to already. To them nobody else is there. */
+bool rule_may_name(struct rule_ctx *ctx, enum kind kind, const struct uuid *id);
 /* Did this change touch a field? On a create: does it have a value? */
 bool rule_changes(struct rule_ctx *ctx, const char *field);
 /* Set one field of the record in hand. */

@@ -36,6 +36,8 @@ struct work {
     const char *reason;        /* for which it is done, or NULL */
     struct rule_more *more;
     bool is_override;
+    struct view seen;         /* see actor_view */
+    struct view_guard guard;
 };
 
 static struct failure *failure_of(struct work *work)
@@ -166,11 +168,26 @@ static enum crm_status read_patch(struct work *work, struct body_patch *out_patc
     return may_set_fields(work, out_patch);
 }
 
+/* The state with the eyes of who asks: to them nothing else exists. For a rule's own change: all of it. Lives in work, as of now. */
+static const struct view *actor_view(struct work *work)
+{
+    const struct access *access = work->change->actor->access;
+
+    work->seen = work->change->view;
+    if (access && work->mutation && !access_sees_all(access)) {
+        work->guard = access_guard(access);
+        work->seen.guard = &work->guard;
+        work->seen.arena = work->change->group->arena;
+    }
+    return &work->seen;
+}
+
+/* An owner or a team that is named. */
 static enum crm_status take_principal(struct work *work, const char *field, enum kind kind, ProtobufCBinaryData bytes, struct uuid *out_id)
 {
-    struct record record;
+    struct rule_ctx ctx = { .seen = actor_view(work), .before = work->has_before ? &work->before : NULL, .actor = work->change->actor->user };
 
-    if (!uuid_from_slice(slice_of(bytes.data, bytes.len), out_id) || view_record(&work->change->view, kind, out_id, &record) != CRM_OK)
+    if (!uuid_from_slice(slice_of(bytes.data, bytes.len), out_id) || !rule_may_name(&ctx, kind, out_id))
         return fail(failure_of(work), CRM_INVALID, field, "there is no such %s", kind_def(kind)->name);
     return CRM_OK;
 }
@@ -261,16 +278,9 @@ static void set_root(struct work *work)
 /* What somebody refers to they must be able to see: to them nothing else exists. What the record referred to before stays. */
 static enum crm_status may_refer(struct work *work)
 {
-    const struct access *access = work->change->actor->access;
-    struct view_guard guard;
-    struct view view = work->change->view;
+    const struct view *view = actor_view(work);
 
-    if (!access || access_sees_all(access))
-        return CRM_OK;
-    guard = access_guard(access);
-    view.guard = &guard;
-    view.arena = work->change->group->arena;
-    return check_references(work->change, &view, work->kind, work->has_before ? &work->before : NULL, &work->after);
+    return !view->guard ? CRM_OK : check_references(work->change, view, work->kind, work->has_before ? &work->before : NULL, &work->after);
 }
 
 static struct rule_ctx rules_for(struct change *change, const struct kind_def *kind, const struct record *before, struct record *after,
@@ -279,7 +289,7 @@ static struct rule_ctx rules_for(struct change *change, const struct kind_def *k
     const struct change_group *group = change->group;
 
     return (struct rule_ctx){
-        .view = &change->view, .arena = group->arena, .failure = &change->failure, .kind = kind, .before = before, .after = after,
+        .view = &change->view, .seen = &change->view, .arena = group->arena, .failure = &change->failure, .kind = kind, .before = before, .after = after,
         .actor = change->actor->user, .now_us = group->now_us, .happened_us = happened_us, .today = group->today, .verb = verb,
     };
 }
@@ -301,6 +311,7 @@ static enum crm_status ask_rules(struct work *work, const struct action_def *act
     enum crm_status status;
 
     ctx.reason = work->reason;
+    ctx.seen = actor_view(work);
     status = action ? action->run(&ctx, argument) : CRM_OK;
 
     if (status == CRM_OK && ctx.verb != RULE_RESTORE)

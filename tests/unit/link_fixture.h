@@ -191,7 +191,7 @@ static inline void take_frame(struct fixture *f, struct frame *out_frame)
     buf_consume(&f->out, size);
 }
 
-static const void *take(struct fixture *f, enum frame_type type, uint32_t stream, const ProtobufCMessageDescriptor *descriptor)
+static inline const void *take(struct fixture *f, enum frame_type type, uint32_t stream, const ProtobufCMessageDescriptor *descriptor)
 {
     struct failure failure = { 0 };
     const void *message = NULL;
@@ -205,7 +205,7 @@ static const void *take(struct fixture *f, enum frame_type type, uint32_t stream
     return message;
 }
 
-static const Crm__Error *take_error(struct fixture *f, uint32_t stream, enum crm_status status)
+static inline const Crm__Error *take_error(struct fixture *f, uint32_t stream, enum crm_status status)
 {
     const Crm__Error *error = take(f, FRAME_ERROR, stream, &crm__error__descriptor);
 
@@ -228,7 +228,7 @@ static inline void hello(struct fixture *f, const uint8_t *token)
     send_frame(f, FRAME_HELLO, 0, 0, &hello_message.base);
 }
 
-static const Crm__LoginReply *login(struct fixture *f)
+static inline const Crm__LoginReply *login(struct fixture *f)
 {
     Crm__LoginRequest request = CRM__LOGIN_REQUEST__INIT;
 
