@@ -297,7 +297,8 @@ bool link_check_session(struct link *link, int64_t now_us)
 
 void link_renew_session(struct link *link)
 {
-    (void)link_check_session(link, clock_monotonic_us());
+    if (link->has_session && link->identities != atomic_load(&link->thread->dispatch->identities))
+        (void)link_check_session(link, clock_monotonic_us());
 }
 
 const struct session *link_session(const struct link *link)
@@ -436,6 +437,7 @@ static bool step_stream(struct link *link, struct stream *stream)
     struct op_ctx *ctx = &request->ctx;
     bool more = false;
     size_t before = link->carrier.out->size;
+    uint64_t access_changes = link->access_changes;
     const struct view *view;
     enum crm_status status = thread_view(link->thread, request->schema, &view);
 
@@ -456,6 +458,10 @@ static bool step_stream(struct link *link, struct stream *stream)
         status = fail(&ctx->failure, CRM_NO_MEMORY, NULL, "out of memory");
     if (status == CRM_OK)
         status = request_bound_body(request, ctx->packed.size);
+    /* A change of rights may have been committed, and acknowledged, while this was read. */
+    link_renew_session(link);
+    if (link->access_changes != access_changes)
+        return true; /* the stream has ended, and its request with it */
     if (status != CRM_OK) {
         link_fail_request(link, request, status);
         link_close_stream(link, stream);

@@ -251,6 +251,10 @@ static void run_at_once(struct link *link, const struct op_def *op, const struct
         request_set_view(request, view);
         status = op->run(&request->ctx);
     }
+    /* A change of rights may have been committed, and acknowledged, while this was read. */
+    link_renew_session(link);
+    if (request->ctx.session && request->access_changes != link->access_changes)
+        status = link->has_session ? CRM_ACCESS_CHANGED : CRM_NOT_LOGGED_IN;
     if (status == CRM_OK)
         link_reply(link, request);
     else
