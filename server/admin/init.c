@@ -188,6 +188,7 @@ static void generate_password(char *out)
 static enum crm_status choose_password(struct plan *plan, const char *file, struct failure *failure)
 {
     const char *given = getenv("CRM_PASSWORD");
+    const struct slice related[] = { slice_text(plan->admin), slice_text(plan->company) };
     enum crm_status status = CRM_OK;
 
     if (file) {
@@ -201,7 +202,9 @@ static enum crm_status choose_password(struct plan *plan, const char *file, stru
         generate_password(plan->password);
         plan->is_generated = true;
     }
-    return status == CRM_OK ? password_check_rules(plan->password, NULL, 0, failure) : status;
+    return status == CRM_OK
+               ? password_check_rules(plan->password, related, ARRAY_LEN(related), failure)
+               : status;
 }
 
 static enum crm_status choose(struct plan *plan, const struct command_input *input,
