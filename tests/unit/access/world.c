@@ -501,11 +501,10 @@ static void change_some(struct world *world)
     }
 }
 
-struct world *world_create(uint64_t seed, unsigned combination)
+struct world *world_create_bare(uint64_t seed)
 {
     struct world *world = calloc(1, sizeof *world);
     struct uuid admin;
-    const struct kind_def *kind;
 
     assert_non_null(world);
     world->model = calloc(1, sizeof *world->model);
@@ -515,6 +514,14 @@ struct world *world_create(uint64_t seed, unsigned combination)
     admin = first_of(world, KIND_USER);
     world_join(world, &world->admin, &admin);
     make_teams(world);
+    return world;
+}
+
+struct world *world_create(uint64_t seed, unsigned combination)
+{
+    struct world *world = world_create_bare(seed);
+    const struct kind_def *kind;
+
     make_people(world, combination);
     for (size_t i = 0; world_kinds[i].kind; i++)
         if (!world_kinds[i].is_once)
@@ -546,6 +553,8 @@ void world_destroy(struct world *world)
     link_destroy(f->link);
     dispatch_stop(f->dispatch);
     for (int i = 0; i < WORLD_USERS; i++) {
+        if (!world->peers[i].thread)
+            continue;
         dispatch_thread_destroy(world->peers[i].thread);
         buf_fini(&world->peers[i].out);
         arena_fini(&world->peers[i].arena);

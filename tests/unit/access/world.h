@@ -56,6 +56,8 @@ const struct world_kind *world_kind(enum kind kind);
 
 /* combination: the first of the role combinations (read x write x visibility) that its users have, one after the other. */
 struct world *world_create(uint64_t seed, unsigned combination);
+/* Nothing but the administrator and the teams; peers join by hand. */
+struct world *world_create_bare(uint64_t seed);
 void world_destroy(struct world *world);
 /* What the administrator sees of a record has changed by the test's doing. */
 void world_reread(struct world *world, int record);
