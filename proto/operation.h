@@ -34,9 +34,10 @@
     X(ENROL, 24, "device.enrol", enrol, enrol, NONE)                  \
     X(AUDIT_LIST, 25, "audit.list", audit_list, audit_list, audit_list) \
     X(ERASE, 26, "admin.erase", erase, erase, NONE)                   \
-    X(ACCESS_SHARES, 27, "access.shares", access_shares, access_shares, NONE)
+    X(ACCESS_SHARES, 27, "access.shares", access_shares, access_shares, NONE) \
+    X(SYNC_CHANGES, 28, "sync.changes", sync, sync, sync)
 
 #define OPERATION_ENUM(NAME, code, name, request, reply, chunk) OP_##NAME = code,
-enum operation { OPERATION_LIST(OPERATION_ENUM) OP_MAX = 27 };
+enum operation { OPERATION_LIST(OPERATION_ENUM) OP_MAX = 28 };
 
 #endif

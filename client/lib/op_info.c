@@ -13,6 +13,7 @@
 #define CHUNK_history &crm__history_chunk__descriptor
 #define CHUNK_upload  &crm__upload_chunk__descriptor
 #define CHUNK_audit_list &crm__audit_list_chunk__descriptor
+#define CHUNK_sync    &crm__sync_chunk__descriptor
 
 #define FLAGS_LOGIN     OP_FLAG_SECRET
 #define FLAGS_PASSWORD  OP_FLAG_SECRET
@@ -41,6 +42,7 @@
 #define FLAGS_AUDIT_LIST     0
 #define FLAGS_ERASE          0
 #define FLAGS_ACCESS_SHARES  0
+#define FLAGS_SYNC_CHANGES   0
 
 #define OP_ROW(NAME, code, dotted, request_name, reply_name, chunk_name)                                               \
     [code] = { .name = dotted,                                                                                         \

@@ -1,7 +1,7 @@
 /*
  * list_scope.h - the ranges of keys in which all records of a scope are
  *
- * For the planner of lists and for search. Nobody else includes it.
+ * For the planner of lists, for search and for the server's feed of replicas. Nobody else includes it.
  */
 #ifndef CRM_ENGINE_LIST_SCOPE_H
 #define CRM_ENGINE_LIST_SCOPE_H

@@ -98,6 +98,16 @@ bool access_covers_kind(const struct access *access, enum kind kind, enum access
     return scope_of(access, kind, verb) == CRM__SCOPE__SCOPE_ALL && access->kinds[kind].hidden.n == 0;
 }
 
+bool access_opens(const struct access *access, enum kind kind)
+{
+    return scope_of(access, kind, ACCESS_READ) > CRM__SCOPE__SCOPE_NONE;
+}
+
+bool access_is_team(const struct access *access, const struct uuid *team)
+{
+    return uuid_set_has(&access->teams, team);
+}
+
 /* --- the root and its grants */
 
 /* Owner and team of the record that decides: the record itself, or its root, live or in the recycle bin. */
@@ -132,7 +142,7 @@ struct grant_look {
     enum crm_status status;
 };
 
-static bool is_principal(const struct access *access, enum grant_sort sort, const struct uuid *principal)
+bool access_is_principal(const struct access *access, enum grant_sort sort, const struct uuid *principal)
 {
     switch (sort) {
     case GRANT_USER:
@@ -155,7 +165,7 @@ static bool look_at_grant(void *arg, struct slice key, struct slice value)
     if (look->status != CRM_OK)
         return false;
     if (grant.rights < look->wanted || (grant.until_us && grant.until_us <= look->now_us) ||
-        !is_principal(look->access, grant.sort, &grant.principal))
+        !access_is_principal(look->access, grant.sort, &grant.principal))
         return true;
     look->found = grant;
     return false;
@@ -309,11 +319,11 @@ static enum crm_status find_shared(const struct access *access, const struct vie
     return status;
 }
 
-enum crm_status access_scope(const struct access *access, const struct view *view, enum kind kind, struct arena *arena,
-                             const struct list_scope **out_scope)
+enum crm_status access_scope_within(const struct access *access, const struct view *view, enum kind kind, Crm__Scope reach, struct arena *arena,
+                                    const struct list_scope **out_scope)
 {
     const struct field_def *parent = kind_parent_field(kind_def(kind));
-    Crm__Scope read = access->kinds[kind].read;
+    Crm__Scope role = access->kinds[kind].read, read = role < reach ? role : reach;
     const struct uuid_set *teams = read == CRM__SCOPE__SCOPE_TEAM ? &access->teams : &access->branch;
     struct list_scope *scope;
     struct shared_look look = { 0 };
@@ -345,4 +355,10 @@ enum crm_status access_scope(const struct access *access, const struct view *vie
     scope->n_shared = look.n;
     *out_scope = scope;
     return CRM_OK;
+}
+
+enum crm_status access_scope(const struct access *access, const struct view *view, enum kind kind, struct arena *arena,
+                             const struct list_scope **out_scope)
+{
+    return access_scope_within(access, view, kind, CRM__SCOPE__SCOPE_ALL, arena, out_scope);
 }

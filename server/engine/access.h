@@ -54,6 +54,13 @@ uint32_t access_rights(const struct access *access);
 /* Nothing is kept from this user: views need no guard. */
 bool access_sees_all(const struct access *access);
 
+/* Does the role give anything of a kind? Where not, no share opens it. */
+bool access_opens(const struct access *access, enum kind kind);
+/* Is a share with this principal one with the user? */
+bool access_is_principal(const struct access *access, enum grant_sort sort, const struct uuid *principal);
+/* Is it a team of the user's? Those below are not. */
+bool access_is_team(const struct access *access, const struct uuid *team);
+
 /* A guard for views of this user; borrows access. */
 struct view_guard access_guard(const struct access *access);
 
@@ -74,5 +81,8 @@ bool access_keeps(const struct access *access, enum kind kind, uint32_t field);
  */
 enum crm_status access_scope(const struct access *access, const struct view *view, enum kind kind, struct arena *arena,
                              const struct list_scope **out_scope) MUST_CHECK;
+/* The same of no more than reach: SCOPE_OWN: what the user owns or is shared with the user, SCOPE_TEAM: and what belongs to the user's teams. */
+enum crm_status access_scope_within(const struct access *access, const struct view *view, enum kind kind, Crm__Scope reach, struct arena *arena,
+                                    const struct list_scope **out_scope) MUST_CHECK;
 
 #endif

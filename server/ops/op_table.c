@@ -31,6 +31,7 @@ static const struct op_def *const table[OP_MAX + 1] = {
     [OP_TOKEN] = &op_token,
     [OP_DEVICE] = &op_device,
     [OP_ENROL] = &op_enrol,
+    [OP_SYNC_CHANGES] = &op_sync_changes,
 };
 
 const struct op_def *op_find(uint32_t code)

@@ -1,0 +1,77 @@
+/*
+ * feed_inside.h - a feed under way, as feed.c, feed_changes.c, feed_snapshot.c and feed_past.c share it; nobody else includes it
+ */
+#ifndef CRM_SERVER_ENGINE_FEED_INSIDE_H
+#define CRM_SERVER_ENGINE_FEED_INSIDE_H
+
+#include "common/engine/list_scope.h"
+#include "server/engine/feed.h"
+#include "server/engine/log.h"
+
+#define FEED_BATCH 200 /* ids that are gathered at once */
+
+/* A record that decides over others, at a time. */
+struct feed_root {
+    bool is_known;     /* false: what it was can no longer be told */
+    bool existed;      /* lived, or lay in the bin */
+    struct record_header header;
+    bool is_shared;    /* with the user */
+};
+
+struct feed {
+    const struct feed_scope *scope;
+    struct feed_cursor cursor;
+    struct arena *arena; /* of the whole feed */
+    bool is_anew;
+    uint64_t examined;
+    uint64_t newest;     /* the head of this turn */
+
+    /* of a turn */
+    const struct view *view;
+    struct view plain;   /* without the guard */
+    struct arena *scratch;
+    const struct feed_sink *sink;
+    bool is_full;        /* the sink has enough */
+    unsigned left;       /* entries and rows that it may still look at */
+    int64_t deadline_us;
+
+    /* Children come one after the other: their root is looked at once. */
+    bool has_root;
+    uint64_t root_at;
+    struct feed_root root;
+
+    /* of a snapshot */
+    enum kind ranges_kind; /* whose ranges these are */
+    struct scope_ranges ranges;
+};
+
+/* May the turn look at one more? Counts it. */
+bool feed_may_go_on(struct feed *feed);
+/* Tell of a record, or that it is to be forgotten. */
+void feed_send(struct feed *feed, const struct record *record);
+void feed_forget(struct feed *feed, enum kind kind, const struct uuid *id);
+
+/* --- feed_past.c */
+
+#define FEED_NOW UINT64_MAX
+
+/* Is the kind what everybody needs to show the rest? Then all of it that may be seen is in every scope. */
+bool feed_is_common(enum kind kind);
+/* The record as the replica may have it; *out_has: false when it may not. record is read past the guard, live or deleted. */
+enum crm_status feed_read_now(struct feed *feed, const struct record *record, struct record *out_record, bool *out_has) MUST_CHECK;
+
+/* What a replica may hold of a record whose newest changes it has not been told. */
+struct feed_held {
+    bool ever;   /* perhaps it has it */
+    bool always; /* it certainly has it */
+};
+enum crm_status feed_was_held(struct feed *feed, const struct record *record, struct feed_held *out_held) MUST_CHECK;
+/* Has owner, team or a share of a record changed since the base? By its newest entry and those before. */
+enum crm_status feed_has_moved(struct feed *feed, const struct log_entry *newest, bool *out_moved) MUST_CHECK;
+
+/* --- the next of a snapshot or of the changes; what else fits into the turn may follow at once */
+
+enum crm_status feed_snapshot_unit(struct feed *feed) MUST_CHECK; /* sets cursor.is_walked behind the last kind */
+enum crm_status feed_changes_unit(struct feed *feed) MUST_CHECK;
+
+#endif

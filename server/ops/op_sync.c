@@ -1,0 +1,308 @@
+/*
+ * op_sync.c - sync.changes: what a replica has to be told, in pages that each leave a cursor behind
+ *
+ * A page is gathered over as many turns as it takes: small ones would compress badly and cost a cursor each. The cursor goes to the replica and comes
+ * back in plain fields, which the replica reads too (a new epoch: the server was restored); it opens nothing, so that it needs no seal: what is told is
+ * what this session may see now, and a cursor of other eyes, another scope, another database or another epoch begins a snapshot.
+ */
+#include "common/base/clock.h"
+#include "proto/codec.h"
+#include "server/engine/feed.h"
+#include "server/ops/wire.h"
+
+#define TURN_ROWS       200
+#define TURN_US         2000
+#define PAGE_RECORDS    500
+#define PAGE_BYTES_MIN  4096
+#define FORGET_BYTES    24     /* of one in a page */
+#define SILENT_MAX      20000  /* entries of no concern for which a page without records is sent: they need not be walked again after a cut */
+#define VIEW_SIZE       16
+#define SUM_SIZE        16
+
+struct forget {
+    enum kind kind;
+    struct uuid id;
+};
+
+/* A pull between its turns. */
+struct sync_state {
+    struct feed_scope scope;
+    struct feed *feed;
+    uint8_t view[VIEW_SIZE];
+    uint64_t examined_before; /* when the last page was sent */
+    bool is_begun;            /* a page has been sent */
+    size_t max_records, max_bytes;
+    /* the page */
+    uint8_t *packed; /* room for max_bytes and one record more */
+    size_t bytes;
+    size_t n_records;
+    struct forget forgets[PAGE_RECORDS];
+    size_t n_forgets;
+};
+
+/* --- the request */
+
+static enum crm_status read_filters(struct op_ctx *ctx, const Crm__SyncRequest *request, struct sync_state *state)
+{
+    struct ask ask = op_ask(ctx);
+
+    for (size_t i = 0; i < request->n_filters; i++) {
+        const Crm__SyncFilter *wire = request->filters[i];
+        const struct kind_def *kind = kind_def(wire->kind);
+        struct filter *filter = arena_zalloc(ctx->arena, sizeof *filter);
+        enum crm_status status;
+
+        if (!filter)
+            return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+        if (!kind || state->scope.filters[wire->kind])
+            return op_fail_field(ctx, CRM_INVALID, "filters", "each names a kind of its own");
+        status = ask_filter(&ask, kind, wire->n_filter, wire->filter, filter);
+        if (status != CRM_OK)
+            return status;
+        for (size_t n = 0; n < filter->n; n++)
+            if (filter->nodes[n].through)
+                return op_fail_field(ctx, CRM_INVALID, "filters", "what a replica carries is chosen by the records' own fields");
+        state->scope.filters[wire->kind] = filter;
+    }
+    return CRM_OK;
+}
+
+/* Who looks, and at what: a cursor of anything else does not count. */
+static enum crm_status make_view(struct op_ctx *ctx, const Crm__SyncRequest *request, struct sync_state *state)
+{
+    Crm__SyncRequest scope = CRM__SYNC_REQUEST__INIT;
+    uint8_t digest[SHA256_SIZE];
+    struct slice parts[2] = { slice_of(access_fingerprint(ctx->session->access), SHA256_SIZE) };
+
+    scope.has_scope = true;
+    scope.scope = request->scope;
+    scope.n_filters = request->n_filters;
+    scope.filters = request->filters;
+    if (codec_pack(&scope.base, ctx->arena, &parts[1]) != CRM_OK)
+        return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+    sha256(parts, ARRAY_LEN(parts), digest);
+    memcpy(state->view, digest, VIEW_SIZE);
+    return CRM_OK;
+}
+
+static uint64_t get_u64(const uint8_t *at)
+{
+    uint64_t value = 0;
+
+    for (unsigned i = 0; i < 8; i++)
+        value |= (uint64_t)at[i] << (8 * i);
+    return value;
+}
+
+static void put_u64(uint8_t *at, uint64_t value)
+{
+    for (unsigned i = 0; i < 8; i++)
+        at[i] = (uint8_t)(value >> (8 * i));
+}
+
+static bool equals(ProtobufCBinaryData data, const void *bytes, size_t size)
+{
+    return data.len == size && memcmp(data.data, bytes, size) == 0;
+}
+
+/* false: it is none, or another's; then the replica is a new one. */
+static bool read_cursor(const struct op_ctx *ctx, const struct sync_state *state, const Crm__SyncCursor *wire, struct feed_cursor *out_cursor)
+{
+    if (!wire || !equals(wire->database, ctx->core->database, UUID_SIZE) || wire->epoch != ctx->core->epoch ||
+        !equals(wire->view, state->view, VIEW_SIZE) || (wire->has_id && wire->id.len != UUID_SIZE) || (wire->has_hash && wire->hash.len != SUM_SIZE) ||
+        wire->kind > KIND_MAX)
+        return false;
+    *out_cursor = (struct feed_cursor){
+        .mode = (enum feed_mode)wire->mode, .is_walked = wire->walked, .base = wire->since, .seq = wire->seq, .head = wire->head,
+        .base_us = wire->since_at, .head_us = wire->head_at, .kind = (enum kind)wire->kind, .n_records = wire->records, .n_forgets = wire->forgets,
+    };
+    if (wire->has_id)
+        memcpy(out_cursor->id.bytes, wire->id.data, UUID_SIZE);
+    for (unsigned i = 0; wire->has_hash && i < 2; i++)
+        out_cursor->sum[i] = get_u64(wire->hash.data + (size_t)8 * i);
+    return true;
+}
+
+static size_t bounded(uint32_t wanted, size_t least, size_t most)
+{
+    return wanted == 0 || wanted > most ? most : wanted < least ? least : wanted;
+}
+
+static enum crm_status begin_sync(struct op_ctx *ctx)
+{
+    const Crm__SyncRequest *request = ctx->request;
+    struct sync_state *state = arena_zalloc(ctx->arena, sizeof *state);
+    struct feed_cursor from;
+    bool has_from;
+    enum crm_status status;
+
+    if (!state)
+        return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+    if (request->has_replica && request->replica.len != UUID_SIZE)
+        return op_fail_field(ctx, CRM_INVALID, "replica", "a replica's name has 16 bytes");
+    ctx->state = state;
+    state->scope.access = ctx->session->access;
+    state->scope.reach = (enum feed_reach)request->scope;
+    state->max_records = bounded(request->page_records, 1, PAGE_RECORDS);
+    state->max_bytes = bounded(request->page_bytes, PAGE_BYTES_MIN, FRAME_CHUNK_MAX);
+    state->packed = arena_alloc(ctx->arena, state->max_bytes + record_packed_max(&(struct record){ .body.size = RECORD_SIZE_MAX }));
+    if (!state->packed)
+        return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+    status = read_filters(ctx, request, state);
+    if (status == CRM_OK)
+        status = make_view(ctx, request, state);
+    if (status != CRM_OK)
+        return status;
+    has_from = read_cursor(ctx, state, request->cursor, &from);
+    status = feed_begin(ctx->view, &state->scope, has_from ? &from : NULL, request->held, ctx->arena, &state->feed);
+    return status == CRM_OK ? CRM_OK : op_fail(ctx, status, "the log cannot be read");
+}
+
+/* --- the page */
+
+static bool has_room(const struct sync_state *state)
+{
+    return state->n_records < state->max_records && state->n_forgets < state->max_records &&
+           state->bytes + FORGET_BYTES * state->n_forgets < state->max_bytes;
+}
+
+/* A replica stores a page's records before it forgets: what came back within the page is not forgotten. */
+static void take_back_forget(struct sync_state *state, const struct uuid *id)
+{
+    for (size_t i = 0; i < state->n_forgets; i++)
+        if (uuid_equal(&state->forgets[i].id, id))
+            state->forgets[i--] = state->forgets[--state->n_forgets];
+}
+
+static bool page_send(void *arg, const struct record *record)
+{
+    struct sync_state *state = arg;
+
+    take_back_forget(state, &record->header.id);
+    state->bytes += record_pack(record, state->packed + state->bytes);
+    state->n_records++;
+    return has_room(state);
+}
+
+static bool page_forget(void *arg, enum kind kind, const struct uuid *id)
+{
+    struct sync_state *state = arg;
+
+    state->forgets[state->n_forgets++] = (struct forget){ .kind = kind, .id = *id };
+    return has_room(state);
+}
+
+static Crm__SyncCursor *make_cursor(struct op_ctx *ctx, struct sync_state *state, const struct feed_cursor *cursor, struct arena *arena)
+{
+    Crm__SyncCursor *wire = arena_alloc(arena, sizeof *wire);
+    uint8_t *bytes = arena_alloc(arena, SUM_SIZE + UUID_SIZE);
+
+    if (!wire || !bytes)
+        return NULL;
+    crm__sync_cursor__init(wire);
+    wire->has_database = wire->has_epoch = wire->has_view = wire->has_mode = wire->has_since = wire->has_seq = wire->has_head = true;
+    wire->database = (ProtobufCBinaryData){ .data = ctx->core->database, .len = UUID_SIZE };
+    wire->epoch = ctx->core->epoch;
+    wire->view = (ProtobufCBinaryData){ .data = state->view, .len = VIEW_SIZE };
+    wire->mode = (Crm__SyncMode)cursor->mode;
+    wire->since = cursor->base;
+    wire->seq = cursor->seq;
+    wire->head = cursor->head;
+    wire->has_since_at = wire->has_head_at = true;
+    wire->since_at = cursor->base_us;
+    wire->head_at = cursor->head_us;
+    wire->has_kind = wire->has_id = cursor->kind != KIND_NONE;
+    wire->kind = (uint32_t)cursor->kind;
+    wire->id = (ProtobufCBinaryData){ .data = bytes + SUM_SIZE, .len = UUID_SIZE };
+    memcpy(wire->id.data, cursor->id.bytes, UUID_SIZE);
+    wire->has_walked = wire->walked = cursor->is_walked;
+    wire->has_records = wire->has_hash = cursor->n_records > 0;
+    wire->records = cursor->n_records;
+    wire->has_forgets = cursor->n_forgets > 0;
+    wire->forgets = cursor->n_forgets;
+    put_u64(bytes, cursor->sum[0]);
+    put_u64(bytes + 8, cursor->sum[1]);
+    wire->hash = (ProtobufCBinaryData){ .data = bytes, .len = SUM_SIZE };
+    return wire;
+}
+
+/* Records are packed already; what is behind them comes from a message without any. */
+static enum crm_status send_page(struct op_ctx *ctx, struct sync_state *state)
+{
+    Crm__SyncChunk *chunk = ctx->chunk;
+    Crm__SyncForget *forgets = arena_alloc(ctx->scratch, (state->n_forgets + 1) * sizeof *forgets);
+    struct slice behind;
+    uint8_t *whole;
+
+    chunk->forgets = arena_alloc(ctx->scratch, (state->n_forgets + 1) * sizeof *chunk->forgets);
+    chunk->cursor = make_cursor(ctx, state, feed_cursor(state->feed), ctx->scratch);
+    if (!forgets || !chunk->forgets || !chunk->cursor)
+        return CRM_NO_MEMORY;
+    for (size_t i = 0; i < state->n_forgets; i++) {
+        crm__sync_forget__init(&forgets[i]);
+        forgets[i].has_kind = forgets[i].has_id = true;
+        forgets[i].kind = (uint32_t)state->forgets[i].kind;
+        forgets[i].id = (ProtobufCBinaryData){ .data = state->forgets[i].id.bytes, .len = UUID_SIZE };
+        chunk->forgets[chunk->n_forgets++] = &forgets[i];
+    }
+    chunk->has_begins = chunk->begins = feed_is_anew(state->feed) && !state->is_begun;
+    if (codec_pack(&chunk->base, ctx->scratch, &behind) != CRM_OK || !(whole = arena_alloc(ctx->scratch, state->bytes + behind.size)))
+        return CRM_NO_MEMORY;
+    if (state->bytes)
+        memcpy(whole, state->packed, state->bytes);
+    memcpy(whole + state->bytes, behind.data, behind.size);
+    ctx->packed = slice_of(whole, state->bytes + behind.size);
+    state->bytes = state->n_records = state->n_forgets = 0;
+    state->examined_before = feed_examined(state->feed);
+    state->is_begun = true;
+    return CRM_OK;
+}
+
+/* Is it time for a page? At the end whatever there is; of a snapshot the first one says that it begins, although it may be empty. */
+static bool is_due(const struct sync_state *state, bool more)
+{
+    if (!more)
+        return state->n_records > 0 || state->n_forgets > 0 || (feed_is_anew(state->feed) && !state->is_begun);
+    return !has_room(state) || feed_examined(state->feed) - state->examined_before > SILENT_MAX;
+}
+
+static enum crm_status end_sync(struct op_ctx *ctx, struct sync_state *state)
+{
+    Crm__SyncReply *reply = ctx->reply;
+    const struct feed_cursor *told = feed_cursor(state->feed), next = feed_end_cursor(state->feed);
+    uint8_t *sum = arena_alloc(ctx->arena, SUM_SIZE);
+
+    reply->cursor = make_cursor(ctx, state, &next, ctx->arena);
+    if (!reply->cursor || !sum)
+        return CRM_NO_MEMORY;
+    put_u64(sum, told->sum[0]);
+    put_u64(sum + 8, told->sum[1]);
+    reply->has_records = reply->has_forgets = reply->has_hash = reply->has_seq = reply->has_mode = reply->has_examined = true;
+    reply->records = told->n_records;
+    reply->forgets = told->n_forgets;
+    reply->hash = (ProtobufCBinaryData){ .data = sum, .len = SUM_SIZE };
+    reply->seq = next.seq;
+    reply->mode = (Crm__SyncMode)told->mode;
+    reply->examined = feed_examined(state->feed);
+    return CRM_OK;
+}
+
+static enum crm_status step_sync(struct op_ctx *ctx, bool *out_more)
+{
+    struct sync_state *state = ctx->state;
+    const struct feed_sink sink = { .send = page_send, .forget = page_forget, .arg = state };
+    enum crm_status status;
+
+    state->scope.access = ctx->session->access;
+    status = feed_step(state->feed, ctx->view, &sink, ctx->scratch, TURN_ROWS, clock_monotonic_us() + TURN_US, out_more);
+    if (status == CRM_OK && is_due(state, *out_more))
+        status = send_page(ctx, state);
+    if (status == CRM_OK && !*out_more)
+        status = end_sync(ctx, state);
+    return status == CRM_OK ? CRM_OK : op_fail(ctx, status, "%s", crm_status_info((int)status)->sentence);
+}
+
+const struct op_def op_sync_changes = {
+    .code = OP_SYNC_CHANGES, .name = "sync.changes", .flags = OP_STREAMS, .request = &crm__sync_request__descriptor,
+    .reply = &crm__sync_reply__descriptor, .chunk = &crm__sync_chunk__descriptor, .run = begin_sync, .step = step_sync,
+};

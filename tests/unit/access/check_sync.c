@@ -1,0 +1,100 @@
+/*
+ * check_sync.c - what a replica is told: of every scope exactly what may be seen and is in it, as it may be seen
+ */
+#include "check.h"
+
+static bool is_of_team(struct eyes *eyes, const struct uuid *team)
+{
+    const struct model *model = eyes->world->model;
+
+    return uuid_equal(team, &model->teams[eyes->user->team].id) ||
+           (eyes->user->more_team != MODEL_NOBODY && uuid_equal(team, &model->teams[eyes->user->more_team].id));
+}
+
+/* Where it is certain: what is the user's own, or everybody's. */
+static bool is_certainly_in(struct eyes *eyes, const struct model_record *record, Crm__SyncScope scope)
+{
+    const struct model_record *root = record->parent == MODEL_NOBODY ? record : &eyes->world->model->records[record->parent];
+
+    if (scope == CRM__SYNC_SCOPE__SYNC_SCOPE_ALL || uuid_equal(&record->owner, &eyes->user->id) || uuid_equal(&root->owner, &eyes->user->id))
+        return true;
+    return scope == CRM__SYNC_SCOPE__SYNC_SCOPE_TEAM && (is_of_team(eyes, &record->team) || is_of_team(eyes, &root->team));
+}
+
+static bool is_everybodys(enum kind kind)
+{
+    return kind != KIND_CUSTOMER && kind != KIND_CONTACT && kind != KIND_DEAL && kind != KIND_ACTIVITY && kind != KIND_TASK;
+}
+
+static bool is_certainly_out(struct eyes *eyes, const struct model_record *record, Crm__SyncScope scope)
+{
+    const struct model_record *root = record->parent == MODEL_NOBODY ? record : &eyes->world->model->records[record->parent];
+    const struct model *model = eyes->world->model;
+
+    if (is_certainly_in(eyes, record, scope) || is_everybodys(record->kind))
+        return false;
+    for (int i = 0; i < model->n_grants; i++)
+        if (&model->records[model->grants[i].record] == root)
+            return false; /* perhaps with this one */
+    return true;
+}
+
+/* How often each record came. */
+struct told {
+    unsigned char times[MODEL_RECORDS];
+    size_t n;
+};
+
+static void take_page(struct eyes *eyes, const Crm__SyncChunk *page, struct told *told)
+{
+    expect(eyes, page->n_forgets == 0, NULL, "a new replica is to forget %zu records", page->n_forgets);
+    expect(eyes, page->cursor, NULL, "a page without a cursor");
+    for (size_t i = 0; i < page->n_records; i++) {
+        struct model_record *record;
+        struct uuid id;
+
+        assert_true(uuid_from_slice(slice_of(page->records[i]->header->id.data, UUID_SIZE), &id));
+        record = model_find(eyes->world->model, (enum kind)page->records[i]->header->kind, &id);
+        expect(eyes, record && may_see(eyes, record) && !record->is_deleted, record, "a replica is told of it");
+        expect(eyes, same_body(eyes, record, page->records[i]->body), record, "told with other fields than the role shows");
+        told->times[model_index(eyes->world->model, record)]++;
+        told->n++;
+    }
+}
+
+static void check_scope(struct eyes *eyes, Crm__SyncScope scope)
+{
+    static struct told told;
+    Crm__SyncRequest request = CRM__SYNC_REQUEST__INIT;
+    const Crm__SyncReply *end;
+    struct answer answer;
+
+    memset(&told, 0, sizeof told);
+    request.has_scope = true;
+    request.scope = scope;
+    answer = talk(eyes->world, eyes->peer, OP_SYNC_CHANGES, &request.base);
+    expect(eyes, answer.type == FRAME_END, NULL, "a sync ends with status %d", answer.status);
+    for (size_t c = 0; c < answer.n_chunks; c++)
+        take_page(eyes, answer_message(eyes->peer, answer.chunks[c], &crm__sync_chunk__descriptor), &told);
+    end = answer_message(eyes->peer, answer.body, &crm__sync_reply__descriptor);
+    expect(eyes, end->mode == CRM__SYNC_MODE__SYNC_MODE_SNAPSHOT && end->records == told.n, NULL, "told %zu, not %d", told.n, (int)end->records);
+    for (int i = 0; i < eyes->world->model->n_records; i++) {
+        const struct model_record *record = &eyes->world->model->records[i];
+        bool sees = may_see(eyes, record) && !record->is_deleted;
+
+        expect(eyes, told.times[i] <= 1, record, "scope %d: told %d times", scope, told.times[i]);
+        if (sees && is_certainly_in(eyes, record, scope))
+            expect(eyes, told.times[i] == 1, record, "scope %d: a replica is not told of it", scope);
+        else if (sees && is_everybodys(record->kind))
+            expect(eyes, told.times[i] == 1, record, "scope %d: a replica cannot show the rest without it", scope);
+        else if (is_certainly_out(eyes, record, scope))
+            expect(eyes, told.times[i] == 0, record, "scope %d: it is not in it", scope);
+    }
+}
+
+void check_sync(struct eyes *eyes)
+{
+    check_scope(eyes, CRM__SYNC_SCOPE__SYNC_SCOPE_ALL);
+    check_scope(eyes, CRM__SYNC_SCOPE__SYNC_SCOPE_TEAM);
+    check_scope(eyes, CRM__SYNC_SCOPE__SYNC_SCOPE_MINE);
+}
