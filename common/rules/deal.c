@@ -73,9 +73,13 @@ static enum crm_status check_stage(struct rule_ctx *ctx, const Crm__Deal *deal, 
 {
     const Crm__Stage *to = pipeline_stage(pipeline, deal->stage);
     const Crm__Deal *before = rule_before(ctx);
+    struct uuid id;
+    struct record record;
 
-    if (!to)
+    if (!to && uuid_from_slice(slice_of(deal->pipeline.data, deal->pipeline.len), &id) && view_record(ctx->seen, KIND_PIPELINE, &id, &record) == CRM_OK)
         return rule_refuse_field(ctx, CRM_INVALID, "stage", "pipeline %s has no stage '%s'", pipeline->name, deal->stage);
+    if (!to) /* a name that may not be seen is told in no sentence either */
+        return rule_refuse_field(ctx, CRM_INVALID, "stage", "its pipeline has no stage '%s'", deal->stage);
     if (before && !ctx->is_override && check_way(ctx, before, deal, pipeline, to) != CRM_OK)
         return CRM_INVALID;
     if (rule_require_fields(ctx, to->required_fields, to->n_required_fields) != CRM_OK)

@@ -96,6 +96,7 @@ static enum crm_status take_along(struct rule_ctx *ctx, const struct companion *
     more->owner = after->owner;
     more->team = after->team;
     more->reason = ctx->reason;
+    more->is_asked = row->if_asked;
     return CRM_OK;
 }
 

@@ -27,6 +27,7 @@ struct rule_more {
     const uint32_t *clear;
     size_t n_clear;
     const char *reason; /* for the owner history, or NULL */
+    bool is_asked;      /* who asks wants it besides: it is left out where they may not change that record themselves */
 };
 
 /* A share that a rule gives or takes of the record in hand (of the one that decides over it). */

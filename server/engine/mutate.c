@@ -86,29 +86,31 @@ static enum crm_status may_put(struct work *work)
                 work->kind->name);
 }
 
-/* Fields that the role hides or shows only. */
+/* Not one that the role hides or shows only. */
+static enum crm_status may_set_field(struct work *work, uint32_t ref)
+{
+    if (!access_keeps(work->change->actor->access, work->kind->kind, ref))
+        return CRM_OK;
+    return fail(failure_of(work), CRM_NOT_ALLOWED, schema_field(work->change->group->schema, work->kind, ref)->name,
+                "your role does not allow changing this field");
+}
+
 static enum crm_status may_set_fields(struct work *work, const struct body_patch *patch)
 {
     const struct access *access = work->change->actor->access;
-    struct arena *arena = work->change->group->arena;
     const struct slice parts[] = { patch->set, patch->add, patch->remove };
+    enum crm_status status = CRM_OK;
 
-    for (size_t p = 0; access && p < ARRAY_LEN(parts); p++) {
-        struct field_set touched;
-        enum crm_status status = body_diff(arena, (struct slice){ 0 }, parts[p], &touched);
+    for (size_t p = 0; access && p < ARRAY_LEN(parts) && status == CRM_OK; p++) {
+        struct field_set touched = { 0 };
 
-        if (status != CRM_OK)
-            return status;
-        for (size_t i = 0; i < touched.n; i++)
-            if (access_keeps(access, work->kind->kind, touched.refs[i]))
-                return fail(failure_of(work), CRM_NOT_ALLOWED, schema_field(work->change->group->schema, work->kind, touched.refs[i])->name,
-                            "your role does not allow changing this field");
+        status = body_diff(work->change->group->arena, (struct slice){ 0 }, parts[p], &touched);
+        for (size_t i = 0; status == CRM_OK && i < touched.n; i++)
+            status = may_set_field(work, touched.refs[i]);
     }
-    for (size_t i = 0; access && i < patch->n_clear; i++)
-        if (access_keeps(access, work->kind->kind, patch->clear[i]))
-            return fail(failure_of(work), CRM_NOT_ALLOWED, schema_field(work->change->group->schema, work->kind, patch->clear[i])->name,
-                        "your role does not allow changing this field");
-    return CRM_OK;
+    for (size_t i = 0; access && status == CRM_OK && i < patch->n_clear; i++)
+        status = may_set_field(work, patch->clear[i]);
+    return status;
 }
 
 static enum crm_status load_before(struct work *work, const struct uuid *id, bool also_deleted)
@@ -303,6 +305,18 @@ enum crm_status ask_guard(struct change *change, const struct record *before, bo
     return rule_guard(&ctx);
 }
 
+/* An action sets no field that whoever asks for it could not set by hand. What the kind's rules derive of it is another matter. */
+static enum crm_status may_act(struct work *work)
+{
+    const struct access *access = work->change->actor->access;
+    struct field_set touched;
+    enum crm_status status = access ? body_diff(work->change->group->arena, work->before.body, work->after.body, &touched) : CRM_OK;
+
+    for (size_t i = 0; access && status == CRM_OK && i < touched.n; i++)
+        status = may_set_field(work, touched.refs[i]);
+    return status;
+}
+
 /* The kind's rules see the record as it will be and may change it. */
 static enum crm_status ask_rules(struct work *work, const struct action_def *action, const void *argument)
 {
@@ -313,7 +327,8 @@ static enum crm_status ask_rules(struct work *work, const struct action_def *act
     ctx.reason = work->reason;
     ctx.seen = actor_view(work);
     status = action ? action->run(&ctx, argument) : CRM_OK;
-
+    if (status == CRM_OK && action)
+        status = may_act(work);
     if (status == CRM_OK && ctx.verb != RULE_RESTORE)
         status = rule_complete(&ctx);
     work->happened_us = ctx.happened_us;
@@ -446,6 +461,16 @@ static enum crm_status patch_more(struct change *change, const struct rule_more 
     return status == CRM_OK ? finish(&work, out_header) : status;
 }
 
+/* Might who asks change it by themselves? An error means no. */
+static bool may_change_too(const struct change *change, const struct rule_more *more)
+{
+    const struct access *access = change->actor->access;
+    struct record record;
+
+    return !access || (view_record(&change->view, more->kind, &more->id, &record) == CRM_OK &&
+                       access_may(access, &change->view, ACCESS_WRITE, &record.header, NULL) == CRM_OK);
+}
+
 /* A rule's further changes, inside the same unit; bounded so that rules cannot chase each other. */
 static enum crm_status run_more(struct change *change, struct rule_more *more, int64_t happened_us)
 {
@@ -475,7 +500,7 @@ static enum crm_status run_more(struct change *change, struct rule_more *more, i
                 status = ask_rules(&work, NULL, NULL);
             if (status == CRM_OK)
                 status = finish(&work, &header);
-        } else {
+        } else if (!more->is_asked || may_change_too(change, more)) {
             status = patch_more(change, more, happened_us, &header);
         }
     }

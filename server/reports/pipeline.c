@@ -314,6 +314,8 @@ static enum crm_status run_pipeline(struct report_ctx *ctx)
     collect.has_amount = shows(ctx, "amount");
     if (is_grouped(&collect, BY_STAGE) && !shows(ctx, "stage"))
         return fail(ctx->failure, CRM_NOT_ALLOWED, "group", "your role does not show the stage of deals");
+    if (request->has_pipeline && !shows(ctx, "pipeline"))
+        return fail(ctx->failure, CRM_NOT_ALLOWED, "pipeline", "your role does not show the pipeline of deals");
     if (request->as_of && request->as_of->has_seq)
         return fail(ctx->failure, CRM_INVALID, "as_of", "a pipeline is shown as of a day, not of a change");
     collect.has_filter = request->has_pipeline;
