@@ -296,6 +296,31 @@ static enum crm_status update_index(struct change *change, const struct change_r
     return status == CRM_OK ? CRM_OK : fail(&change->failure, status, failure.field, "%s", failure.text[0] ? failure.text : crm_status_info((int)status)->sentence);
 }
 
+/*
+ * A share of a record that another one decides over is a share of that one, and so is told in that one's history: whose eyes are on a record can then be
+ * followed along one chain.
+ */
+static enum crm_status pass_grant_on(struct change *change, struct change_record *record)
+{
+    const struct record_header *header = &record->after->header;
+    const struct field_set nothing = { 0 };
+    struct record root, after;
+    struct change_record passed = {
+        .verb = LOG_PATCH, .kind = kind_def((unsigned)root_kind_of(header)), .before = &root, .after = &after, .changed = &nothing,
+        .action = record->action, .happened_us = record->happened_us, .grant = record->grant,
+    };
+    enum crm_status status;
+
+    if (!record->grant || uuid_equal(&header->root, &header->id))
+        return CRM_OK;
+    record->grant = NULL;
+    status = view_record(&change->view, root_kind_of(header), &header->root, &root);
+    if (status != CRM_OK)
+        return status;
+    after = root;
+    return change_put(change, &passed);
+}
+
 enum crm_status change_put(struct change *change, struct change_record *record)
 {
     struct change_group *group = change->group;
@@ -303,8 +328,10 @@ enum crm_status change_put(struct change *change, struct change_record *record)
     const struct record *gone = record->verb == LOG_RESTORE ? NULL : record->before; /* what index and rollup hold now */
     const struct record *kept = record->verb == LOG_DELETE ? NULL : record->after;
     struct slice value;
-    enum crm_status status = order_happened(change, record);
+    enum crm_status status = pass_grant_on(change, record);
 
+    if (status == CRM_OK)
+        status = order_happened(change, record);
     header->rev = record->before ? record->before->header.rev + 1 : 1;
     header->seq = change->head.seq + 1;
     header->updated_us = group->now_us;

@@ -257,6 +257,11 @@ static void the_log_tells_every_change_of_view(void **state)
     step(&w, set_member(s, &deal, &ben), NULL);
     step(&w, set_member(s, &deal, &guest), NULL); /* one goes, one comes */
     assert_int_equal(w.n_grant, 6);
+    /* A share of a task is one of its customer, and told there. */
+    step(&w, share(s, KIND_TASK, &task, &anna, 0, false), NULL);
+    step(&w, share(s, KIND_CUSTOMER, &customer, &anna, 0, true), NULL);
+    assert_int_equal(w.n_grant, 8);
+    w.n_grant = 6;
     step(&w, server_deletion(s, KIND_CUSTOMER, &other), NULL);
     server_now_us += HOUR_US;
     step(&w, NULL, &(struct server_turn){ .work = sweep });
