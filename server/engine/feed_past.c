@@ -219,9 +219,13 @@ static enum crm_status was_in(struct feed *feed, const struct record *record, ui
     enum kind kind = record->header.kind;
     const struct field_def *parent = kind_parent_field(kind_def((unsigned)kind));
     struct feed_root own, root;
-    enum crm_status status = root_at(feed, &record->header, at, &own);
+    enum crm_status status;
 
     *out_in = false;
+    *out_known = true;
+    if (!access_opens(feed->scope->access, kind))
+        return CRM_OK;
+    status = root_at(feed, &record->header, at, &own);
     *out_known = own.is_known;
     if (status != CRM_OK || !own.is_known || !own.existed || (own.header.flags & RECORD_DELETED))
         return status;
@@ -245,7 +249,7 @@ enum crm_status feed_read_now(struct feed *feed, const struct record *record, st
     enum crm_status status;
 
     *out_has = false;
-    if (!access_opens(feed->scope->access, record->header.kind) || (record->header.flags & RECORD_DELETED))
+    if (record->header.flags & RECORD_DELETED)
         return CRM_OK;
     status = was_in(feed, record, FEED_NOW, out_has, &is_known);
     if (status != CRM_OK || !*out_has)
