@@ -19,6 +19,7 @@
 
 #define DEVICE "badline"
 #define MASK   "255.255.255.0"
+#define ROOM   32768 /* packets that the kernel keeps until the emulator gets its turn: what is dropped, our queue drops */
 
 /* Into a file of /proc that takes one write. 0, or errno. */
 static int write_file(const char *path, const char *text)
@@ -77,6 +78,13 @@ static int bring_up(int control, const char *name)
     return ioctl(control, SIOCSIFFLAGS, &device) == 0 ? 0 : errno;
 }
 
+static int make_room(int control)
+{
+    struct ifreq device = { .ifr_name = DEVICE, .ifr_qlen = ROOM };
+
+    return ioctl(control, SIOCSIFTXQLEN, &device) == 0 ? 0 : errno;
+}
+
 static int make_tun(int *out_tun)
 {
     struct ifreq device = { .ifr_name = DEVICE, .ifr_flags = IFF_TUN | IFF_NO_PI };
@@ -116,10 +124,10 @@ int badline_host_open(struct badline_host *host, const char *address, const char
     error = make_tun(&host->tun);
     if (error)
         return error;
-    *out_step = "its address";
-    error = badline_host_move(host, address);
-    if (!error)
-        error = bring_up(host->control, DEVICE);
+    *out_step = "the device's settings";
+    error = make_room(host->control);
+    error = error ? error : badline_host_move(host, address);
+    error = error ? error : bring_up(host->control, DEVICE);
     return error ? error : bring_up(host->control, "lo");
 }
 
