@@ -29,6 +29,8 @@ struct list_cursor {
     struct plan plan;
     struct list_explain explain;
     struct walk_place place; /* the last candidate that is dealt with */
+    struct key last_given;   /* its suffix, of the last that was given: no page token tells of what
+                                lies behind it and may not be seen */
     bool exhausted;          /* no candidate is left */
     bool collects;           /* the path is not in order: matches wait in sorter */
     bool is_sorted;          /* they are in order now */
@@ -282,6 +284,8 @@ static enum crm_status take(struct step *step, const struct batch *batch, size_t
         give(step, &record);
     if (status == CRM_OK)
         walk_place_set(&cursor->place, &batch->candidates[i]);
+    if (wanted && !cursor->collects && limit_is_reached(cursor))
+        cursor->last_given = cursor->place.suffix;
     arena_reset(&step->row);
     return status;
 }
@@ -470,9 +474,9 @@ enum crm_status list_step(struct list_cursor *cursor, const struct view *view, u
     }
     if (status == CRM_OK && cursor->is_sorted)
         status = give_sorted(&step);
-    if (status == CRM_OK && cursor->plan.ordered && cursor->place.begun &&
-        sort_place_turn(cursor->sort, key_slice(&cursor->place.suffix), cursor->position))
-        cursor->position_size = cursor->place.suffix.size;
+    if (status == CRM_OK && cursor->plan.ordered && cursor->last_given.size > 0 &&
+        sort_place_turn(cursor->sort, key_slice(&cursor->last_given), cursor->position))
+        cursor->position_size = cursor->last_given.size;
     arena_fini(&step.row);
     arena_fini(&step.referred);
     if (status == CRM_OK)

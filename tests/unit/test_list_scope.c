@@ -5,6 +5,7 @@
  */
 #include "engine_fixture.h"
 
+#include "common/engine/list_sort.h"
 #include "common/engine/search.h"
 #include "common/model/filter_node.h"
 
@@ -219,6 +220,7 @@ struct output {
     struct uuid ids[IDS_MAX];
     size_t n;
     uint64_t matched; /* of the last page */
+    size_t strays;    /* page tokens that tell of another record */
     char plan[160];
 };
 
@@ -236,6 +238,16 @@ static bool take(void *arg, const struct record *record)
 static bool emit(void *arg, const struct record *record)
 {
     return take(arg, record) && !world_chance(&world, 5);
+}
+
+/* Does a page token tell of nothing but the record that was given last? */
+static bool is_of_last(const struct list_query *query, struct slice position,
+                       const struct output *output)
+{
+    struct sort_key by_number = { .field = kind_field(query->kind, HEADER_NUMBER) };
+    struct uuid id = sort_place_id(query->n_sort ? query->sort : &by_number, position);
+
+    return output->n > 0 && uuid_equal(&id, &output->ids[output->n - 1]);
 }
 
 /* All pages, in random steps. */
@@ -262,6 +274,7 @@ static enum crm_status run_pages(const struct view *view, struct list_query quer
         output->matched = list_explain(cursor)->matched;
         snprintf(output->plan, sizeof output->plan, "%s", list_explain(cursor)->plan);
         query.position = list_position(cursor);
+        output->strays += query.position.size > 0 && !is_of_last(&query, query.position, output);
     } while (query.position.size);
     arena_fini(&scratch);
     return status;
@@ -304,6 +317,8 @@ static enum crm_status compare_all(struct store_txn *txn, void *arg)
             comparison->why = "order";
         else if (!query.limit && with->matched != with->n)
             comparison->why = "a record counted twice";
+        else if (with->strays + without->strays > 0)
+            comparison->why = "a page token of what was not given";
         if (comparison->why)
             comparison->bad_query = i;
         comparison->n_rows += with->n;
