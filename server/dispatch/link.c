@@ -181,7 +181,7 @@ void link_goaway(struct link *link, enum crm_status why)
     (void)link_send(link, FRAME_GOAWAY, 0, 0, &goaway.base, false);
 }
 
-void link_set_session(struct link *link, const struct session *session)
+void link_set_session(struct link *link, const struct session *session, uint64_t identities)
 {
     if (session != &link->session) {
         link->access_changes += !access_equal(link->session.access, session->access);
@@ -191,7 +191,7 @@ void link_set_session(struct link *link, const struct session *session)
     link->expires_us = clock_monotonic_us() + (session->expires_us - clock_now_us());
     link->touch_due_us = clock_monotonic_us() + (session->used_us + SESSION_TOUCH_US - clock_now_us());
     link->has_session = link->was_known = true;
-    link->identities = atomic_load(&link->thread->dispatch->identities);
+    link->identities = identities;
 }
 
 void link_touch_session(struct link *link, int64_t now_us)
@@ -316,7 +316,7 @@ static void finish_login(struct link *link, const struct request *request)
     if (link->has_session && (request->ctx.close_session || (opened && !uuid_equal(&opened->user, &link->session.user))))
         end_session(link, CRM_NOT_LOGGED_IN);
     if (opened)
-        link_set_session(link, opened);
+        link_set_session(link, opened, request->identities);
 }
 
 /* What is the server's own fault, and not the client's. Not what a client can bring about again and again: full, out of memory. */
@@ -404,6 +404,8 @@ void link_answer(struct link *link, struct request *take_request)
         take_request->status = CRM_CANCELLED;
     if (!writes && take_request->ctx.session && take_request->access_changes != link->access_changes)
         take_request->status = link->has_session ? CRM_ACCESS_CHANGED : CRM_NOT_LOGGED_IN;
+    if (take_request->status == CRM_OK && goes_on && !link->has_session) /* nobody is there to go on with it */
+        take_request->status = CRM_NOT_LOGGED_IN;
     if (take_request->status == CRM_OK && take_request->ctx.opened)
         take_request->status = admit_opened(link, take_request);
     if (stream && take_request->status != CRM_OK)

@@ -39,9 +39,12 @@ static void fill_limits(const struct link *link, Crm__Limits *limits)
 /* A token in the hello resumes its session, so that the first request can come in the same flight. */
 static enum crm_status resume_session(struct link *link, const Crm__Hello *hello, struct arena *arena, Crm__LoginReply **out_reply)
 {
+    uint64_t identities = atomic_load(&link->thread->dispatch->identities);
     const struct view *view;
-    enum crm_status status = thread_view(link->thread, thread_schema(link->thread), &view);
+    enum crm_status status;
 
+    dispatch_thread_end_turn(link->thread); /* a snapshot that this turn has may be older than a change of rights */
+    status = thread_view(link->thread, thread_schema(link->thread), &view);
     session_fini(&link->session);
     if (status == CRM_OK)
         status = session_resume(view, slice_of(hello->session_token.data, hello->session_token.len), clock_now_us(), &link->session);
@@ -54,7 +57,7 @@ static enum crm_status resume_session(struct link *link, const Crm__Hello *hello
     if (status == CRM_OK) {
         if (link->session.how != SESSION_BY_TOKEN)
             password_know_place(link->thread->dispatch->throttle, link->session.login, link->peer, link->has_installation ? link->installation : NULL, arena);
-        link_set_session(link, &link->session);
+        link_set_session(link, &link->session, identities);
         *out_reply = login_reply_create(view, &link->session, NULL, arena);
     }
     return status;
@@ -433,12 +436,14 @@ static struct request *upload_request(struct link *link, const struct stream *st
     request->upload_id = stream->upload_id;
     request->upload_bytes = frame->header.length;
     session_copy(&request->session, &link->session);
+    request->claim = link->carrier.claim ? *link->carrier.claim : (struct device_claim){ .is_given = false };
     request->identities = link->identities;
     request->schema = schema_ref(thread_schema(link->thread));
     request->write.is_bulk = true;
     request->ctx = (struct op_ctx){
         .core = link->thread->dispatch->core, .session = &request->session, .schema = request->schema, .arena = &request->arena,
         .scratch = &request->scratch, .upload_id = &request->upload_id, .still_wanted = request_still_wanted, .stage = stage,
+        .claim = request->claim.is_given ? &request->claim : NULL,
     };
     request->ctx.reply = message_create(request->op->reply, &request->arena);
     if (!request->ctx.reply || read_origin(link, request) != CRM_OK) {
@@ -450,12 +455,15 @@ static struct request *upload_request(struct link *link, const struct stream *st
 
 static void on_upload(struct link *link, const struct frame *frame, enum op_stage stage)
 {
+    bool is_there = link_check_session(link, link->active_us); /* first: it may end streams */
     struct stream *stream = link_stream(link, frame->header.stream);
     struct request *request;
     enum crm_status status;
 
     if (!stream && frame->header.stream != 0 && frame->header.stream <= link->last_stream)
         return; /* it was refused while the client was sending */
+    if (stream && !is_there)
+        return; /* its beginning is with the writer, and is refused when it comes back */
     if (!stream || !stream->is_uploading || (stage == OP_CHUNK && stream->upload_credit <= 0)) {
         link_break(link, CRM_PROTOCOL, "a chunk that no stream takes, or more than credit allows");
         return;

@@ -72,7 +72,8 @@ void link_send_error(struct link *link, uint32_t stream, enum crm_status status,
                      const uint8_t trace[16]);
 void link_break(struct link *link, enum crm_status status, const char *text);
 void link_close(struct link *link, const char *why);
-void link_set_session(struct link *link, const struct session *session);
+/* identities: dispatch's before the session was read; what has changed since then is looked at before anything is answered under it. */
+void link_set_session(struct link *link, const struct session *session, uint64_t identities);
 /* Is there one, now? Ends one that has expired or was closed, whose user is gone or not active; takes over changed rights. */
 bool link_check_session(struct link *link, int64_t now_us);
 /* link_device.c: is its certificate still good, where it has one? false: the client was told why not, and the link closes. */

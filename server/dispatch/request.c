@@ -136,15 +136,19 @@ static enum crm_status pack_reply(struct request *request)
 static enum crm_status renew_session(struct request *request, const struct change_group *group, const struct view *view)
 {
     uint64_t identities = atomic_load(&request->thread->dispatch->identities);
-    bool changed;
+    bool is_looked_at = request->identities == identities && !group->identities_changed, changed;
     enum crm_status status;
 
-    if (!request->ctx.session || (request->identities == identities && !group->identities_changed))
+    request->identities = identities; /* rises on this thread only: a login's session is as of now */
+    if (!request->ctx.session || is_looked_at || request->op->flags & OP_NO_LOGIN)
         return CRM_OK;
     status = session_refresh(view, clock_now_us(), &request->session, &changed);
+    if (status == CRM_OK)
+        status = device_admits(view, &request->session.user, request->ctx.claim);
+    if (status == CRM_OK && !(request->op->flags & OP_ALWAYS))
+        status = request->session.must;
     if (status != CRM_OK)
         return fail(&request->ctx.failure, status, NULL, "%s", crm_status_info((int)status)->sentence);
-    request->identities = identities;
     if (request->op->right && !(request->session.rights & (1u << request->op->right)))
         return fail(&request->ctx.failure, CRM_NOT_ALLOWED, NULL, "your role does not allow this");
     return CRM_OK;
@@ -170,6 +174,8 @@ static enum crm_status apply_write(struct write_job *job, struct change_group *g
         ctx->schema = group->schema;
         status = request->op->run(ctx);
     }
+    if (status == CRM_OK)
+        group->identities_changed |= ctx->ends_sessions; /* who comes behind it in this group is looked at again */
     if (status == CRM_OK)
         status = trail_append(request, group);
     if (status == CRM_OK) {

@@ -507,7 +507,10 @@ static enum crm_status run_password(struct op_ctx *ctx)
 {
     const Crm__PasswordRequest *request = ctx->request;
     struct login_state *state = ctx->state;
+    enum crm_status status = is_own(ctx, request) ? CRM_OK : check_may_set(ctx); /* the right may have gone since prepare */
 
+    if (status != CRM_OK)
+        return status;
     op_about(ctx, KIND_USER, &state->user, "password set");
     return set_password(ctx, &state->user, state->encoded, !is_own(ctx, request) && request->must_change, ctx->session->token_hash);
 }
