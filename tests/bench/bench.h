@@ -35,6 +35,8 @@
     X(LIST_100_VS_SCAN, "list_100_vs_scan", "ratio", 3)                                            \
     X(SCAN, "scan_rows_per_s", "1/s", 0)                                                           \
     X(LIST_OWN_VS_ADMIN, "list_own_vs_admin", "ratio", 2)                                          \
+    X(GET_WITH_ACCESS_VS_CORE, "get_with_access_vs_core", "ratio", 3)                              \
+    X(ACCESS_CHECK, "access_check_ns", "ns", 1)                                                    \
     X(SEARCH_P99, "search_p99_ms", "ms", 3)                                                        \
     X(SEARCH_P50, "search_p50_ms", "ms", 3)                                                        \
     X(LOAD_ROWS, "load_rows_per_s", "1/s", 0)                                                      \
@@ -97,6 +99,7 @@ enum crm_status measure_gets(struct bench *bench) MUST_CHECK;
 enum crm_status measure_lists(struct bench *bench) MUST_CHECK;
 enum crm_status measure_searches(struct bench *bench) MUST_CHECK;
 enum crm_status measure_own(struct bench *bench) MUST_CHECK;
+enum crm_status measure_access(struct bench *bench) MUST_CHECK;
 enum crm_status measure_updates(struct bench *bench) MUST_CHECK;
 enum crm_status measure_connections(struct bench *bench) MUST_CHECK;
 

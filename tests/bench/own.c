@@ -20,6 +20,7 @@
 #define OWN_RECORDS   1000 /* a tenth of them has the common word: a page */
 #define PAGE_ROWS     100
 #define IN_FLIGHT     8
+#define GETS_IN_FLIGHT 32
 #define REPLY_BUDGET  (1u << 20)
 #define STATUS_FIELD  8 /* of a customer */
 #define REVENUE_FIELD 7
@@ -159,6 +160,24 @@ static enum crm_status create_reader(const struct site *site, struct own *own,
 
 /* --- what is asked */
 
+static enum crm_status make_gets(struct own *own, struct failure *failure)
+{
+    enum crm_status status = CRM_OK;
+
+    frames_init(&own->gets);
+    for (uint64_t i = 0; i < OWN_RECORDS && status == CRM_OK; i++) {
+        Crm__GetRequest request = CRM__GET_REQUEST__INIT;
+        struct uuid id;
+
+        sample_customer_id(own->site.n_customers + i, &id);
+        request.has_kind = request.has_id = true;
+        request.kind = KIND_CUSTOMER;
+        request.id = binary(&id);
+        status = frames_add(&own->gets, OP_GET, &request.base, failure);
+    }
+    return status;
+}
+
 static enum crm_status make_frames(struct own *own, struct failure *failure)
 {
     Crm__ListRequest list = CRM__LIST_REQUEST__INIT;
@@ -204,6 +223,30 @@ static enum crm_status make_frames(struct own *own, struct failure *failure)
 
 /* --- a round */
 
+/* The same records, got by who sees all and by who sees what is the own; the one before and after the other. */
+static enum crm_status measure_gets_of_own(struct bench *bench, const struct site *site,
+                                           struct own *own)
+{
+    const struct load_plan plan = { .in_flight = GETS_IN_FLIGHT,
+                                    .duration_us = bench->duration_us / 2,
+                                    .next = frames_next,
+                                    .arg = &own->gets };
+    const struct site *order[] = { site, &own->site, &own->site, site };
+    double rates[2] = { 0, 0 };
+    enum crm_status status = CRM_OK;
+
+    for (size_t i = 0; i < ARRAY_LEN(order) && status == CRM_OK; i++) {
+        struct load_result result;
+
+        status = bench_load(bench, order[i], 1, &plan, &result);
+        if (status == CRM_OK)
+            rates[order[i] == &own->site] += result.per_second;
+    }
+    if (status == CRM_OK)
+        bench_note(bench, FIGURE_GET_WITH_ACCESS_VS_CORE, rates[1] / rates[0]);
+    return status;
+}
+
 enum crm_status own_measure(struct bench *bench, const struct site *site, struct own *own)
 {
     double worst = 0;
@@ -213,6 +256,8 @@ enum crm_status own_measure(struct bench *bench, const struct site *site, struct
         status = create_reader(site, own, bench->failure);
         if (status == CRM_OK)
             status = make_frames(own, bench->failure);
+        if (status == CRM_OK)
+            status = make_gets(own, bench->failure);
     }
     if (status == CRM_OK)
         status = bench_pin(bench, site->server.pid, true);
@@ -237,11 +282,12 @@ enum crm_status own_measure(struct bench *bench, const struct site *site, struct
     }
     if (status == CRM_OK)
         bench_note(bench, FIGURE_LIST_OWN_VS_ADMIN, worst);
-    return status;
+    return status == CRM_OK ? measure_gets_of_own(bench, site, own) : status;
 }
 
 void own_fini(struct own *own)
 {
     for (enum own_way way = 0; way < OWN_WAYS; way++)
         frames_fini(&own->frames[way]);
+    frames_fini(&own->gets);
 }

@@ -16,6 +16,7 @@ enum own_way { OWN_DEFAULT, OWN_SORTED, OWN_FILTERED, OWN_SEARCH, OWN_WAYS };
 struct own {
     struct site site; /* the same, with the session of the reader; nothing of it is owned */
     struct frames frames[OWN_WAYS];
+    struct frames gets; /* of the reader's own records */
 };
 
 /* One round on a site with records of the administrator's; the first time makes the reader, and

@@ -38,6 +38,7 @@ static const struct {
     { "list", measure_lists },
     { "search", measure_searches },
     { "own", measure_own },
+    { "access", measure_access },
     { "update", measure_updates },
     { "connect", measure_connections },
 };
@@ -286,7 +287,7 @@ static int usage(void)
     fprintf(stderr, "usage: run [--quick | --large] [--records N] [--rounds N] [--only MEASURE] "
                     "[--directory DIR]\n\n"
                     "Prints figures as NAME VALUE UNIT, the median of the rounds. MEASURE: load, "
-                    "get, get_16c32, list, search, own,\n"
+                    "get, get_16c32, list, search, own, access,\n"
                     "update, update_64c, connect …; with --large get, page, search, report, own, "
                     "update. The directory for the databases is made below\n"
                     "DIR (TMPDIR, else /var/tmp), which is to be on the disk that is measured, and "
