@@ -151,6 +151,60 @@ static enum crm_status check_definition(struct rule_ctx *ctx, const Crm__FieldDe
     return CRM_OK;
 }
 
+static bool has_name(char *const *names, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Does a role hide the field, or keep it as it is? */
+static bool role_names(const Crm__Role *role, const Crm__FieldDefinition *field)
+{
+    for (size_t i = 0; i < role->n_scopes; i++) {
+        const Crm__KindScope *row = role->scopes[i];
+
+        if (row->kind && (strcmp(row->kind, "*") == 0 || kind_find(row->kind) == kind_find(field->kind)) &&
+            (has_name(row->hidden, row->n_hidden, field->name) || has_name(row->read_only, row->n_read_only, field->name)))
+            return true;
+    }
+    return false;
+}
+
+/* Roles hide fields by their names: under another one, or as a field no longer, its values would be shown. */
+static enum crm_status refuse_where_hidden(struct rule_ctx *ctx, const Crm__FieldDefinition *field)
+{
+    static const uint8_t first = KIND_ROLE, behind = KIND_ROLE + 1;
+    struct store_range range = { .from = slice_of(&first, 1), .to = slice_of(&behind, 1) };
+    struct key from = { 0 };
+    struct slice key, value;
+    struct record record;
+    struct uuid id;
+    enum kind kind;
+    enum crm_status status;
+
+    if (!field || !field->kind || !field->name)
+        return CRM_OK;
+    while ((status = view_seek(ctx->view, STORE_RECORD, &range, &key, &value)) == CRM_OK) {
+        const Crm__Role *role;
+
+        if (!record_key_parse(key, &kind, &id) || record_decode(kind, &id, value, &record) != CRM_OK)
+            return rule_refuse_field(ctx, CRM_CORRUPT, NULL, "the roles cannot be read");
+        role = crm__role__unpack(&ctx->arena->protobuf, record.body.size, record.body.data);
+        if (!role)
+            return fail(ctx->failure, CRM_NO_MEMORY, NULL, "out of memory");
+        if (role_names(role, field))
+            return rule_refuse_field(ctx, CRM_IN_USE, "name", "role %s hides this field or keeps it as it is: change the role first",
+                                     role->name ? role->name : "?");
+        from.size = 0;
+        key_bytes(&from, key.data, key.size);
+        key_u8(&from, 0);
+        range.from = key_slice(&from);
+    }
+    return status == CRM_NOT_FOUND ? CRM_OK : rule_refuse_field(ctx, status, NULL, "the roles cannot be read");
+}
+
 static enum crm_status field_definition_complete(struct rule_ctx *ctx)
 {
     const Crm__FieldDefinition *field = rule_record(ctx);
@@ -167,6 +221,10 @@ static enum crm_status field_definition_complete(struct rule_ctx *ctx)
         return status;
     if (before && (before->type != field->type || strcmp(before->kind, of->name) != 0))
         return rule_refuse_field(ctx, CRM_INVALID, "type", "kind and type of a field stay as they are: add another field");
+    if (before && rule_changes(ctx, "name"))
+        status = refuse_where_hidden(ctx, before);
+    if (status != CRM_OK)
+        return status;
     if (!before) {
         uint32_t number = next_number(ctx, of->name);
 
@@ -183,7 +241,7 @@ static enum crm_status field_definition_complete(struct rule_ctx *ctx)
 
 static enum crm_status field_definition_guard(struct rule_ctx *ctx)
 {
-    return ctx->verb == RULE_RESTORE ? fits_schema(ctx) : CRM_OK;
+    return ctx->verb == RULE_RESTORE ? fits_schema(ctx) : refuse_where_hidden(ctx, rule_before(ctx));
 }
 
 static enum crm_status exchange_rate_complete(struct rule_ctx *ctx)

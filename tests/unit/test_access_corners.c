@@ -281,6 +281,46 @@ static void test_a_custom_field_is_hidden_from_its_beginning(void **state)
     world_destroy(corner.world);
 }
 
+static Crm__Mutation *renaming(struct corner *corner, const struct uuid *definition, const char *name)
+{
+    struct fixture *f = &corner->world->admin;
+    Crm__Mutation *mutation = world_mutation(f, KIND_FIELD_DEFINITION, definition, CRM__VERB__VERB_PATCH);
+    struct schema *schema = core_schema(&f->core);
+
+    mutation->has_set = true;
+    mutation->set = world_body(f, schema, KIND_FIELD_DEFINITION, (const char *const[]){ arena_printf(&f->arena, "name=%s", name), NULL });
+    schema_unref(schema);
+    return mutation;
+}
+
+/* What a role hides by its name keeps that name, and stays a field: else its values would be shown. */
+static void test_a_hidden_custom_field_keeps_its_name(void **state)
+{
+    struct corner corner;
+    struct fixture *f;
+    struct uuid hidden, other;
+    struct answer answer;
+
+    (void)state;
+    ENTER(&corner, { "*", CRM__SCOPE__SCOPE_ALL, CRM__SCOPE__SCOPE_ALL, { 0 }, { "discount" } },
+          { "customer", CRM__SCOPE__SCOPE_ALL, CRM__SCOPE__SCOPE_ALL, { "margin" }, { 0 } });
+    f = &corner.world->admin;
+    hidden = MAKE(&corner, KIND_FIELD_DEFINITION, NULL, "kind=customer", "name=margin", "type=text");
+    other = MAKE(&corner, KIND_FIELD_DEFINITION, NULL, "kind=deal", "name=margin", "type=text");
+    answer = world_mutate(corner.world, f, renaming(&corner, &hidden, "profit"), false);
+    assert_int_equal(error_of(&corner, &answer)->status, CRM_IN_USE);
+    assert_string_equal(error_of(&corner, &answer)->field, "name");
+    answer = world_mutate(corner.world, f, world_mutation(f, KIND_FIELD_DEFINITION, &hidden, CRM__VERB__VERB_DELETE), false);
+    assert_int_equal(error_of(&corner, &answer)->status, CRM_IN_USE);
+    answer = world_mutate(corner.world, f, renaming(&corner, &other, "profit"), false);
+    assert_int_equal(answer.type, FRAME_REPLY);
+    answer = world_mutate(corner.world, f, renaming(&corner, &other, "discount"), false);
+    assert_int_equal(answer.type, FRAME_REPLY);
+    answer = world_mutate(corner.world, f, world_mutation(f, KIND_FIELD_DEFINITION, &other, CRM__VERB__VERB_DELETE), false);
+    assert_int_equal(error_of(&corner, &answer)->status, CRM_IN_USE);
+    world_destroy(corner.world);
+}
+
 /* Handing a customer over takes along only deals that whoever does it may change. */
 static void test_only_own_deals_go_along(void **state)
 {
@@ -313,6 +353,7 @@ int main(void)
         cmocka_unit_test(test_a_hidden_reference_leads_nowhere),
         cmocka_unit_test(test_a_report_by_a_hidden_field),
         cmocka_unit_test(test_a_custom_field_is_hidden_from_its_beginning),
+        cmocka_unit_test(test_a_hidden_custom_field_keeps_its_name),
         cmocka_unit_test(test_only_own_deals_go_along),
     };
 
