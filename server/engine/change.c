@@ -153,17 +153,17 @@ static enum crm_status put_grant(struct change *change, const struct change_reco
 {
     const struct record_header *header = &record->after->header;
     struct grant old;
-    enum crm_status status = grant_load(&change->view, &header->root, record->grant, &old);
+    enum crm_status status = grant_load(&change->view, &header->id, record->grant, &old);
 
     if (status == CRM_OK && old.rights == GRANT_NONE && record->grant->rights != GRANT_NONE)
-        status = check_room_for_grant(change, &header->root);
+        status = check_room_for_grant(change, &header->id);
     if (status != CRM_OK)
         return status;
     entry->old_rights = old.rights;
     entry->old_until_us = old.until_us;
     entry->grant = *record->grant;
     entry->flags |= LOG_VIEW | LOG_GRANT;
-    return grant_store(change->own, root_kind_of(header), &header->root, &old, record->grant, change->group->arena);
+    return grant_store(change->own, header->kind, &header->id, &old, record->grant, change->group->arena);
 }
 
 static enum crm_status append_log(struct change *change, const struct change_record *record)
@@ -311,7 +311,7 @@ static enum crm_status pass_grant_on(struct change *change, struct change_record
     };
     enum crm_status status;
 
-    if (!record->grant || uuid_equal(&header->root, &header->id))
+    if (!record->grant || record->is_own_grant || uuid_equal(&header->root, &header->id))
         return CRM_OK;
     record->grant = NULL;
     status = view_record(&change->view, root_kind_of(header), &header->root, &root);

@@ -103,7 +103,8 @@ struct change_record {
     const struct field_set *changed; /* fields and header fields that differ; empty on create and delete */
     const char *action;              /* or NULL */
     int64_t happened_us;
-    const struct grant *grant;       /* given or taken by this change, or NULL */
+    const struct grant *grant;       /* given or taken by this change, or NULL: of the record that decides over this one */
+    bool is_own_grant;               /* it is one of this record, even where another decides and it rests */
     const char *reason;              /* for which it was done, or NULL */
     const struct uuid *deleted_with; /* on a taken-along delete: the record with which it went */
 };

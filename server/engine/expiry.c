@@ -19,15 +19,10 @@ struct ending {
     struct grant grant; /* as it is now */
 };
 
-/* A share that decides nothing: only its rows go, nobody's view changes. */
-static enum crm_status drop_rows(struct change *change, const struct ending *ending)
-{
-    struct grant none = { .sort = ending->grant.sort, .principal = ending->grant.principal };
-
-    return grant_store(change->own, ending->root_kind, &ending->root, &ending->grant, &none, change->group->arena);
-}
-
-/* Take a share away as a change of its record, at the time that is reported; out_header: NULL, or what the record is then. */
+/*
+ * Take a share away as a change of its record, at the time that is reported; out_header: NULL, or what the record is then. Also one that rests, since
+ * another record decides: the log tells whose view that was before.
+ */
 static enum crm_status take_away(struct change *change, const struct ending *ending, const struct record *root, const char *action, int64_t happened_us,
                                  struct record_header *out_header)
 {
@@ -36,12 +31,10 @@ static enum crm_status take_away(struct change *change, const struct ending *end
     const struct field_set nothing = { 0 };
     struct change_record record = {
         .verb = LOG_PATCH, .kind = kind_def((unsigned)ending->root_kind), .before = root, .after = &after, .changed = &nothing,
-        .action = action, .happened_us = happened_us, .grant = &none,
+        .action = action, .happened_us = happened_us, .grant = &none, .is_own_grant = true,
     };
     enum crm_status status;
 
-    if (!uuid_equal(&root->header.root, &root->header.id))
-        return drop_rows(change, ending);
     if (change->records >= MUTATION_RECORDS_MAX)
         return fail(&change->failure, CRM_TOO_LARGE, NULL, "more than %d records are shared", MUTATION_RECORDS_MAX);
     status = change_put(change, &record);
