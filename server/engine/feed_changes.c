@@ -126,28 +126,33 @@ static enum crm_status tell_child(struct feed *feed, uint64_t seq, const struct 
     return CRM_OK;
 }
 
-/* From the cursor's place on, as far as the turn goes. *out_done: that was the last. */
-static enum crm_status tell_children(struct feed *feed, uint64_t seq, const struct record_header *root, bool *out_done)
+/*
+ * From the cursor's place on, as far as the turn goes; with_first: for the first one it has been asked already. Behind the last child of the last kind
+ * the cursor has no place any more.
+ */
+static enum crm_status tell_children(struct feed *feed, uint64_t seq, const struct record_header *root, bool with_first)
 {
-    const struct kind_def *kind = kind_def((unsigned)feed->cursor.kind);
-    struct gather gather;
-    enum crm_status status = gather_children(feed, &root->id, &gather);
+    enum crm_status status = CRM_OK;
 
-    *out_done = false;
-    for (size_t i = 0; i < gather.n && status == CRM_OK; i++) {
-        if (i > 0 && !feed_may_go_on(feed)) /* for the first one the turn has been asked */
-            return CRM_OK;
-        status = tell_child(feed, seq, &root->id, kind->kind, &gather.ids[i]);
-        if (status == CRM_OK)
-            feed->cursor.id = gather.ids[i];
+    while (status == CRM_OK && feed->cursor.kind != KIND_NONE) {
+        const struct kind_def *next = next_following(root->kind, feed->cursor.kind);
+        struct gather gather;
+
+        status = gather_children(feed, &root->id, &gather);
+        for (size_t i = 0; i < gather.n && status == CRM_OK; i++) {
+            if (!with_first && !feed_may_go_on(feed))
+                return CRM_OK;
+            with_first = false;
+            status = tell_child(feed, seq, &root->id, feed->cursor.kind, &gather.ids[i]);
+            if (status == CRM_OK)
+                feed->cursor.id = gather.ids[i];
+        }
+        if (status != CRM_OK || gather.n == FEED_BATCH)
+            continue;
+        feed->cursor.kind = next ? next->kind : KIND_NONE;
+        feed->cursor.id = (struct uuid){ 0 };
     }
-    if (status != CRM_OK || gather.n == FEED_BATCH)
-        return status;
-    kind = next_following(root->kind, kind->kind);
-    *out_done = !kind;
-    feed->cursor.kind = kind ? kind->kind : KIND_NONE;
-    feed->cursor.id = (struct uuid){ 0 };
-    return CRM_OK;
+    return status;
 }
 
 /* --- an entry */
@@ -179,34 +184,53 @@ static enum crm_status begin_children(struct feed *feed, const struct log_entry 
     return status;
 }
 
-static enum crm_status tell_entry(struct feed *feed, const struct log_entry *entry)
+/* Is the cursor's place among those that follow this kind? A place that is none of its begins anew. */
+static bool is_in_children(const struct feed *feed, enum kind root)
 {
     const struct kind_def *place = kind_def((unsigned)feed->cursor.kind);
+    const struct field_def *parent = place ? kind_parent_field(place) : NULL;
+
+    return parent && parent->ref_kind == root;
+}
+
+/* The newest entry of a record: the record, then those that follow it. */
+static enum crm_status tell_newest(struct feed *feed, const struct log_entry *entry, const struct record *record)
+{
+    bool goes_on = is_in_children(feed, entry->kind);
+    enum crm_status status = CRM_OK;
+
+    if (!goes_on) {
+        feed->cursor.kind = KIND_NONE;
+        feed->cursor.id = (struct uuid){ 0 };
+        status = tell_record(feed, record);
+        if (status == CRM_OK)
+            status = begin_children(feed, entry);
+    }
+    if (status == CRM_OK)
+        status = tell_children(feed, entry->seq, &record->header, goes_on);
+    if (status == CRM_OK && feed->cursor.kind == KIND_NONE)
+        entry_is_done(feed);
+    return status;
+}
+
+static enum crm_status tell_entry(struct feed *feed, const struct log_entry *entry)
+{
     struct record record;
-    bool is_done = true;
     enum crm_status status;
 
-    if (entry->verb == LOG_ERASE)
+    if (entry->verb == LOG_ERASE) {
         status = tell_erased(feed, entry);
-    else
-        status = read_record(feed, entry, &record);
-    if (status == CRM_NOT_FOUND || (status == CRM_OK && (entry->verb == LOG_ERASE || record.header.seq != entry->seq))) {
+        if (status == CRM_OK)
+            entry_is_done(feed);
+        return status;
+    }
+    status = read_record(feed, entry, &record);
+    if (status == CRM_OK && record.header.seq == entry->seq)
+        return tell_newest(feed, entry, &record);
+    if (status == CRM_OK || status == CRM_NOT_FOUND) { /* others follow it */
         entry_is_done(feed);
         return CRM_OK;
     }
-    /* A place that is none of this record's: it is told from its beginning. */
-    if (status == CRM_OK && !(place && kind_parent_field(place) && kind_parent_field(place)->ref_kind == entry->kind)) {
-        feed->cursor.kind = KIND_NONE;
-        feed->cursor.id = (struct uuid){ 0 };
-        status = tell_record(feed, &record);
-        if (status == CRM_OK)
-            status = begin_children(feed, entry);
-        is_done = feed->cursor.kind == KIND_NONE;
-    } else if (status == CRM_OK) {
-        status = tell_children(feed, entry->seq, &record.header, &is_done);
-    }
-    if (status == CRM_OK && is_done)
-        entry_is_done(feed);
     return status;
 }
 

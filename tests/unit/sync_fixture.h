@@ -168,7 +168,7 @@ static inline void pull_begin(struct pull *pull, struct server *s, struct replic
     pull->request.has_page_records = page_records > 0;
     pull->request.page_records = page_records;
     pull->request.has_held = says_held;
-    pull->request.held = replica_count(replica);
+    pull->request.held = says_held ? replica_count(replica) : 0;
     if (replica->cursor_size)
         pull->request.cursor = crm__sync_cursor__unpack(&pull->arena.protobuf, replica->cursor_size, replica->cursor);
     pull->ctx = (struct op_ctx){ .core = &s->core, .schema = s->core.schema, .arena = &pull->arena, .request = &pull->request, .reply = &pull->reply };
