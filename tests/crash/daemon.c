@@ -25,6 +25,7 @@ struct child {
     const char *const *arguments; /* NULL at the end; the first is "crmd" */
     int output;                   /* -1: the log */
     const char *log_file;
+    const struct daemon_place *place;
     unsigned files_max;
     bool ends_with_us;
 };
@@ -53,6 +54,8 @@ static void become(const struct child *child)
     dup2(child->output >= 0 ? child->output : log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
     setenv("CRM_PASSWORD", DAEMON_PASSWORD, 1);
+    if (child->place->enter && !child->place->enter(child->place->argument))
+        _exit(127);
     execv(program(), (char *const *)(uintptr_t)child->arguments);
     fprintf(stderr, "%s: %s\n", program(), strerror(errno));
     _exit(127);
@@ -82,7 +85,7 @@ static int wait_for(pid_t pid)
 
 static bool run(const struct daemon *daemon, const char *const *arguments)
 {
-    struct child child = { .arguments = arguments, .output = -1, .log_file = daemon->log_file };
+    struct child child = { .arguments = arguments, .output = -1, .log_file = daemon->log_file, .place = &daemon->place };
     pid_t pid = spawn(&child);
     int code = pid > 0 ? wait_for(pid) : -1;
 
@@ -151,12 +154,14 @@ bool daemon_set(const struct daemon *daemon, const char *name, const char *value
     return file && is_found;
 }
 
-bool daemon_init(struct daemon *daemon)
+bool daemon_init_at(struct daemon *daemon, const struct daemon_place *place)
 {
     const char *folder = getenv("TMPDIR");
-    const char *const arguments[] = { "crmd", "init", daemon->directory, "--listen", "127.0.0.1:0", NULL };
+    const char *const arguments[] = {
+        "crmd", "init", daemon->directory, "--listen", place->listen, place->name ? "--name" : NULL, place->name, NULL,
+    };
 
-    *daemon = (struct daemon){ .output = -1 };
+    *daemon = (struct daemon){ .place = *place, .output = -1 };
     snprintf(daemon->root, sizeof(daemon->root), "%s/crm-test-XXXXXX", folder ? folder : "/tmp");
     if (!mkdtemp(daemon->root)) {
         perror(daemon->root);
@@ -167,6 +172,11 @@ bool daemon_init(struct daemon *daemon)
     snprintf(daemon->ca_file, sizeof(daemon->ca_file), "%s/ca.crt", daemon->directory);
     snprintf(daemon->log_file, sizeof(daemon->log_file), "%s/log", daemon->root);
     return run(daemon, arguments);
+}
+
+bool daemon_init(struct daemon *daemon)
+{
+    return daemon_init_at(daemon, &(const struct daemon_place){ .listen = "127.0.0.1:0" });
 }
 
 void daemon_fini(struct daemon *daemon)
@@ -181,7 +191,13 @@ void daemon_fini(struct daemon *daemon)
 bool daemon_spawn(struct daemon *daemon)
 {
     const char *const arguments[] = { "crmd", "run", daemon->directory, NULL };
-    struct child child = { .arguments = arguments, .log_file = daemon->log_file, .files_max = daemon->files_max, .ends_with_us = true };
+    struct child child = {
+        .arguments = arguments,
+        .log_file = daemon->log_file,
+        .place = &daemon->place,
+        .files_max = daemon->files_max,
+        .ends_with_us = true,
+    };
     int ends[2];
 
     if (pipe2(ends, O_CLOEXEC) != 0)

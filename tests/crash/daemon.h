@@ -14,7 +14,16 @@
 
 #define DAEMON_PASSWORD "gravel ferry umbrella"
 
+/* Where a daemon is to run, if not on this machine's loopback network. What it points at lives as long as the daemon. */
+struct daemon_place {
+    const char *listen;                  /* ADDR:PORT */
+    const char *name;                    /* of the certificate; NULL: this machine's */
+    bool (*enter)(const void *argument); /* called in its process before it becomes crmd; NULL: nothing is needed */
+    const void *argument;
+};
+
 struct daemon {
+    struct daemon_place place;
     char root[PATH_MAX / 4];      /* temporary, removed by daemon_fini */
     char directory[PATH_MAX / 2]; /* crmd's, inside root */
     char ca_file[PATH_MAX];
@@ -27,6 +36,8 @@ struct daemon {
 
 /* A fresh directory by `crmd init`, administrator "admin" with DAEMON_PASSWORD. Not running yet. */
 bool daemon_init(struct daemon *daemon);
+/* The same somewhere else. */
+bool daemon_init_at(struct daemon *daemon, const struct daemon_place *place);
 /* Kill it, remove its files. Accepts a half-made one. */
 void daemon_fini(struct daemon *daemon);
 /* Set a setting in crmd.conf for the next start. */

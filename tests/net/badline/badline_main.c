@@ -240,10 +240,13 @@ static bool start_server(const struct badline *line, const char *command, struct
     return false;
 }
 
+/* Until nobody of its group holds its output any more: the shell may end before what it has started. */
 static void stop_server(struct server *server)
 {
     if (server->pid > 0) {
         kill(-server->pid, SIGTERM);
+        while (server->output >= 0)
+            (void)pass_on(server);
         while (waitpid(server->pid, NULL, 0) < 0 && errno == EINTR)
             ;
     }
