@@ -201,6 +201,7 @@ static enum crm_status run_end(struct op_ctx *ctx)
     status = session_close_chosen(ctx->group, &choice, &closed);
     if (status != CRM_OK)
         return op_fail(ctx, status, "the sessions cannot be ended");
+    op_about(ctx, KIND_USER, &user, closed == 1 ? "%u session ended" : "%u sessions ended", closed);
     ctx->ends_sessions = true;
     reply->has_ended = true;
     reply->ended = closed;

@@ -277,12 +277,37 @@ static void a_right_is_asked_for_where_it_is_used(void **state)
     take_error(f, stream, CRM_NOT_ALLOWED);
 }
 
+/* The audit trail tells whose sessions were ended. */
+static void ended_sessions_are_told_with_their_user(void **state)
+{
+    struct fixture *f = *state;
+    Crm__SessionEndRequest request = CRM__SESSION_END_REQUEST__INIT;
+    Crm__User boss = CRM__USER__INIT;
+    struct audit_entry entry;
+    const struct view *view;
+    struct uuid other;
+
+    login(f);
+    boss.login = (char *)"boss";
+    other = create(f, KIND_USER, &boss.base);
+    request.has_user = true;
+    request.user = (ProtobufCBinaryData){ .data = other.bytes, .len = UUID_SIZE };
+    take(f, FRAME_REPLY, ask(f, OP_SESSION_END, &request.base), NULL);
+    assert_int_equal(thread_view(f->thread, f->core.schema, &view), CRM_OK);
+    assert_int_equal(audit_before(view, UINT64_MAX, &entry), CRM_OK);
+    assert_int_equal(entry.act, CRM__AUDIT_ACT__AUDIT_ACT_SESSION_ENDED);
+    assert_int_equal(entry.kind, KIND_USER);
+    assert_true(uuid_equal(&entry.record, &other));
+    dispatch_thread_end_turn(f->thread);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_login_is_as_old_as_its_commit),
         TEST(an_upload_ends_with_its_session),
         TEST(a_right_is_asked_for_where_it_is_used),
+        TEST(ended_sessions_are_told_with_their_user),
     };
 
     return cmocka_run_group_tests(tests, set_clock, NULL);
