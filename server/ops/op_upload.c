@@ -180,6 +180,8 @@ static enum crm_status finish(struct op_ctx *ctx)
 
 static enum crm_status run_upload(struct op_ctx *ctx)
 {
+    if (ctx->stage != OP_END && store_is_short(ctx->core->store))
+        return op_fail(ctx, CRM_FULL, "the server's disk is nearly full: nothing is taken in");
     switch (ctx->stage) {
     case OP_BEGIN:
         return begin(ctx);
