@@ -18,8 +18,9 @@
 
 #include "client/cli/command.h"
 #include "client/cli/help.h"
-#include "common/base/clock.h"
+#include "client/replica/replica.h"
 #include "common/base/calendar.h"
+#include "common/base/clock.h"
 
 #define ARENA_BUDGET ((size_t)512 << 20)
 
@@ -78,6 +79,7 @@ enum crm_status cli_prepare(struct cli *cli, bool profile_needed)
 void cli_fini(struct cli *cli)
 {
     crm_client_destroy(cli->client);
+    replica_close(cli->replica);
     if (cli->schema)
         schema_unref(cli->schema);
     titles_fini(&cli->titles);

@@ -15,6 +15,7 @@
 
 struct command;
 struct known;
+struct replica;
 
 struct cli {
     const struct command *command;
@@ -23,6 +24,7 @@ struct cli {
     struct arena arena;        /* what lives as long as the command */
     struct failure failure;    /* why it failed; printed once, by cli_main */
     struct crm_client *client; /* with COMMAND_CONNECTS */
+    struct replica *replica;   /* client's server, where that is the replica here; else NULL */
     struct schema *schema;     /* built-in fields until connected */
     struct titles titles;      /* names of what records refer to, as far as the server has told */
     const char *filter_text;   /* the text in which failure.position points, NULL if none */
@@ -58,8 +60,19 @@ enum crm_status cli_client_create(struct cli *cli, struct crm_client **out_clien
 /* The same, where somebody is logged in. For what must work while the server answers hardly anything
  * (a new password, a second factor come first). CRM_NOT_LOGGED_IN without a token. */
 enum crm_status cli_connect_bare(struct cli *cli) MUST_CHECK;
-/* Log in by token and bring the schema up to date. CRM_NOT_LOGGED_IN without a profile. */
+/* Log in by token and bring the schema up to date. CRM_NOT_LOGGED_IN without a profile. What is
+ * asked for offline, and on a terminal what only reads while the server cannot be reached, is
+ * answered by the replica. */
 enum crm_status cli_connect(struct cli *cli) MUST_CHECK;
+/* offline.c: must this command be answered by the replica? --offline, CRM_OFFLINE. */
+bool cli_is_offline(const struct cli *cli);
+/* Answer from the replica instead, and say how old it is. */
+enum crm_status cli_connect_offline(struct cli *cli) MUST_CHECK;
+/* May it, now that the server cannot be reached? Only for people, never for a program. */
+bool cli_may_fall_back(const struct cli *cli);
+/* "5 minutes", in the language of the locale; in the arena. */
+const char *cli_age(struct cli *cli, int64_t since_us);
+
 /* Take over why a call failed, with the candidates of an ambiguous selector printed where there are
  * any; returns status. call may be NULL. */
 enum crm_status cli_call_failed(struct cli *cli, enum crm_status status,

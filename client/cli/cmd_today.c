@@ -154,5 +154,7 @@ enum crm_status cmd_today(struct cli *cli, int argc, char **argv)
     (void)argv;
     for (size_t i = 0; i < ARRAY_LEN(sections) && !status; i++)
         status = show_section(cli, &sections[i]);
+    if (cli->replica) /* it has no history */
+        return status;
     return status ? status : show_recent(cli);
 }

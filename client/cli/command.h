@@ -16,6 +16,7 @@ struct cli;
 enum command_flag {
     COMMAND_CONNECTS = 1, /* talks to the server as who is logged in */
     COMMAND_PURE = 2,     /* needs neither profile nor server */
+    COMMAND_READS = 4,    /* the replica may answer it while the server cannot be reached */
 };
 
 /* One positional argument after the command's name, for completion. */
@@ -103,6 +104,7 @@ enum crm_status cmd_restore(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_rm(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_set(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_show(struct cli *cli, int argc, char **argv);
+enum crm_status cmd_sync(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_today(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_version(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_watch(struct cli *cli, int argc, char **argv);

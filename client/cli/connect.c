@@ -156,7 +156,7 @@ static void renew_device(struct cli *cli)
     crm_call_destroy(call);
 }
 
-enum crm_status cli_connect(struct cli *cli)
+static enum crm_status connect_online(struct cli *cli)
 {
     Crm__DescribeRequest request = CRM__DESCRIBE_REQUEST__INIT;
     const Crm__DescribeReply *reply;
@@ -185,6 +185,26 @@ enum crm_status cli_connect(struct cli *cli)
         renew_device(cli);
     }
     crm_call_destroy(call);
+    return status;
+}
+
+enum crm_status cli_connect(struct cli *cli)
+{
+    struct failure why;
+    enum crm_status status;
+
+    if (cli_is_offline(cli))
+        return cli_connect_offline(cli);
+    status = connect_online(cli);
+    if (status != CRM_UNREACHABLE || !cli_may_fall_back(cli))
+        return status;
+    why = cli->failure;
+    cli->failure = (struct failure){ 0 };
+    crm_client_destroy(cli->client);
+    cli->client = NULL;
+    if (cli_connect_offline(cli) == CRM_OK)
+        return CRM_OK;
+    cli->failure = why; /* that is what people should see to */
     return status;
 }
 

@@ -20,6 +20,8 @@
 static const struct option_def rows[OPT_COUNT] = {
     [OPT_HOME] = { "home", 0, TEXT(home), "DIR", COMPLETE_FILE,
                    "where profile and credentials are (default $CRM_HOME, else ~/.config/crm)" },
+    [OPT_OFFLINE] = { "offline", 0, FLAG(offline),
+                      "answer from the replica that crm sync keeps (also CRM_OFFLINE=1)" },
     [OPT_TIMEOUT] = { "timeout", 0, NUMBER(timeout), "SECONDS", COMPLETE_NONE,
                       "give up on a request after so long (default 30)" },
     [OPT_NO_COLOR] = { "no-color", 0, FLAG(no_color), "no colours, even on a terminal" },
@@ -116,11 +118,17 @@ static const struct option_def rows[OPT_COUNT] = {
                      "why; it is kept: name a file or a case, no person" },
     [OPT_WITH_CHILDREN] = { "with-children", 0, FLAG(with_children),
                             "also what hangs on it: contacts, activities, tasks" },
+    [OPT_CARRY] = { "scope", 0, TEXT(carry), "mine|team|all", COMPLETE_FIXED,
+                    "what to carry of what you may see: yours, your team's too, or all (default: "
+                    "as before, at first mine)" },
+    [OPT_STATUS] = { "status", 0, FLAG(status), "say how old the replica is and what it holds" },
+    [OPT_WIPE] = { "wipe", 0, FLAG(wipe), "remove the replica with all that is in it" },
     [OPT_MAN] = { "man", 0, FLAG(man), "print the manual page as mdoc(7)" },
 };
 
-const enum option_id options_global[] = { OPT_HOME,  OPT_TOKEN_FILE, OPT_TIMEOUT, OPT_NO_COLOR,
-                                          OPT_QUIET, OPT_VERBOSE,    OPT_HELP,    OPT_END };
+const enum option_id options_global[] = { OPT_HOME,     OPT_TOKEN_FILE, OPT_OFFLINE, OPT_TIMEOUT,
+                                          OPT_NO_COLOR, OPT_QUIET,      OPT_VERBOSE, OPT_HELP,
+                                          OPT_END };
 
 const struct option_def *option_def(enum option_id id)
 {

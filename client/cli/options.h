@@ -22,7 +22,7 @@ struct options {
     /* of every command */
     const char *home; /* instead of CRM_HOME */
     int64_t timeout;  /* seconds for one request */
-    bool no_color, quiet, verbose, help;
+    bool offline, no_color, quiet, verbose, help;
     /* what is shown, and how */
     bool json, jsonl, csv, all, deleted, explain;
     const char *columns, *sort, *as_of;
@@ -49,6 +49,9 @@ struct options {
     /* audit and erasure */
     const char *record, *since, *until, *act, *reason;
     bool with_children;
+    /* the replica */
+    const char *carry;
+    bool status, wipe;
     /* help */
     bool man;
 };
@@ -61,6 +64,7 @@ enum complete { COMPLETE_NONE, COMPLETE_FILE, COMPLETE_KIND, COMPLETE_COMMAND, C
 enum option_id {
     OPT_END = 0,
     OPT_HOME,
+    OPT_OFFLINE,
     OPT_TIMEOUT,
     OPT_NO_COLOR,
     OPT_QUIET,
@@ -123,6 +127,9 @@ enum option_id {
     OPT_ACT,
     OPT_REASON,
     OPT_WITH_CHILDREN,
+    OPT_CARRY,
+    OPT_STATUS,
+    OPT_WIPE,
     OPT_MAN,
     OPT_COUNT,
 };

@@ -47,7 +47,7 @@ void progress_update(struct progress *progress, uint64_t done)
     if (now - progress->started_us < QUIET_US || now - progress->drawn_us < REDRAW_US)
         return;
     progress_text(done, progress->total, now - progress->started_us, text);
-    fprintf(stderr, "\r\033[K%s", text);
+    fprintf(stderr, "\r\033[K%s%s%s", text, *progress->note ? "  " : "", progress->note);
     fflush(stderr);
     progress->drawn_us = now;
     progress->is_drawn = true;

@@ -12,6 +12,7 @@ struct progress {
     bool is_drawn;
     uint64_t total; /* 0: not known */
     int64_t started_us, drawn_us;
+    char note[40]; /* behind the rest; empty: nothing */
 };
 
 void progress_init(struct progress *progress, const struct cli *cli, uint64_t total);

@@ -43,8 +43,11 @@ enum crm_status shares_show(struct cli *cli, const struct record *record)
 {
     const Crm__AccessSharesReply *reply;
     struct crm_call *call = NULL;
-    enum crm_status status = ask(cli, record, &call, &reply);
+    enum crm_status status;
 
+    if (cli->replica) /* only the server knows */
+        return CRM_OK;
+    status = ask(cli, record, &call, &reply);
     if (status == CRM_NOT_FOUND) { /* its parent, which decides, is not for this reader */
         cli->failure = (struct failure){ 0 };
         status = CRM_OK;

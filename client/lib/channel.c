@@ -435,7 +435,7 @@ int64_t channel_wake_us(const struct crm_client *client)
     case CHANNEL_DRAINING:
         break;
     }
-    if (channel->has_more_input)
+    if (channel->has_more_input || (channel->transport->is_ready && channel_events(client) & CRM_WANT_WRITE))
         return 0;
     if (channel->n_streams == 0)
         return INT64_MAX;

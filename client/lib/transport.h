@@ -38,6 +38,7 @@ struct transport {
     const struct transport_ops *ops;
     int fd;          /* to be watched; -1 while there is none. Changes while connecting */
     int64_t wake_us; /* monotonic: connect wants to be called then even if the socket is quiet; 0: never */
+    bool is_ready;   /* there is nothing to wait for: what is written is taken at once, and answered when it is read */
 };
 
 /* Makes a client's transports, one after the other. */

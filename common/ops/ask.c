@@ -20,10 +20,10 @@ static enum crm_status resolve(void *arg, enum kind kind, struct slice text, str
     const char *selector = arena_strndup(ask->arena, text.data, text.size);
     enum kind found;
 
-    (void)failure; /* select_record fills the request's own, which is the same one */
+    (void)failure; /* ask_select fills the request's own, which is the same one */
     if (++naming->n > NAMES_MAX)
         return ask_fail_field(ask, CRM_TOO_LARGE, "filter", "a filter names at most %d records: give their ids", NAMES_MAX);
-    return selector ? select_record(ask, kind, selector, false, out_id, &found) : CRM_NO_MEMORY;
+    return selector ? ask_select(ask, kind, selector, false, out_id, &found) : CRM_NO_MEMORY;
 }
 
 enum crm_status ask_filter(struct ask *ask, const struct kind_def *kind, size_t n, Crm__FilterNode *const *nodes, struct filter *out_filter)
@@ -89,7 +89,7 @@ enum crm_status ask_count(struct ask *ask, const Crm__CountRequest *request, str
 enum crm_status ask_get(struct ask *ask, const Crm__GetRequest *request, struct uuid *out_id, enum kind *out_kind)
 {
     if (request->selector && !request->has_id)
-        return select_record(ask, request->kind, request->selector, true, out_id, out_kind);
+        return ask_select(ask, request->kind, request->selector, true, out_id, out_kind);
     *out_kind = (enum kind)request->kind;
     if (!kind_def(request->kind))
         return ask_fail_field(ask, CRM_INVALID, "kind", "there is no kind number %u", request->kind);

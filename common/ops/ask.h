@@ -38,7 +38,7 @@ enum crm_status ask_get(struct ask *ask, const Crm__GetRequest *request, struct 
 
 /* A record by what people type: number, id, a unique value, a title, "me" and, with_endings, the end of an id. CRM_NOT_FOUND; CRM_AMBIGUOUS with candidates in
  * *ask->error. */
-enum crm_status select_record(struct ask *ask, unsigned kind, const char *selector, bool with_endings, struct uuid *out_id,
+enum crm_status ask_select(struct ask *ask, unsigned kind, const char *selector, bool with_endings, struct uuid *out_id,
                               enum kind *out_kind) MUST_CHECK;
 /* May a selector be an id's ending? Then records are looked through. */
 bool select_takes_long(const char *selector);

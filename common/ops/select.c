@@ -217,7 +217,7 @@ bool select_takes_long(const char *selector)
     return size >= ENDING_MIN && size < 2 * UUID_SIZE && strspn(selector, "0123456789abcdefABCDEF") == size;
 }
 
-enum crm_status select_record(struct ask *ask, unsigned kind_number, const char *selector, bool with_endings, struct uuid *out_id,
+enum crm_status ask_select(struct ask *ask, unsigned kind_number, const char *selector, bool with_endings, struct uuid *out_id,
                               enum kind *out_kind)
 {
     static void (*const ways[])(struct selection *, const struct kind_def *, const char *) = {

@@ -1,0 +1,95 @@
+/*
+ * offline.c - commands answered by the replica instead of the server
+ *
+ * Called by connect.c. The replica is a client's other end like the server: nothing behind it knows which of the two it talks to.
+ */
+#include <stdlib.h>
+
+#include "client/cli/cli.h"
+#include "client/cli/command.h"
+#include "client/cli/rows.h"
+#include "client/replica/local.h"
+#include "common/base/clock.h"
+
+#define MINUTE_US INT64_C(60000000)
+
+bool cli_is_offline(const struct cli *cli)
+{
+    const char *value = getenv("CRM_OFFLINE");
+
+    return cli->options.offline || (value && *value && strcmp(value, "0") != 0);
+}
+
+bool cli_may_fall_back(const struct cli *cli)
+{
+    return cli->command && cli->command->flags & COMMAND_READS && cli->out_is_tty && !rows_for_programs(cli) && !cli->has_api_token;
+}
+
+const char *cli_age(struct cli *cli, int64_t since_us)
+{
+    static const struct {
+        int64_t minutes; /* of one */
+        const char *one, *many, *zh;
+    } units[] = { { 1440, "day", "days", "天" }, { 60, "hour", "hours", "小时" }, { 1, "minute", "minutes", "分钟" } };
+    int64_t minutes = (clock_now_us() - since_us) / MINUTE_US;
+    const char *text = cli_label(cli, "less than a minute", "不到一分钟");
+
+    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+        int64_t n = minutes / units[i].minutes;
+
+        if (n >= 1) {
+            text = cli->chinese ? arena_printf(&cli->arena, "%d%s", (int)n, units[i].zh)
+                                : arena_printf(&cli->arena, "%d %s", (int)n, n == 1 ? units[i].one : units[i].many);
+            break;
+        }
+    }
+    return text ? text : "";
+}
+
+/* Is it the one of who uses this profile? */
+static enum crm_status check_user(struct cli *cli, const struct replica_state *state)
+{
+    struct uuid profile_user, user;
+
+    if (!state->session || !uuid_from_slice(slice_of(state->session->user.data, state->session->user.len), &user))
+        return fail(&cli->failure, CRM_CORRUPT, NULL, "the replica does not say whose it is");
+    if (uuid_parse(cli->profile.user, &profile_user) && !uuid_equal(&profile_user, &user))
+        return fail(&cli->failure, CRM_NOT_ALLOWED, NULL, "the replica here is another user's: crm sync --wipe removes it");
+    return CRM_OK;
+}
+
+/* Who asks, with which fields, is what the last sync was told. */
+static void take_state(struct cli *cli, const struct replica_state *state)
+{
+    cli_take_session(cli, state->session);
+    schema_unref(cli->schema);
+    cli->schema = schema_ref(state->schema);
+}
+
+enum crm_status cli_connect_offline(struct cli *cli)
+{
+    enum crm_status status = replica_open(cli->profile.home, REPLICA_READ, &cli->replica, &cli->failure);
+    const struct replica_state *state;
+
+    if (status)
+        return status;
+    state = replica_state(cli->replica);
+    status = replica_check(cli->replica, clock_now_us(), &cli->failure);
+    if (!status)
+        status = check_user(cli, state);
+    if (!status && local_client_create(cli->replica, &cli->client))
+        status = fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
+    if (!status && crm_client_connect(cli->client))
+        status = fail(&cli->failure, CRM_IO, NULL, "%s", crm_client_error(cli->client)->text);
+    if (status) {
+        crm_client_destroy(cli->client);
+        cli->client = NULL;
+        replica_close(cli->replica);
+        cli->replica = NULL;
+        return status;
+    }
+    state = replica_state(cli->replica); /* greeting has read it anew */
+    take_state(cli, state);
+    cli_hint(cli, cli->chinese ? "离线:数据为%s前" : "offline: as of %s ago", cli_age(cli, state->synced_us));
+    return CRM_OK;
+}

@@ -1,0 +1,472 @@
+/*
+ * pull.c - pages of the server's into the replica
+ *
+ * Called by sync.c on its thread. A page is one write run. What is to be done at an end of a snapshot is bounded runs, each of which leaves a phase behind in
+ * which the next pull_init goes on.
+ */
+#include "client/replica/pull.h"
+
+#include <stdlib.h>
+
+#include "client/replica/rows.h"
+#include "proto/codec.h"
+
+#define PAGE_BUDGET   ((size_t)64 << 20) /* memory for one page: its records, and the keys that lead to them */
+#define SWEEP_FORGETS 500                /* records that one run forgets */
+#define SWEEP_LOOKS   20000              /* keys that one run looks at */
+#define DAY_US        INT64_C(86400000000)
+
+/* --- a page */
+
+struct page_run {
+    struct pull *pull;
+    const Crm__SyncChunk *page;
+    struct pull_place place; /* behind the page */
+    struct failure failure;
+};
+
+static enum crm_status is_empty(struct store_txn *txn, bool *out_empty)
+{
+    struct store_db_stats records, raw;
+    enum crm_status status = store_stats(txn, STORE_RECORD, &records);
+
+    if (status == CRM_OK)
+        status = store_stats(txn, (enum store_db)REPLICA_RAW, &raw);
+    if (status == CRM_OK)
+        *out_empty = records.entries + raw.entries == 0;
+    return status;
+}
+
+static enum crm_status put_cursor(struct store_txn *txn, const Crm__SyncCursor *cursor, struct arena *arena)
+{
+    struct slice packed;
+    enum crm_status status = codec_pack(&cursor->base, arena, &packed);
+
+    if (status == CRM_OK)
+        status = replica_put(txn, ROW_CURSOR, packed);
+    return status == CRM_OK ? replica_put_number(txn, ROW_EPOCH, cursor->epoch) : status;
+}
+
+static enum crm_status take_records(struct page_run *run, struct rows *rows)
+{
+    const Crm__SyncChunk *page = run->page;
+    enum crm_status status = CRM_OK;
+
+    for (size_t i = 0; i < page->n_records && status == CRM_OK; i++) {
+        uint8_t key[REPLICA_RAW_KEY_SIZE];
+        const Crm__Header *header = page->records[i]->header;
+        struct uuid id;
+
+        status = rows_take(rows, page->records[i], &run->failure);
+        if (status != CRM_OK)
+            return status;
+        uuid_from_slice(slice_of(header->id.data, header->id.len), &id); /* rows_take has seen that it is one */
+        record_sum_add(&run->place.sum, header->kind, &id, header->rev);
+        run->place.records++;
+        rows_raw_key(header->kind, &id, key);
+        if (run->place.phase == PHASE_REPLACES)
+            status = writeset_put(rows->set, (enum store_db)REPLICA_NAMED, slice_of(key, sizeof key), slice_of("", 0));
+    }
+    return status;
+}
+
+static enum crm_status take_forgets(struct page_run *run, struct rows *rows)
+{
+    const Crm__SyncChunk *page = run->page;
+    enum crm_status status = CRM_OK;
+
+    for (size_t i = 0; i < page->n_forgets && status == CRM_OK; i++) {
+        const Crm__SyncForget *forget = page->forgets[i];
+        struct uuid id;
+
+        if (!uuid_from_slice(slice_of(forget->id.data, forget->id.len), &id))
+            return fail(&run->failure, CRM_INVALID, NULL, "what is to be forgotten has no id");
+        status = rows_forget(rows, forget->kind, &id);
+    }
+    return status;
+}
+
+/* Does what has arrived add up to what the server has told? */
+static bool adds_up(const struct pull_place *place, uint64_t records, ProtobufCBinaryData hash)
+{
+    struct record_sum told;
+
+    return record_sum_read(slice_of(hash.data, hash.len), &told) && place->records == records && place->sum.part[0] == told.part[0] &&
+           place->sum.part[1] == told.part[1];
+}
+
+static enum crm_status store_page(struct store_txn *txn, void *arg)
+{
+    struct page_run *run = arg;
+    struct pull *pull = run->pull;
+    struct rows rows;
+    bool empty = false;
+    enum crm_status status = CRM_OK;
+
+    arena_reset(&pull->arena);
+    run->failure = (struct failure){ 0 };
+    run->place = pull->place;
+    if (run->page->begins) {
+        status = is_empty(txn, &empty);
+        run->place = (struct pull_place){ .phase = empty ? PHASE_FILLS : PHASE_REPLACES };
+    }
+    if (status == CRM_OK)
+        status = rows_init(&rows, txn, pull->schema, &pull->arena);
+    if (status == CRM_OK)
+        status = take_records(run, &rows);
+    if (status == CRM_OK)
+        status = take_forgets(run, &rows);
+    if (status == CRM_OK && !adds_up(&run->place, run->page->cursor->records, run->page->cursor->hash))
+        status = fail(&run->failure, CRM_PROTOCOL, NULL, "a part of what the server told has not arrived");
+    if (status == CRM_OK)
+        status = rows_apply(&rows);
+    if (status == CRM_OK)
+        status = replica_put_number(txn, ROW_PHASE, run->place.phase);
+    return status == CRM_OK ? put_cursor(txn, run->page->cursor, &pull->arena) : status;
+}
+
+static enum crm_status failed(struct failure *failure, enum crm_status status)
+{
+    return fail(failure, status, NULL, "the replica cannot be written: %s", crm_status_info((int)status)->sentence);
+}
+
+/* --- bounded runs */
+
+/* Keys of a database, gathered in one run to be deleted. */
+struct gather {
+    struct pull *pull;
+    struct store_txn *txn;
+    enum store_db db;
+    bool only_unnamed;
+    size_t n, looked;
+    struct gathered {
+        uint8_t bytes[REPLICA_RAW_KEY_SIZE];
+        size_t size;
+    } keys[SWEEP_FORGETS];
+    struct gathered behind, last; /* where the run begins, and the last key that it has looked at */
+    bool more;
+    enum crm_status status;
+};
+
+/* The key of NAMED for one of `record` or of RAW. */
+static bool named_key(struct slice key, uint32_t *out_kind, struct uuid *out_id, uint8_t out[REPLICA_RAW_KEY_SIZE])
+{
+    enum kind kind;
+
+    if (record_key_parse(key, &kind, out_id))
+        *out_kind = (uint32_t)kind;
+    else if (!rows_raw_key_parse(key, out_kind, out_id))
+        return false;
+    rows_raw_key(*out_kind, out_id, out);
+    return true;
+}
+
+static bool gather_key(void *arg, struct slice key, struct slice value)
+{
+    struct gather *gather = arg;
+    uint8_t named[REPLICA_RAW_KEY_SIZE];
+    struct slice found;
+    struct uuid id;
+    uint32_t kind;
+
+    (void)value;
+    if (gather->n == SWEEP_FORGETS || gather->looked == SWEEP_LOOKS) {
+        gather->more = true;
+        return false;
+    }
+    gather->looked++;
+    if (!named_key(key, &kind, &id, named)) {
+        gather->status = CRM_CORRUPT;
+        return false;
+    }
+    gather->last.size = key.size;
+    memcpy(gather->last.bytes, key.data, key.size);
+    if (gather->only_unnamed) {
+        gather->status = store_get(gather->txn, (enum store_db)REPLICA_NAMED, slice_of(named, sizeof named), &found);
+        if (gather->status == CRM_OK)
+            return true;
+        if (gather->status != CRM_NOT_FOUND)
+            return false;
+        gather->status = CRM_OK;
+    }
+    gather->keys[gather->n++] = gather->last;
+    return true;
+}
+
+/* The first that come behind gather->behind. */
+static enum crm_status gather_next(struct gather *gather, struct store_txn *txn)
+{
+    uint8_t from[REPLICA_RAW_KEY_SIZE + 1] = { 0 };
+    struct store_range range = { .from = slice_of(from, gather->behind.size ? gather->behind.size + 1 : 0) };
+    enum crm_status status;
+
+    memcpy(from, gather->behind.bytes, gather->behind.size);
+    gather->last = gather->behind;
+    gather->txn = txn;
+    gather->n = gather->looked = 0;
+    gather->more = false;
+    gather->status = CRM_OK;
+    status = store_scan(txn, gather->db, &range, gather_key, gather);
+    return status == CRM_OK ? gather->status : status;
+}
+
+/* One run of forgetting what the snapshot did not name. */
+static enum crm_status forget_some(struct store_txn *txn, void *arg)
+{
+    struct gather *gather = arg;
+    struct rows rows;
+    enum crm_status status = gather_next(gather, txn);
+
+    arena_reset(&gather->pull->arena);
+    if (status == CRM_OK)
+        status = rows_init(&rows, txn, gather->pull->schema, &gather->pull->arena);
+    for (size_t i = 0; i < gather->n && status == CRM_OK; i++) {
+        uint8_t named[REPLICA_RAW_KEY_SIZE];
+        struct uuid id;
+        uint32_t kind = 0;
+
+        (void)named_key(slice_of(gather->keys[i].bytes, gather->keys[i].size), &kind, &id, named); /* gather_key has read it */
+        status = rows_forget(&rows, kind, &id);
+    }
+    return status == CRM_OK ? rows_apply(&rows) : status;
+}
+
+static enum crm_status clear_some(struct store_txn *txn, void *arg)
+{
+    struct gather *gather = arg;
+    enum crm_status status = gather_next(gather, txn);
+
+    for (size_t i = 0; i < gather->n && status == CRM_OK; i++)
+        status = store_delete(txn, gather->db, slice_of(gather->keys[i].bytes, gather->keys[i].size));
+    return status;
+}
+
+/* Run after run until a database has been gone through. */
+static enum crm_status in_turns(struct pull *pull, store_fn *fn, enum store_db db, bool only_unnamed, uint64_t *count)
+{
+    struct gather *gather = calloc(1, sizeof *gather);
+    enum crm_status status = gather ? CRM_OK : CRM_NO_MEMORY;
+
+    if (gather)
+        *gather = (struct gather){ .pull = pull, .db = db, .only_unnamed = only_unnamed, .more = true };
+    while (status == CRM_OK && gather->more) {
+        status = store_write_run(replica_store(pull->replica), fn, gather);
+        gather->behind = gather->last; /* only now: the run may have been made twice */
+        if (status == CRM_OK && count)
+            *count += gather->n;
+    }
+    free(gather);
+    return status;
+}
+
+static enum crm_status clear_named(struct pull *pull)
+{
+    return in_turns(pull, clear_some, (enum store_db)REPLICA_NAMED, false, NULL);
+}
+
+static enum crm_status put_follows(struct store_txn *txn, void *arg)
+{
+    (void)arg;
+    return replica_put_number(txn, ROW_PHASE, PHASE_FOLLOWS);
+}
+
+/* A snapshot is complete: forget what it did not name. */
+static enum crm_status finish_snapshot(struct pull *pull)
+{
+    enum crm_status status = in_turns(pull, forget_some, STORE_RECORD, true, &pull->n_forgets);
+
+    if (status == CRM_OK)
+        status = in_turns(pull, forget_some, (enum store_db)REPLICA_RAW, true, &pull->n_forgets);
+    if (status == CRM_OK) /* before the names go, by which a second go would know what stays */
+        status = store_write_run(replica_store(pull->replica), put_follows, NULL);
+    if (status == CRM_OK) {
+        pull->place.phase = PHASE_FOLLOWS;
+        status = clear_named(pull);
+    }
+    return status;
+}
+
+static enum crm_status drop_cursor(struct store_txn *txn, void *arg)
+{
+    (void)arg;
+    return replica_put(txn, ROW_CURSOR, slice_of("", 0));
+}
+
+/* --- public */
+
+enum crm_status pull_page(struct pull *pull, const Crm__SyncChunk *page, struct failure *failure)
+{
+    struct page_run run = { .pull = pull, .page = page };
+    struct store *store = replica_store(pull->replica);
+    enum crm_status status = CRM_OK;
+
+    if (!page->cursor)
+        return fail(failure, CRM_PROTOCOL, NULL, "the server's page has no cursor");
+    if (page->begins) {
+        /* What an earlier snapshot named does not count; without a cursor nobody goes on with that. */
+        status = store_write_run(store, drop_cursor, NULL);
+        if (status == CRM_OK)
+            status = clear_named(pull);
+    }
+    if (status == CRM_OK)
+        status = store_write_run(store, store_page, &run);
+    if (status != CRM_OK)
+        return run.failure.status ? fail(failure, status, NULL, "%s", run.failure.text) : failed(failure, status);
+    pull->place = run.place;
+    pull->n_records += page->n_records;
+    pull->n_forgets += page->n_forgets;
+    pull->n_pages++;
+    return CRM_OK;
+}
+
+struct end_run {
+    struct pull *pull;
+    const Crm__SyncReply *reply;
+    int64_t now_us;
+    enum replica_phase phase;
+};
+
+static enum crm_status store_end(struct store_txn *txn, void *arg)
+{
+    struct end_run *run = arg;
+    int64_t expires_us = run->now_us + REPLICA_DAYS_DEFAULT * DAY_US;
+    enum crm_status status;
+
+    arena_reset(&run->pull->arena);
+    status = put_cursor(txn, run->reply->cursor, &run->pull->arena);
+    if (status == CRM_OK)
+        status = replica_put_number(txn, ROW_PHASE, run->phase);
+    if (status == CRM_OK)
+        status = replica_put_number(txn, ROW_SEQ, run->reply->seq);
+    if (status == CRM_OK)
+        status = replica_put_number(txn, ROW_SYNCED, (uint64_t)run->now_us);
+    return status == CRM_OK ? replica_put_number(txn, ROW_EXPIRES, (uint64_t)expires_us) : status;
+}
+
+enum crm_status pull_end(struct pull *pull, const Crm__SyncReply *reply, int64_t now_us, struct failure *failure)
+{
+    struct end_run run = { .pull = pull, .reply = reply, .now_us = now_us,
+                           .phase = pull->place.phase == PHASE_REPLACES ? PHASE_FORGETS : PHASE_FOLLOWS };
+    enum crm_status status;
+
+    if (!reply->cursor || !adds_up(&pull->place, reply->records, reply->hash))
+        return fail(failure, CRM_PROTOCOL, NULL, "a part of what the server told has not arrived");
+    status = store_write_run(replica_store(pull->replica), store_end, &run);
+    if (status == CRM_OK) {
+        pull->place = (struct pull_place){ .phase = run.phase };
+        if (run.phase == PHASE_FORGETS)
+            status = finish_snapshot(pull);
+    }
+    return status == CRM_OK ? CRM_OK : failed(failure, status);
+}
+
+/* --- beginning */
+
+struct begin_run {
+    struct pull *pull;
+    const struct pull_terms *terms;
+};
+
+static enum crm_status put_session(struct store_txn *txn, const Crm__LoginReply *session, struct arena *arena)
+{
+    Crm__LoginReply kept = *session;
+    struct slice packed;
+    enum crm_status status;
+
+    kept.has_token = false; /* a secret, and in credentials already */
+    status = codec_pack(&kept.base, arena, &packed);
+    return status == CRM_OK ? replica_put(txn, ROW_SESSION, packed) : status;
+}
+
+static enum crm_status store_terms(struct store_txn *txn, void *arg)
+{
+    struct begin_run *run = arg;
+    const struct pull_terms *terms = run->terms;
+    const struct replica_state *state = replica_state(run->pull->replica);
+    struct uuid id = state->is_made ? state->id : uuid_create();
+    struct slice packed;
+    enum crm_status status = replica_put_number(txn, ROW_FORMAT, REPLICA_FORMAT);
+
+    arena_reset(&run->pull->arena);
+    if (status == CRM_OK)
+        status = replica_put(txn, ROW_ID, uuid_slice(&id));
+    if (status == CRM_OK)
+        status = replica_put(txn, ROW_DATABASE, uuid_slice(&terms->database));
+    if (status == CRM_OK)
+        status = replica_put(txn, ROW_SCOPE, slice_text(terms->scope));
+    if (status == CRM_OK)
+        status = put_session(txn, terms->session, &run->pull->arena);
+    if (status == CRM_OK && terms->describe) {
+        status = codec_pack(&terms->describe->base, &run->pull->arena, &packed);
+        if (status == CRM_OK)
+            status = replica_put(txn, ROW_DESCRIBE, packed);
+    }
+    return status;
+}
+
+static bool same_user(const Crm__LoginReply *a, const Crm__LoginReply *b)
+{
+    return slice_equal(slice_of(a->user.data, a->user.len), slice_of(b->user.data, b->user.len));
+}
+
+static enum crm_status check_terms(const struct replica_state *state, const struct pull_terms *terms, struct failure *failure)
+{
+    if (!state->is_made)
+        return CRM_OK;
+    if (!uuid_equal(&state->database, &terms->database))
+        return fail(failure, CRM_CONFLICT, NULL, "the replica here is of another database: crm sync --wipe removes it");
+    if (state->session && !same_user(state->session, terms->session))
+        return fail(failure, CRM_CONFLICT, NULL, "the replica here is %.60s's: crm sync --wipe removes it", state->session->login ? state->session->login : "another");
+    return CRM_OK;
+}
+
+/* What the cursor says of the pull that it is in the middle of. */
+static enum crm_status load_place(struct pull *pull, struct failure *failure)
+{
+    const struct replica_state *state = replica_state(pull->replica);
+    const Crm__SyncCursor *cursor;
+    const void *message;
+    enum crm_status status;
+
+    pull->place = (struct pull_place){ .phase = state->phase };
+    if (state->cursor.size == 0)
+        return CRM_OK;
+    status = codec_unpack_body(state->cursor, &crm__sync_cursor__descriptor, &pull->arena, &message, failure);
+    if (status != CRM_OK)
+        return status;
+    cursor = message;
+    pull->place.records = cursor->records;
+    return record_sum_read(slice_of(cursor->hash.data, cursor->hash.len), &pull->place.sum) ? CRM_OK
+                                                                                             : fail(failure, CRM_CORRUPT, NULL, "the replica's cursor is damaged");
+}
+
+enum crm_status pull_init(struct pull *pull, struct replica *replica, const struct pull_terms *terms, struct failure *failure)
+{
+    struct begin_run run = { .pull = pull, .terms = terms };
+    enum crm_status status;
+
+    *pull = (struct pull){ .replica = replica };
+    arena_init(&pull->arena, PAGE_BUDGET);
+    status = check_terms(replica_state(replica), terms, failure);
+    if (status != CRM_OK)
+        return status;
+    status = store_write_run(replica_store(replica), store_terms, &run);
+    if (status != CRM_OK)
+        return failed(failure, status);
+    status = replica_load(replica, failure);
+    if (status == CRM_OK) {
+        pull->schema = replica_state(replica)->schema;
+        status = load_place(pull, failure);
+    }
+    if (status == CRM_OK && pull->place.phase == PHASE_FORGETS) {
+        status = finish_snapshot(pull);
+        if (status != CRM_OK)
+            return failed(failure, status);
+    }
+    return status;
+}
+
+void pull_fini(struct pull *pull)
+{
+    arena_fini(&pull->arena);
+}

@@ -1,0 +1,30 @@
+/*
+ * rows.h - the server's state of a record as rows: the one way in which it gets into the replica and out of it; private to client/replica
+ */
+#ifndef CRM_REPLICA_ROWS_H
+#define CRM_REPLICA_ROWS_H
+
+#include "client/replica/replica.h"
+#include "common/engine/view.h"
+
+/* What a transaction adds up before it puts. */
+struct rows {
+    struct view view; /* its own write set on top of the transaction */
+    struct writeset *set;
+    struct arena *arena;
+};
+
+enum crm_status rows_init(struct rows *rows, struct store_txn *txn, const struct schema *schema, struct arena *arena) MUST_CHECK;
+/* Take a record over, of a kind that this build knows or not. Nothing is written where it is there already. CRM_INVALID: it has no kind or no id. */
+enum crm_status rows_take(struct rows *rows, const Crm__Record *wire, struct failure *failure) MUST_CHECK;
+/* Forget a record, with all keys that lead to it. CRM_OK also where there is none. */
+enum crm_status rows_forget(struct rows *rows, uint32_t kind, const struct uuid *id) MUST_CHECK;
+/* Put everything. */
+enum crm_status rows_apply(struct rows *rows) MUST_CHECK;
+
+/* The key of REPLICA_RAW and REPLICA_NAMED. */
+void rows_raw_key(uint32_t kind, const struct uuid *id, uint8_t out[REPLICA_RAW_KEY_SIZE]);
+/* false if key is not one. */
+bool rows_raw_key_parse(struct slice key, uint32_t *out_kind, struct uuid *out_id);
+
+#endif

@@ -1,0 +1,221 @@
+/*
+ * sync.c - the conversation of a sync
+ *
+ * Called by crm sync. The client's callbacks store a page before the server is allowed the next.
+ */
+#include "client/replica/sync.h"
+
+#include "client/replica/pull.h"
+#include "common/base/clock.h"
+#include "common/model/schema.h"
+#include "proto/codec.h"
+
+#define IDLE_ATTEMPTS 5 /* in a row that bring nothing */
+#define ARENA_BUDGET  ((size_t)16 << 20)
+
+struct sync {
+    struct replica *replica;
+    struct crm_client *client;
+    const struct sync_options *options;
+    struct sync_progress *progress;
+    struct pull pull;
+    struct arena arena;
+    struct crm_call *call;     /* under way */
+    struct failure *failure;
+    enum crm_status page_status; /* the first page that could not be stored */
+};
+
+static const char *const scope_names[] = {
+    [CRM__SYNC_SCOPE__SYNC_SCOPE_MINE] = "mine", [CRM__SYNC_SCOPE__SYNC_SCOPE_TEAM] = "team", [CRM__SYNC_SCOPE__SYNC_SCOPE_ALL] = "all"
+};
+
+bool sync_scope_parse(const char *name, Crm__SyncScope *out_scope)
+{
+    for (size_t i = 0; i < ARRAY_LEN(scope_names); i++)
+        if (strcmp(name, scope_names[i]) == 0) {
+            *out_scope = (Crm__SyncScope)i;
+            return true;
+        }
+    return false;
+}
+
+const char *sync_scope_name(Crm__SyncScope scope)
+{
+    return (unsigned)scope < ARRAY_LEN(scope_names) ? scope_names[scope] : "";
+}
+
+static enum crm_status call_failed(struct sync *sync, enum crm_status status, const struct crm_call *call)
+{
+    const struct crm_error *error = crm_call_error(call);
+
+    fail(sync->failure, status, *error->field ? error->field : NULL, "%s", error->text);
+    sync->failure->retry_after_ms = error->retry_after_ms;
+    return status;
+}
+
+/* --- who asks, and what fields there are */
+
+/* The fields, where they are not those that the replica knows. *out_reply lives as long as the call. */
+static enum crm_status ask_fields(struct sync *sync, struct crm_call **out_call, const Crm__DescribeReply **out_reply)
+{
+    const struct replica_state *state = replica_state(sync->replica);
+    Crm__DescribeRequest request = CRM__DESCRIBE_REQUEST__INIT;
+    enum crm_status status;
+
+    request.has_known_level = state->describe.size > 0;
+    request.known_level = schema_level(state->schema);
+    status = crm_describe(sync->client, &request, out_call, out_reply);
+    if (status == CRM_OK && (*out_reply)->n_kinds == 0)
+        *out_reply = NULL;
+    return status == CRM_OK ? CRM_OK : call_failed(sync, status, *out_call);
+}
+
+static enum crm_status begin(struct sync *sync)
+{
+    struct crm_call *call = NULL;
+    const Crm__DescribeReply *describe;
+    struct pull_terms terms = { .scope = sync_scope_name(sync->options->scope) };
+    enum crm_status status = ask_fields(sync, &call, &describe);
+    const Crm__Hello *hello = crm_client_hello(sync->client);
+
+    if (status == CRM_OK && (!hello || !hello->session || !uuid_from_slice(slice_of(hello->database.data, hello->database.len), &terms.database)))
+        status = fail(sync->failure, CRM_NOT_LOGGED_IN, NULL, "you are not logged in");
+    if (status == CRM_OK) {
+        terms.session = hello->session;
+        terms.describe = describe;
+        status = pull_init(&sync->pull, sync->replica, &terms, sync->failure);
+    }
+    crm_call_destroy(call);
+    return status;
+}
+
+/* --- pages */
+
+static void tell_progress(struct sync *sync)
+{
+    sync->progress->records = sync->pull.n_records;
+    sync->progress->forgets = sync->pull.n_forgets;
+    sync->progress->pages = sync->pull.n_pages;
+    if (sync->options->on_progress)
+        sync->options->on_progress(sync->options->arg, sync->progress);
+}
+
+static void on_page(void *arg, const ProtobufCMessage *message)
+{
+    const Crm__SyncChunk *page = (const Crm__SyncChunk *)message;
+    struct sync *sync = arg;
+
+    if (sync->page_status != CRM_OK)
+        return;
+    sync->page_status = pull_page(&sync->pull, page, sync->failure);
+    if (sync->page_status != CRM_OK) {
+        crm_call_cancel(sync->call);
+        return;
+    }
+    sync->progress->bytes += protobuf_c_message_get_packed_size(message);
+    sync->progress->is_snapshot = page->cursor->mode == CRM__SYNC_MODE__SYNC_MODE_SNAPSHOT;
+    tell_progress(sync);
+}
+
+static enum crm_status count_held(struct store_txn *txn, void *arg)
+{
+    uint64_t *held = arg;
+    struct store_db_stats records, raw;
+    enum crm_status status = store_stats(txn, STORE_RECORD, &records);
+
+    if (status == CRM_OK)
+        status = store_stats(txn, (enum store_db)REPLICA_RAW, &raw);
+    if (status == CRM_OK)
+        *held = records.entries + raw.entries;
+    return status;
+}
+
+/* The request for what comes behind the last page that was stored. */
+static enum crm_status make_request(struct sync *sync, Crm__SyncRequest *request)
+{
+    const struct replica_state *state;
+    const void *cursor;
+    uint64_t held = 0;
+    enum crm_status status = replica_load(sync->replica, sync->failure);
+
+    if (status != CRM_OK)
+        return status;
+    state = replica_state(sync->replica);
+    sync->pull.schema = state->schema;
+    arena_reset(&sync->arena);
+    if (state->cursor.size > 0) {
+        status = codec_unpack_body(state->cursor, &crm__sync_cursor__descriptor, &sync->arena, &cursor, sync->failure);
+        if (status != CRM_OK)
+            return status;
+        request->cursor = (Crm__SyncCursor *)(uintptr_t)cursor;
+    }
+    if (store_read_run(replica_store(sync->replica), count_held, &held) != CRM_OK)
+        return fail(sync->failure, CRM_IO, NULL, "the replica cannot be read");
+    request->has_replica = request->has_scope = request->has_held = true;
+    request->replica = (ProtobufCBinaryData){ .data = (uint8_t *)(uintptr_t)state->id.bytes, .len = UUID_SIZE };
+    request->scope = sync->options->scope;
+    request->held = held;
+    return CRM_OK;
+}
+
+/* One request and what comes of it. */
+static enum crm_status attempt(struct sync *sync)
+{
+    struct crm_call_options options = { .on_chunk = on_page, .arg = sync, .deadline_ms = CRM_NO_DEADLINE };
+    Crm__SyncRequest request = CRM__SYNC_REQUEST__INIT;
+    enum crm_status status = make_request(sync, &request);
+
+    if (status != CRM_OK)
+        return status;
+    sync->page_status = CRM_OK;
+    status = crm_call_start(sync->client, OP_SYNC_CHANGES, &request.base, &options, &sync->call);
+    if (status == CRM_OK)
+        status = crm_call_wait(sync->call);
+    if (sync->page_status != CRM_OK)
+        status = sync->page_status;
+    else if (status != CRM_OK)
+        status = call_failed(sync, status, sync->call);
+    else
+        status = pull_end(&sync->pull, (const Crm__SyncReply *)crm_call_reply(sync->call), clock_now_us(), sync->failure);
+    crm_call_destroy(sync->call);
+    sync->call = NULL;
+    return status;
+}
+
+/* Was it the line, or what the user may see that changed meanwhile? Then the next attempt goes on where this one stopped. */
+static bool may_go_on(enum crm_status status)
+{
+    return status == CRM_UNREACHABLE || status == CRM_ACCESS_CHANGED || status == CRM_SHUTTING_DOWN;
+}
+
+enum crm_status sync_run(struct replica *replica, struct crm_client *client, const struct sync_options *options, struct sync_progress *out_progress,
+                         struct failure *failure)
+{
+    struct sync sync = { .replica = replica, .client = client, .options = options, .progress = out_progress, .failure = failure };
+    unsigned idle = 0;
+    enum crm_status status;
+
+    *out_progress = (struct sync_progress){ 0 };
+    arena_init(&sync.arena, ARENA_BUDGET);
+    status = begin(&sync);
+    while (status == CRM_OK) {
+        uint64_t pages = sync.pull.n_pages;
+
+        status = attempt(&sync);
+        if (!may_go_on(status))
+            break;
+        idle = sync.pull.n_pages > pages ? 0 : idle + 1;
+        if (idle == IDLE_ATTEMPTS)
+            break;
+        out_progress->cuts++;
+        *failure = (struct failure){ 0 };
+        status = CRM_OK;
+    }
+    if (status == CRM_OK) {
+        tell_progress(&sync);
+        status = replica_load(replica, failure);
+    }
+    pull_fini(&sync.pull);
+    arena_fini(&sync.arena);
+    return status;
+}

@@ -1,0 +1,35 @@
+/*
+ * sync.h - one sync: say who asks and what is to be carried, take in what the server tells, page by page, across cuts
+ */
+#ifndef CRM_REPLICA_SYNC_H
+#define CRM_REPLICA_SYNC_H
+
+#include "client/include/crm.h"
+#include "client/replica/replica.h"
+
+/* So far, for a bar and for the report. */
+struct sync_progress {
+    uint64_t records, forgets, pages; /* taken in by this sync */
+    uint64_t bytes;                   /* of their pages, unpacked */
+    unsigned cuts;                    /* connections that were lost on the way */
+    bool is_snapshot;
+};
+
+struct sync_options {
+    Crm__SyncScope scope;
+    void (*on_progress)(void *arg, const struct sync_progress *progress); /* NULL: none */
+    void *arg;
+};
+
+/* "mine", "team", "all". false: none of them. */
+bool sync_scope_parse(const char *name, Crm__SyncScope *out_scope) MUST_CHECK;
+const char *sync_scope_name(Crm__SyncScope scope);
+
+/*
+ * Bring the replica (open for writing) up to the server's state. client is logged in by token. Goes on by itself where the line was cut, as long as each
+ * attempt brings something. What has arrived stays, also after a failure.
+ */
+enum crm_status sync_run(struct replica *replica, struct crm_client *client, const struct sync_options *options, struct sync_progress *out_progress,
+                         struct failure *failure) MUST_CHECK;
+
+#endif
