@@ -5,7 +5,7 @@
 
 #include "server/admin/check_inside.h"
 #include "server/engine/outcome.h"
-#include "server/engine/sealed.h"
+#include "common/base/sealed.h"
 
 #define NUMBER_PREFIX "number."
 

@@ -10,7 +10,7 @@
 #include "common/base/log.h"
 #include "common/base/uuid.h"
 #include "server/engine/outcome.h"
-#include "server/engine/sealed.h"
+#include "common/base/sealed.h"
 #include "server/session/api_token.h"
 
 #define ROWS_PER_TURN    500

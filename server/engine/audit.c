@@ -15,7 +15,7 @@
 #include "common/store/key.h"
 #include "server/engine/change.h"
 #include "server/engine/core.h"
-#include "server/engine/sealed.h"
+#include "common/base/sealed.h"
 
 #define SIZES_OFFSET 64
 #define HASH_OFFSET  72

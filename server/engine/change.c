@@ -10,7 +10,7 @@
 #include "server/engine/grants.h"
 #include "server/engine/index_job.h"
 #include "server/engine/rollup.h"
-#include "server/engine/sealed.h"
+#include "common/base/sealed.h"
 #include "server/engine/taken.h"
 
 #define RANDOM_COUNT UINT64_C(9000000000) /* numbers of ten digits */

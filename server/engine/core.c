@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "common/base/clock.h"
-#include "server/engine/sealed.h"
+#include "common/base/sealed.h"
 
 #define SCHEMA_ARENA (16u << 20)
 

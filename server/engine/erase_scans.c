@@ -10,7 +10,7 @@
 #include "proto/wire.pb-c.h"
 #include "server/engine/erase_inside.h"
 #include "server/engine/outcome.h"
-#include "server/engine/sealed.h"
+#include "common/base/sealed.h"
 
 #define OUTCOME_FIXED   24 /* time, hash: outcome.h */
 #define UPLOAD_KEY_SIZE (1 + UUID_SIZE)

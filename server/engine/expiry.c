@@ -10,7 +10,7 @@
 #include "common/base/log.h"
 #include "server/engine/grants.h"
 #include "server/engine/mutate.h"
-#include "server/engine/sealed.h"
+#include "common/base/sealed.h"
 
 /* One share, by the rows that lead to it. */
 struct ending {

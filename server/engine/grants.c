@@ -5,7 +5,7 @@
  */
 #include "server/engine/grants.h"
 
-#include "server/engine/sealed.h"
+#include "common/base/sealed.h"
 
 bool grant_key_parse(struct slice key, struct uuid *out_root, struct grant *out_grant)
 {

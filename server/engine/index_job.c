@@ -6,7 +6,7 @@
 #include "server/engine/index_job.h"
 
 #include "server/engine/mutate.h"
-#include "server/engine/sealed.h"
+#include "common/base/sealed.h"
 
 #define JOB_KEY_SIZE 4
 

@@ -17,7 +17,7 @@
 
 #include "common/base/clock.h"
 #include "common/store/key.h"
-#include "server/engine/sealed.h"
+#include "common/base/sealed.h"
 
 #define HASH_OFFSET  104
 #define SALT_OFFSET  136

@@ -5,7 +5,7 @@
  */
 #include "server/engine/outcome.h"
 
-#include "server/engine/sealed.h"
+#include "common/base/sealed.h"
 
 #define CLIENT_ROW_SIZE  32 /* user, low mark, last use */
 #define OUTCOME_FIXED    24 /* time, hash */

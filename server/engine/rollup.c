@@ -7,7 +7,7 @@
 
 #include "common/base/calendar.h"
 #include "common/model/reflect.h"
-#include "server/engine/sealed.h"
+#include "common/base/sealed.h"
 
 #define CELL_SIZE  16
 #define STAGE_MAX  200

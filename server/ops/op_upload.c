@@ -6,7 +6,7 @@
 #include "common/base/clock.h"
 #include "common/engine/index.h"
 #include "proto/frame.h"
-#include "server/engine/sealed.h"
+#include "common/base/sealed.h"
 #include "server/ops/op.h"
 #include "server/ops/upload.h"
 

@@ -16,7 +16,7 @@
 
 #include "common/base/clock.h"
 #include "common/store/key.h"
-#include "server/engine/sealed.h"
+#include "common/base/sealed.h"
 
 #define ROW_FIXED 72
 

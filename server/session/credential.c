@@ -6,7 +6,7 @@
 #include "server/session/session.h"
 
 #include "common/base/clock.h"
-#include "server/engine/sealed.h"
+#include "common/base/sealed.h"
 
 #define INVITE_SIZE 24 /* user, expires */
 

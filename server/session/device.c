@@ -8,7 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/text.h"
 #include "common/model/reflect.h"
-#include "server/engine/sealed.h"
+#include "common/base/sealed.h"
 
 #define DEVICE_FIXED 80 /* user, created, expires, used, revoked, serial, serial before */
 #define CODE_FIXED   24 /* user, expires */

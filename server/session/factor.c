@@ -8,7 +8,7 @@
 #include "common/base/cipher.h"
 #include "common/base/clock.h"
 #include "common/store/key.h"
-#include "server/engine/sealed.h"
+#include "common/base/sealed.h"
 
 #define CLOSED_SIZE (TOTP_SECRET_SIZE + CIPHER_OVERHEAD)
 #define FIXED_SIZE  (8 + CLOSED_SIZE) /* of both rows: an instant or a time step, the closed secret */

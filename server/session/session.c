@@ -23,7 +23,7 @@
 #include "common/base/clock.h"
 #include "common/base/text.h"
 #include "common/engine/index.h"
-#include "server/engine/sealed.h"
+#include "common/base/sealed.h"
 #include "server/session/api_token.h"
 #include "server/session/factor.h"
 

@@ -22,7 +22,7 @@
 #include "server/engine/grants.h"
 #include "server/engine/mutate.h"
 #include "server/engine/rollup.h"
-#include "server/engine/sealed.h"
+#include "common/base/sealed.h"
 
 /* Last: its macro fail() would garble the prototype in failure.h. */
 #include <cmocka.h>

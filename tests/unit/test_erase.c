@@ -9,7 +9,7 @@
 #include "server/admin/check.h"
 #include "server/engine/erase.h"
 #include "server/engine/rollup.h"
-#include "server/engine/sealed.h"
+#include "common/base/sealed.h"
 
 /* Folding, cutting and delta coding leave these letters in one piece. */
 #define MARKER "qzrosalindqz"

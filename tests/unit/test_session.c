@@ -3,7 +3,7 @@
  */
 #include "server_fixture.h"
 
-#include "server/engine/sealed.h"
+#include "common/base/sealed.h"
 
 /* --- sessions */
 

@@ -6,8 +6,8 @@
  *     4  u32  CRC32C of all that follows
  *     8  …    content
  */
-#ifndef CRM_SERVER_ENGINE_SEALED_H
-#define CRM_SERVER_ENGINE_SEALED_H
+#ifndef CRM_BASE_SEALED_H
+#define CRM_BASE_SEALED_H
 
 #include "common/base/arena.h"
 #include "common/base/digest.h"
