@@ -338,7 +338,7 @@ static void merge_touched(struct merging *merging, const struct field_set *touch
         states.base = keep_one(merging, merging->input->base, states.ref);
         states.now = keep_one(merging, merging->input->now, states.ref);
         states.mine = wanted(merging, states.ref, states.base);
-        if (merging->status != CRM_OK || slice_equal(states.base, states.now) || slice_equal(states.mine, states.now))
+        if (merging->status != CRM_OK || merge_same(states.field, states.base, states.now) || merge_same(states.field, states.mine, states.now))
             continue;
         if (states.field)
             merge_field(merging, &states);
@@ -383,8 +383,19 @@ enum crm_status merge_patch(struct arena *arena, const struct merge_input *input
         merging.status = body_keep(arena, input->patch->set, &merging.conflicts, &result.refused);
     if (merging.status != CRM_OK)
         return merging.status;
+    result.touched = touched;
     result.merged = merging.merged;
     result.conflicts = merging.conflicts;
     *out_result = result;
     return CRM_OK;
+}
+
+bool merge_same(const struct field_def *field, struct slice a, struct slice b)
+{
+    const struct record one = { .body = a }, other = { .body = b };
+    struct value x, y;
+
+    if (slice_equal(a, b) || !field || field->type != FIELD_MONEY || (field->flags & FIELD_REPEATED))
+        return slice_equal(a, b);
+    return reflect_get(field, &one, &x) && reflect_get(field, &other, &y) && x.integer == y.integer && strcmp(x.currency, y.currency) == 0;
 }

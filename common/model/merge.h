@@ -22,6 +22,7 @@ struct merge_input {
 
 struct merge_result {
     struct body_patch patch;    /* what is to be applied to now */
+    struct field_set touched;   /* what the author's patch is about */
     struct field_set merged;    /* both have changed it, and both changes are in patch */
     struct field_set conflicts; /* both have changed it, and now stays */
     struct slice refused;       /* canonical: what the author wanted of the fields in conflict */
@@ -29,5 +30,8 @@ struct merge_result {
 
 /* Everything lives in the arena, or is borrowed from input. */
 enum crm_status merge_patch(struct arena *arena, const struct merge_input *input, struct merge_result *out_result) MUST_CHECK;
+
+/* Is a field's value the same in two bodies that have it alone? What the server derives of an amount does not count. */
+bool merge_same(const struct field_def *field, struct slice a, struct slice b);
 
 #endif

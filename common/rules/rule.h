@@ -7,6 +7,7 @@
 #ifndef CRM_RULES_RULE_H
 #define CRM_RULES_RULE_H
 
+#include "common/engine/conflict.h"
 #include "common/engine/grant.h"
 #include "common/engine/view.h"
 #include "common/model/reflect.h"
@@ -54,6 +55,8 @@ struct rule_ctx {
     const char *reason;          /* of a handing over, for the owner history; NULL: none was given */
     struct rule_grant *grants;   /* given and taken, in order */
     struct rule_more *more, *last_more; /* newest last */
+    const Crm__Mutation *wish;   /* an action's own patch of the record in hand, to be looked at as if whoever asks had sent it; NULL: none */
+    struct conflict_settled *settled; /* by the action resolve */
 };
 
 enum rule_flag {
@@ -141,6 +144,8 @@ enum crm_status handover_take_reason(struct rule_ctx *ctx, const char *reason) M
 enum crm_status handover_disable(struct rule_ctx *ctx, const void *argument) MUST_CHECK;
 /* deal_team.c, used by the rules of deals: members get a share of the deal, who is none any more loses it. */
 enum crm_status deal_team_complete(struct rule_ctx *ctx, const Crm__Deal *deal) MUST_CHECK;
+/* resolve.c: the action resolve of all kinds. */
+enum crm_status resolve_conflicts(struct rule_ctx *ctx, const void *argument) MUST_CHECK;
 
 /* Used by rule_complete: the company value of every money field that changed, at the rate of its day. */
 enum crm_status money_derive(struct rule_ctx *ctx) MUST_CHECK;

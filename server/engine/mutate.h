@@ -30,13 +30,6 @@ enum crm_status remove_record(struct change *change, const struct kind_def *kind
 enum crm_status restore_record(struct change *change, const struct kind_def *kind, const struct record *bin, int64_t happened_us,
                                const struct uuid *deleted_with, struct record_header *out_header) MUST_CHECK;
 
-/* reference.c: every reference that a change brings in points at something that exists in view (the change's own, or with a guard). before NULL: a create. */
-enum crm_status check_references(struct change *change, const struct view *view, const struct kind_def *kind, const struct record *before,
-                                 const struct record *after) MUST_CHECK;
-/* reference.c: the same for a record that comes back: it loses the links that its targets' deletion would have taken, in *out_changed; CRM_INVALID where owner,
- * team or something that it cannot be without is gone. */
-enum crm_status settle_references(struct change *change, const struct kind_def *kind, struct record *record,
-                                  struct field_set *out_changed) MUST_CHECK;
 /* mutate.c: do the kind's rules let a record be deleted, or come back? */
 enum crm_status ask_guard(struct change *change, const struct record *before, bool is_restore) MUST_CHECK;
 /* mutate.c: a patch that a rule or a deletion asks for: may set derived fields. */

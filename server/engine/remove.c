@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "common/model/reflect.h"
+#include "common/ops/reference.h"
 #include "server/engine/expiry.h"
 #include "server/engine/mutate.h"
 
@@ -223,10 +224,13 @@ enum crm_status restore_record(struct change *change, const struct kind_def *kin
         .verb = LOG_RESTORE, .kind = kind, .before = bin, .after = &after, .changed = &changed, .action = "restore",
         .happened_us = happened_us, .deleted_with = deleted_with,
     };
+    const struct reference_scope scope = {
+        .view = &change->view, .seen = &change->view, .arena = change->group->arena, .failure = &change->failure,
+    };
     enum crm_status status = ask_guard(change, bin, true);
 
     if (status == CRM_OK)
-        status = settle_references(change, kind, &after, &changed);
+        status = references_settle(&scope, kind, &after, &changed);
     if (status == CRM_OK)
         status = change_put(change, &record);
     *out_header = after.header;

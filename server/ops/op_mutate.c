@@ -6,6 +6,7 @@
 #include "common/base/calendar.h"
 #include "common/base/clock.h"
 #include "proto/codec.h"
+#include "server/engine/late.h"
 #include "server/engine/mutate.h"
 #include "server/engine/outcome.h"
 #include "server/ops/op.h"
@@ -64,35 +65,36 @@ static struct change_actor actor_of(const struct op_ctx *ctx)
 }
 
 /*
- * The answer as it is kept for the key. A batch of which much was refused may be longer than a value can be: then it is kept without sentences, which
+ * The answer as it is kept for the key, without the values of conflicts. A batch of which much was refused may be longer than a value can be: then it is kept without sentences, which
  * the statuses stand for.
  */
 static enum crm_status pack_kept(struct op_ctx *ctx, Crm__MutateReply *reply, struct slice *out_packed)
 {
     struct arena *arena = ctx->group->arena;
     Crm__MutateReply brief = *reply;
-    enum crm_status status = codec_pack(&reply->base, arena, out_packed);
+    enum crm_status status = late_take_values(&brief, arena);
 
+    if (status == CRM_OK)
+        status = codec_pack(&brief.base, arena, out_packed);
     if (status != CRM_OK || out_packed->size <= OUTCOME_REPLY_MAX)
         return status;
-    brief.results = arena_alloc(arena, reply->n_results * sizeof *brief.results);
-    for (size_t i = 0; brief.results && i < reply->n_results; i++) {
-        Crm__MutateResult *result = arena_memdup(arena, reply->results[i], sizeof *result);
+    for (size_t i = 0; i < brief.n_results; i++) {
+        Crm__MutateResult *result = brief.results[i];
 
-        if (result && result->error)
-            result->error = arena_memdup(arena, result->error, sizeof *result->error);
-        if (!result || (reply->results[i]->error && !result->error))
+        if (!result->error)
+            continue;
+        result->error = arena_memdup(arena, result->error, sizeof *result->error);
+        if (!result->error)
             return CRM_NO_MEMORY;
-        if (result->error)
-            result->error->text = NULL;
-        brief.results[i] = result;
+        result->error->text = NULL;
     }
-    return brief.results ? codec_pack(&brief.base, arena, out_packed) : CRM_NO_MEMORY;
+    return codec_pack(&brief.base, arena, out_packed);
 }
 
 /* A key that was answered before gets its stored answer. *out_done says so. */
-static enum crm_status answered_before(struct op_ctx *ctx, const struct outcome_key *key, bool *out_done)
+static enum crm_status answered_before(struct op_ctx *ctx, const struct change_actor *actor, const struct outcome_key *key, bool *out_done)
 {
+    const struct view view = { .txn = ctx->group->txn, .group = ctx->group->set, .schema = ctx->schema };
     Crm__MutateReply *reply = ctx->reply, *stored;
     struct slice packed;
     enum crm_status status = outcome_find(ctx->group, key, &ctx->session->user, &packed, &ctx->failure);
@@ -104,6 +106,9 @@ static enum crm_status answered_before(struct op_ctx *ctx, const struct outcome_
         return op_fail(ctx, CRM_CORRUPT, "the kept answer is damaged");
     *reply = *stored;
     reply->has_duplicate = reply->duplicate = true;
+    status = late_fill_values(&view, actor, reply, ctx->arena);
+    if (status != CRM_OK)
+        return op_fail(ctx, status, "the kept conflicts cannot be read");
     *out_done = true;
     return CRM_OK;
 }
@@ -124,7 +129,7 @@ static enum crm_status run_keyed(struct op_ctx *ctx, const Crm__MutateRequest *r
     memcpy(key.client, request->client.data, CLIENT_SIZE);
     hash_request(request, ctx->arena, key.hash, &status);
     if (status == CRM_OK)
-        status = answered_before(ctx, &key, &done);
+        status = answered_before(ctx, &actor, &key, &done);
     if (status != CRM_OK || done)
         return status;
     status = mutate_run(ctx->group, &actor, request, reply, &ctx->failure);

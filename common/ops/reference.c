@@ -1,15 +1,15 @@
 /*
  * reference.c - what a record refers to: it exists when the reference is made, and is let go of where it is gone when the record comes back
  *
- * Writer thread, or a worker in a dry run; called by mutate.c and remove.c.
+ * Called by what makes and restores records, on the server and on a replica.
  */
-#include "server/engine/mutate.h"
+#include "common/ops/reference.h"
 
+#include "common/engine/index.h"
 #include "common/model/reflect.h"
 
 struct reference_check {
-    struct change *change;
-    const struct view *view;
+    const struct reference_scope *scope;
     const struct record *record;
     const struct field_def *field; /* a reference, or a member of group that is one */
     const struct field_def *group; /* or NULL */
@@ -25,7 +25,7 @@ static bool target_exists(const struct reference_check *check, const struct uuid
     struct record record;
 
     return check->field->ref_kind == KIND_NONE ||
-           view_record(check->view, check->field->ref_kind, target, &record) == CRM_OK;
+           view_record(check->scope->seen, check->field->ref_kind, target, &record) == CRM_OK;
 }
 
 /* Does the record, as it is stored, refer to this already? What outlived its target stays when something else changes. */
@@ -37,12 +37,12 @@ static bool referred_before(const struct reference_check *check, const struct uu
 
     child_prefix(&key, target, header->kind, check->group ? check->group->ref : check->field->ref);
     key_bytes(&key, header->id.bytes, UUID_SIZE);
-    return view_get(&check->change->view, STORE_CHILD, key_slice(&key), &value) == CRM_OK;
+    return view_get(check->scope->view, STORE_CHILD, key_slice(&key), &value) == CRM_OK;
 }
 
 static bool refuse_reference(struct reference_check *check)
 {
-    check->status = fail(&check->change->failure, CRM_INVALID, check->field->name, "it refers to a %s that does not exist",
+    check->status = fail(check->scope->failure, CRM_INVALID, check->field->name, "it refers to a %s that does not exist",
                          kind_def(check->field->ref_kind)->name);
     return false;
 }
@@ -76,15 +76,15 @@ static bool same_field(const struct record *before, const struct record *after, 
            slice_equal(a, b);
 }
 
-enum crm_status check_references(struct change *change, const struct view *view, const struct kind_def *kind, const struct record *before,
+enum crm_status references_check(const struct reference_scope *scope, const struct kind_def *kind, const struct record *before,
                                  const struct record *after)
 {
-    struct reference_check check = { .change = change, .view = view, .record = after, .status = CRM_OK };
+    struct reference_check check = { .scope = scope, .record = after, .status = CRM_OK };
     const struct field_def *field;
 
-    for (size_t n = 0; (field = schema_field_at(change->group->schema, kind, n)) && check.status == CRM_OK; n++) {
+    for (size_t n = 0; (field = schema_field_at(scope->view->schema, kind, n)) && check.status == CRM_OK; n++) {
         if ((field->flags & FIELD_HEADER) || (field->type != FIELD_REFERENCE && field->type != FIELD_GROUP) ||
-            same_field(before, after, field->ref, change->group->arena))
+            same_field(before, after, field->ref, scope->arena))
             continue;
         check.field = field;
         check.group = field->type == FIELD_GROUP ? field : NULL;
@@ -112,25 +112,26 @@ static bool settle_reference(void *arg, const struct value *value)
     return true;
 }
 
-static enum crm_status check_belongings(struct change *change, const struct record_header *header)
+static enum crm_status check_belongings(const struct reference_scope *scope, const struct record_header *header)
 {
     struct record record;
 
-    if (!uuid_is_nil(&header->owner) && view_record(&change->view, KIND_USER, &header->owner, &record) != CRM_OK)
-        return fail(&change->failure, CRM_INVALID, "owner", "it belongs to a user who is deleted: restore the user first");
-    if (!uuid_is_nil(&header->team) && view_record(&change->view, KIND_TEAM, &header->team, &record) != CRM_OK)
-        return fail(&change->failure, CRM_INVALID, "team", "it belongs to a team that is deleted: restore the team first");
+    if (!uuid_is_nil(&header->owner) && view_record(scope->view, KIND_USER, &header->owner, &record) != CRM_OK)
+        return fail(scope->failure, CRM_INVALID, "owner", "it belongs to a user who is deleted: restore the user first");
+    if (!uuid_is_nil(&header->team) && view_record(scope->view, KIND_TEAM, &header->team, &record) != CRM_OK)
+        return fail(scope->failure, CRM_INVALID, "team", "it belongs to a team that is deleted: restore the team first");
     return CRM_OK;
 }
 
-enum crm_status settle_references(struct change *change, const struct kind_def *kind, struct record *record, struct field_set *out_changed)
+enum crm_status references_settle(const struct reference_scope *scope, const struct kind_def *kind, struct record *record,
+                                  struct field_set *out_changed)
 {
-    struct arena *arena = change->group->arena;
-    struct reference_check check = { .change = change, .view = &change->view, .record = record, .status = CRM_OK };
+    struct arena *arena = scope->arena;
+    struct reference_check check = { .scope = scope, .record = record, .status = CRM_OK };
     struct body_patch patch = { 0 };
     struct slice body = record->body;
     const struct field_def *field;
-    enum crm_status status = check_belongings(change, &record->header);
+    enum crm_status status = check_belongings(scope, &record->header);
 
     if (status != CRM_OK)
         return status;
@@ -138,7 +139,7 @@ enum crm_status settle_references(struct change *change, const struct kind_def *
     check.clear = arena_alloc(arena, BODY_FIELDS_MAX * sizeof *check.clear);
     if (!check.clear)
         return CRM_NO_MEMORY;
-    for (size_t n = 0; (field = schema_field_at(change->group->schema, kind, n)) && check.status == CRM_OK; n++) {
+    for (size_t n = 0; (field = schema_field_at(scope->view->schema, kind, n)) && check.status == CRM_OK; n++) {
         if ((field->flags & FIELD_HEADER) || field->type != FIELD_REFERENCE)
             continue;
         check.field = field;
@@ -150,6 +151,6 @@ enum crm_status settle_references(struct change *change, const struct kind_def *
     patch.clear = check.clear;
     patch.n_clear = check.n_clear;
     if (status == CRM_OK)
-        status = body_apply(kind, arena, body, &patch, &record->body, &change->failure);
+        status = body_apply(kind, arena, body, &patch, &record->body, scope->failure);
     return status == CRM_OK ? body_diff(arena, body, record->body, out_changed) : status;
 }
