@@ -6,7 +6,6 @@
 #include "server/engine/feed_inside.h"
 
 #include "common/base/clock.h"
-#include "common/base/digest.h"
 #include "common/store/key.h"
 
 /*
@@ -95,25 +94,10 @@ bool feed_may_go_on(struct feed *feed)
     return true;
 }
 
-void feed_sum(uint64_t sum[2], const struct record_header *header)
-{
-    uint8_t kind = (uint8_t)header->kind, rev[8], digest[SHA256_SIZE];
-    const struct slice parts[] = { slice_of(&kind, 1), uuid_slice(&header->id), slice_of(rev, sizeof rev) };
-    uint64_t add[2] = { 0 };
-
-    for (unsigned i = 0; i < 8; i++)
-        rev[i] = (uint8_t)(header->rev >> (8 * i));
-    sha256(parts, ARRAY_LEN(parts), digest);
-    for (unsigned i = 0; i < 16; i++)
-        add[i / 8] |= (uint64_t)digest[i] << (8 * (i % 8));
-    sum[0] += add[0];
-    sum[1] += add[1];
-}
-
 void feed_send(struct feed *feed, const struct record *record)
 {
     feed->cursor.n_records++;
-    feed_sum(feed->cursor.sum, &record->header);
+    record_sum_add(&feed->cursor.sum, record->header.kind, &record->header.id, record->header.rev);
     if (!feed->sink->send(feed->sink->arg, record))
         feed->is_full = true;
 }

@@ -17,6 +17,7 @@
 #define CRM_SERVER_ENGINE_FEED_H
 
 #include "common/model/filter.h"
+#include "common/model/record_sum.h"
 #include "server/engine/access.h"
 
 /* Of what the user may see, what the replica carries. With each what everybody needs to show it: products, users, pipelines … */
@@ -45,7 +46,7 @@ struct feed_cursor {
     enum kind kind;      /* a place: of a snapshot the last record told; of changes the last child told of the record of entry seq + 1; KIND_NONE: none */
     struct uuid id;
     uint64_t n_records, n_forgets; /* told since the pull began */
-    uint64_t sum[2];     /* over the records told: see feed_sum */
+    struct record_sum sum; /* over the records told */
 };
 
 /* Where it goes. A record is borrowed until the call returns. false: that was the last for now, the page is full. */
@@ -79,8 +80,5 @@ struct feed_cursor feed_end_cursor(const struct feed *feed);
 bool feed_is_anew(const struct feed *feed);
 /* Log entries and rows looked at in this feed. */
 uint64_t feed_examined(const struct feed *feed);
-
-/* Add a record to a sum: the first 16 bytes of SHA-256(kind u8 ‖ id ‖ rev u64), little-endian, as two numbers added to those of sum. */
-void feed_sum(uint64_t sum[2], const struct record_header *header);
 
 #endif

@@ -17,7 +17,6 @@
 #define FORGET_BYTES    24     /* of one in a page */
 #define SILENT_MAX      20000  /* entries of no concern for which a page without records is sent: they need not be walked again after a cut */
 #define VIEW_SIZE       16
-#define SUM_SIZE        16
 
 struct forget {
     enum kind kind;
@@ -85,21 +84,6 @@ static enum crm_status make_view(struct op_ctx *ctx, const Crm__SyncRequest *req
     return CRM_OK;
 }
 
-static uint64_t get_u64(const uint8_t *at)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < 8; i++)
-        value |= (uint64_t)at[i] << (8 * i);
-    return value;
-}
-
-static void put_u64(uint8_t *at, uint64_t value)
-{
-    for (unsigned i = 0; i < 8; i++)
-        at[i] = (uint8_t)(value >> (8 * i));
-}
-
 static bool equals(ProtobufCBinaryData data, const void *bytes, size_t size)
 {
     return data.len == size && memcmp(data.data, bytes, size) == 0;
@@ -109,8 +93,7 @@ static bool equals(ProtobufCBinaryData data, const void *bytes, size_t size)
 static bool read_cursor(const struct op_ctx *ctx, const struct sync_state *state, const Crm__SyncCursor *wire, struct feed_cursor *out_cursor)
 {
     if (!wire || !equals(wire->database, ctx->core->database, UUID_SIZE) || wire->epoch != ctx->core->epoch ||
-        !equals(wire->view, state->view, VIEW_SIZE) || (wire->has_id && wire->id.len != UUID_SIZE) || (wire->has_hash && wire->hash.len != SUM_SIZE) ||
-        wire->kind > KIND_MAX)
+        !equals(wire->view, state->view, VIEW_SIZE) || (wire->has_id && wire->id.len != UUID_SIZE) || wire->kind > KIND_MAX)
         return false;
     *out_cursor = (struct feed_cursor){
         .mode = (enum feed_mode)wire->mode, .is_walked = wire->walked, .base = wire->since, .seq = wire->seq, .head = wire->head,
@@ -118,9 +101,7 @@ static bool read_cursor(const struct op_ctx *ctx, const struct sync_state *state
     };
     if (wire->has_id)
         memcpy(out_cursor->id.bytes, wire->id.data, UUID_SIZE);
-    for (unsigned i = 0; wire->has_hash && i < 2; i++)
-        out_cursor->sum[i] = get_u64(wire->hash.data + (size_t)8 * i);
-    return true;
+    return record_sum_read(slice_of(wire->hash.data, wire->has_hash ? wire->hash.len : 0), &out_cursor->sum);
 }
 
 static size_t bounded(uint32_t wanted, size_t least, size_t most)
@@ -195,7 +176,7 @@ static bool page_forget(void *arg, enum kind kind, const struct uuid *id)
 static Crm__SyncCursor *make_cursor(struct op_ctx *ctx, struct sync_state *state, const struct feed_cursor *cursor, struct arena *arena)
 {
     Crm__SyncCursor *wire = arena_alloc(arena, sizeof *wire);
-    uint8_t *bytes = arena_alloc(arena, SUM_SIZE + UUID_SIZE);
+    uint8_t *bytes = arena_alloc(arena, RECORD_SUM_SIZE + UUID_SIZE);
 
     if (!wire || !bytes)
         return NULL;
@@ -213,16 +194,15 @@ static Crm__SyncCursor *make_cursor(struct op_ctx *ctx, struct sync_state *state
     wire->head_at = cursor->head_us;
     wire->has_kind = wire->has_id = cursor->kind != KIND_NONE;
     wire->kind = (uint32_t)cursor->kind;
-    wire->id = (ProtobufCBinaryData){ .data = bytes + SUM_SIZE, .len = UUID_SIZE };
+    wire->id = (ProtobufCBinaryData){ .data = bytes + RECORD_SUM_SIZE, .len = UUID_SIZE };
     memcpy(wire->id.data, cursor->id.bytes, UUID_SIZE);
     wire->has_walked = wire->walked = cursor->is_walked;
     wire->has_records = wire->has_hash = cursor->n_records > 0;
     wire->records = cursor->n_records;
     wire->has_forgets = cursor->n_forgets > 0;
     wire->forgets = cursor->n_forgets;
-    put_u64(bytes, cursor->sum[0]);
-    put_u64(bytes + 8, cursor->sum[1]);
-    wire->hash = (ProtobufCBinaryData){ .data = bytes, .len = SUM_SIZE };
+    record_sum_write(&cursor->sum, bytes);
+    wire->hash = (ProtobufCBinaryData){ .data = bytes, .len = RECORD_SUM_SIZE };
     return wire;
 }
 
@@ -270,17 +250,16 @@ static enum crm_status end_sync(struct op_ctx *ctx, struct sync_state *state)
 {
     Crm__SyncReply *reply = ctx->reply;
     const struct feed_cursor *told = feed_cursor(state->feed), next = feed_end_cursor(state->feed);
-    uint8_t *sum = arena_alloc(ctx->arena, SUM_SIZE);
+    uint8_t *sum = arena_alloc(ctx->arena, RECORD_SUM_SIZE);
 
     reply->cursor = make_cursor(ctx, state, &next, ctx->arena);
     if (!reply->cursor || !sum)
         return CRM_NO_MEMORY;
-    put_u64(sum, told->sum[0]);
-    put_u64(sum + 8, told->sum[1]);
+    record_sum_write(&told->sum, sum);
     reply->has_records = reply->has_forgets = reply->has_hash = reply->has_seq = reply->has_mode = reply->has_examined = true;
     reply->records = told->n_records;
     reply->forgets = told->n_forgets;
-    reply->hash = (ProtobufCBinaryData){ .data = sum, .len = SUM_SIZE };
+    reply->hash = (ProtobufCBinaryData){ .data = sum, .len = RECORD_SUM_SIZE };
     reply->seq = next.seq;
     reply->mode = (Crm__SyncMode)told->mode;
     reply->examined = feed_examined(state->feed);
