@@ -129,7 +129,7 @@ static void other_rights_end_it(void **state)
     const Crm__LoginReply *reply = login(f);
     Crm__Mutation mutation = CRM__MUTATION__INIT, *mutations[] = { &mutation };
     uint32_t team = kind_field_by_name(kind_def(KIND_USER), "team")->ref, stream, change;
-    const Crm__SyncChunk *page = NULL;
+    const Crm__SyncChunk *page;
     const void *message;
     struct failure failure = { 0 };
     struct frame frame;
@@ -142,6 +142,7 @@ static void other_rights_end_it(void **state)
     mutation.clear = &team;
     mutation.n_clear = 1;
     stream = ask_sync(f, NULL, 100);
+    page = take(f, FRAME_CHUNK, stream, &crm__sync_chunk__descriptor);
     change = ask_mutate(f, mutations, 1, NULL, 0);
     for (take_frame(f, &frame); frame.header.type == FRAME_CHUNK; take_frame(f, &frame)) {
         assert_int_equal(frame.header.stream, stream);
@@ -157,7 +158,6 @@ static void other_rights_end_it(void **state)
         assert_int_equal(frame.header.code, CRM_ACCESS_CHANGED);
         take(f, FRAME_REPLY, change, NULL);
     }
-    assert_non_null(page);
     stream = ask_sync(f, page->cursor, 0);
     page = take(f, FRAME_CHUNK, stream, &crm__sync_chunk__descriptor);
     assert_true(page->begins);
