@@ -1,7 +1,7 @@
 /*
  * badline_peers.c - the two programs of a test over the line, each a process in its namespace
  *
- * The first part runs in the test program, what begins with peer_receive_ and peer_send_ in the processes. Those end by exit code: in them nothing may
+ * What begins with peer_receive_ and peer_send_ runs in the processes, the rest in the test program. Processes end by exit code: in them nothing may
  * assert.
  */
 #include "tests/net/badline/badline_peers.h"
@@ -24,6 +24,7 @@
 #include <cmocka.h>
 
 #define PORT           7000
+#define SEED           42
 #define STREAM_MAX     (4u << 20)
 #define DATAGRAM_BYTES 200
 #define DATAGRAMS_MAX  65536u
@@ -101,15 +102,6 @@ static void fill_pattern(uint64_t bytes)
 {
     for (uint64_t i = 0; i < bytes; i++)
         stream[i] = (uint8_t)(i * UINT64_C(2654435761) >> 13);
-}
-
-void pattern_sha256(uint64_t bytes, uint8_t out[SHA256_SIZE])
-{
-    struct slice part = slice_of(stream, bytes);
-
-    assert_true(bytes <= STREAM_MAX);
-    fill_pattern(bytes);
-    sha256(&part, 1, out);
 }
 
 /* --- in the processes */
@@ -252,4 +244,52 @@ void peer_send_datagrams(const struct peer *self, uint64_t datagrams)
         if (send(fd, bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
             give_up("send");
     }
+}
+
+/* --- what tests have in common */
+
+struct badline *peers_line(const struct badline_config *config)
+{
+    struct badline *line = NULL;
+    enum badline_start started = badline_start(config, &line);
+
+    if (started == BADLINE_REFUSED) {
+        print_message("no network namespaces here\n");
+        skip();
+    }
+    assert_int_equal(started, BADLINE_STARTED);
+    return line;
+}
+
+struct badline_config peers_both_ways(const struct badline_way *way)
+{
+    return (struct badline_config){ .seed = SEED, .way = { *way, *way } };
+}
+
+void peers_assert_pattern(const struct peer_report *received, uint64_t bytes)
+{
+    struct slice part = slice_of(stream, bytes);
+    uint8_t expected[SHA256_SIZE];
+
+    assert_int_equal(received->bytes, bytes);
+    fill_pattern(bytes);
+    sha256(&part, 1, expected);
+    assert_memory_equal(received->sha256, expected, SHA256_SIZE);
+}
+
+int64_t peers_transfer(const struct badline *line, uint64_t bytes)
+{
+    struct peer receiver = peer_start(line, BADLINE_SERVER, peer_receive_stream, 0), sender;
+    struct peer_report received;
+    int64_t took_ns;
+
+    peer_hear(&receiver);
+    sender = peer_start(line, BADLINE_CLIENT, peer_send_stream, bytes);
+    received = peer_hear(&receiver);
+    took_ns = peer_hear(&sender).took_ns;
+    peer_join(&sender);
+    peer_join(&receiver);
+    peers_assert_pattern(&received, bytes);
+    assert_string_equal(received.address, BADLINE_CLIENT_ADDRESS);
+    return took_ns;
 }

@@ -54,7 +54,14 @@ void peer_receive_datagrams(const struct peer *self, uint64_t unused);
 /* Send so many numbered datagrams, report, wait for the word, and send the one that is numbered UINT32_MAX. */
 void peer_send_datagrams(const struct peer *self, uint64_t datagrams);
 
-/* SHA-256 of so many bytes of the pattern. */
-void pattern_sha256(uint64_t bytes, uint8_t out[SHA256_SIZE]);
+/* --- what tests have in common */
+
+/* A line of this kind, or the test is skipped. */
+struct badline *peers_line(const struct badline_config *config);
+struct badline_config peers_both_ways(const struct badline_way *way);
+/* The receiver has so many bytes of the pattern, unchanged. At most 4 MiB. */
+void peers_assert_pattern(const struct peer_report *report, uint64_t bytes);
+/* A stream from the client to the server, whole; how long it took. */
+int64_t peers_transfer(const struct badline *line, uint64_t bytes);
 
 #endif
