@@ -75,19 +75,26 @@ static bool is_watched(const struct op_watch *watch, const struct change_event *
     return uuid_is_nil(&watch->id) || uuid_equal(&watch->id, &event->id) || uuid_equal(&watch->id, &event->root);
 }
 
-/* May the subscriber know of it? Asked in a snapshot that has the commit. */
+/* May the subscriber know of it? Asked in a snapshot that has the commit, about the record as it is by then: a later commit may have taken it away. */
 static bool may_know(struct dispatch_thread *thread, const struct link *link, const struct change_event *event)
 {
     const struct session *session = link_session(link);
-    const struct record_header header = { .kind = event->kind, .id = event->id, .root = event->root, .owner = event->owner, .team = event->team };
+    struct record record = { .header = { .kind = event->kind, .id = event->id, .root = event->root, .owner = event->owner, .team = event->team } };
     const struct view *view;
+    enum crm_status status;
 
     if (!session)
         return false;
     if (access_sees_all(session->access))
         return true;
-    return thread_view(thread, thread_schema(thread), &view) == CRM_OK &&
-           access_may(session->access, view, ACCESS_READ, &header, NULL) == CRM_OK;
+    status = thread_view(thread, thread_schema(thread), &view);
+    if (status == CRM_OK)
+        status = view_record(view, event->kind, &event->id, &record);
+    if (status == CRM_NOT_FOUND)
+        status = view_deleted(view, event->kind, &event->id, &record);
+    if (status == CRM_NOT_FOUND) /* erased: as it was at its end */
+        status = CRM_OK;
+    return status == CRM_OK && access_may(session->access, view, ACCESS_READ, &record.header, NULL) == CRM_OK;
 }
 
 static void tell(struct dispatch_thread *thread, struct subscription *subscription, const struct publication *news)

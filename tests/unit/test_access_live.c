@@ -408,6 +408,8 @@ static void in_a_subscription(struct scene *scene)
     bool has_ended = false;
 
     take(f, FRAME_REPLY, stream, NULL);
+    world_must(scene->world, with_texts(scene, world_mutation(&scene->world->admin, KIND_CUSTOMER, lost, CRM__VERB__VERB_PATCH),
+                                        (const char *const[]){ "source=old", NULL })); /* to be told when the thread comes to it */
     lose(scene);
     for (int i = 0; i < 2; i++)
         world_must(scene->world, with_texts(scene, world_mutation(&scene->world->admin, KIND_CUSTOMER, i ? kept : lost, CRM__VERB__VERB_PATCH),
