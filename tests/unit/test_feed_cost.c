@@ -34,9 +34,24 @@ static void must_all(struct company *c, Crm__Mutation **mutations, size_t n)
         assert_int_equal(c->s->reply.results[i]->status, CRM_OK);
 }
 
-static void make_company(struct company *c, struct server *s, size_t n)
+/* Every so many is the rep's; 0: none. */
+static void add_customers(struct company *c, size_t n, size_t own)
 {
+    struct server *s = c->s;
     Crm__Mutation *batch[BATCH];
+
+    c->customers = arena_alloc(&s->arena, n * sizeof *c->customers);
+    assert_non_null(c->customers);
+    for (size_t i = 0; i < n; i++) {
+        batch[i % BATCH] = owned(c, server_creation(s, KIND_CUSTOMER, &c->customers[i], arena_printf(&s->arena, "name=Customer %zu", i), "industry=retail", NULL),
+                                 !own || i % own ? &c->other : &c->rep);
+        if (i % BATCH == BATCH - 1 || i == n - 1)
+            must_all(c, batch, i % BATCH + 1);
+    }
+}
+
+static void make_people(struct company *c, struct server *s)
+{
     Crm__Role role = CRM__ROLE__INIT;
     Crm__KindScope any = CRM__KIND_SCOPE__INIT, *rows[] = { &any };
     struct uuid id = uuid_create(), role_id;
@@ -52,14 +67,12 @@ static void make_company(struct company *c, struct server *s, size_t n)
     server_must(s, server_with(s, server_creation(s, KIND_ROLE, &role_id, NULL), &role.base));
     server_create(s, KIND_USER, &c->rep, "login=rep", server_ref(s, "role", &role_id), server_ref(s, "team", &s->team));
     server_create(s, KIND_USER, &c->other, "login=other", server_ref(s, "role", &role_id), server_ref(s, "team", &s->team));
-    c->customers = arena_alloc(&s->arena, n * sizeof *c->customers);
-    assert_non_null(c->customers);
-    for (size_t i = 0; i < n; i++) {
-        batch[i % BATCH] = owned(c, server_creation(s, KIND_CUSTOMER, &c->customers[i], arena_printf(&s->arena, "name=Customer %zu", i), "industry=retail", NULL),
-                                 i % OWN ? &c->other : &c->rep);
-        if (i % BATCH == BATCH - 1 || i == n - 1)
-            must_all(c, batch, i % BATCH + 1);
-    }
+}
+
+static void make_company(struct company *c, struct server *s, size_t n)
+{
+    make_people(c, s);
+    add_customers(c, n, OWN);
 }
 
 static Crm__Mutation *renamed(struct company *c, size_t i, const char *how)
@@ -163,6 +176,32 @@ static void far_behind_a_snapshot_is_cheaper(void **state)
     replica_pull(&rep, s, 0, &reply);
     assert_int_equal(reply.mode, CRM__SYNC_MODE__SYNC_MODE_CHANGES);
     assert_int_equal(reply.records, 5);
+    replica_free(&rep);
+}
+
+/* Long stretches of the log that are others' leave a cursor, so that they need not be walked again after a cut. */
+static void what_is_of_no_concern_leaves_a_cursor(void **state)
+{
+    struct server *s = *state;
+    struct company c;
+    struct replica rep = { .scope = CRM__SYNC_SCOPE__SYNC_SCOPE_MINE };
+    struct pull pull;
+    Crm__SyncReply reply;
+
+    make_people(&c, s);
+    rep.user = c.rep;
+    replica_pull(&rep, s, 0, &reply);
+    add_customers(&c, BASE, 0);
+    pull_begin(&pull, s, &rep, 0, false);
+    do
+        assert_true(pull_step(&pull));
+    while (!pull.has_page);
+    replica_store(&rep, &pull, NULL, NULL);
+    pull_finish(&pull);
+    assert_int_equal(rep.n_records, 0);
+    replica_pull(&rep, s, 0, &reply);
+    assert_true(reply.mode == CRM__SYNC_MODE__SYNC_MODE_CHANGES && reply.records == 0 && reply.forgets == 0);
+    assert_true(reply.examined < 2 * BASE);
     replica_free(&rep);
 }
 
@@ -300,6 +339,7 @@ int main(void)
         server_test(a_pull_costs_what_has_changed),
         server_test(nothing_new_is_one_small_answer),
         server_test(far_behind_a_snapshot_is_cheaper),
+        server_test(what_is_of_no_concern_leaves_a_cursor),
         server_test(erased_is_forgotten),
         server_test(bent_cursors_open_nothing),
         server_test(another_epoch_begins_a_snapshot),
