@@ -22,6 +22,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "server/admin/address.h"
+#include "server/admin/backed_up.h"
 #include "server/admin/ca.h"
 #include "server/admin/compact.h"
 #include "server/admin/directory.h"
@@ -180,6 +181,12 @@ static enum crm_status open_devices(struct server *server, struct failure *failu
     return status;
 }
 
+static void read_backed_up(struct server *server)
+{
+    atomic_store(&server->core.backed_up_seq,
+                 backed_up_read(server->directory, server->core.epoch));
+}
+
 static enum crm_status open_core(struct server *server, struct failure *failure)
 {
     char ca[PATH_MAX];
@@ -195,6 +202,7 @@ static enum crm_status open_core(struct server *server, struct failure *failure)
         return status;
     status = core_init(&server->core, server->store, &server->settings, server->directory, failure);
     server->has_core = true; /* core_fini takes a half-made one */
+    read_backed_up(server);
     if (status == CRM_OK)
         status = directory_path(server->directory, "ca.crt", ca, failure);
     return status == CRM_OK ? ca_fingerprint(ca, server->core.ca_sha256, failure) : status;
@@ -407,6 +415,7 @@ static void serve(struct server *server)
         if (clock_monotonic_us() >= next_minute_us) {
             next_minute_us += MINUTE_US;
             store_sweep_readers(server->store);
+            read_backed_up(server);
             housekeeping_turn(&server->housekeeping, dispatch_writer(server->dispatch));
         }
     }

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "server/admin/backed_up.h"
 #include "server/admin/ca.h"
 #include "server/admin/check.h"
 #include "server/admin/command.h"
@@ -207,10 +208,14 @@ static enum crm_status run_backup(const struct command_input *input, struct fail
         status = directory_use_time_zone(store, failure);
     if (status == CRM_OK)
         status = backup_write(store, directory, &settings, file, &facts, failure);
-    if (status == CRM_OK)
-        printf("crmd: %s holds %s up to change %" PRIu64 ", checked\n", file, directory, facts.seq);
     store_close(store);
-    return status;
+    if (status != CRM_OK)
+        return status;
+    printf("crmd: %s holds %s up to change %" PRIu64 ", checked\n", file, directory, facts.seq);
+    /* The backup is good without it: replicas keep what they have sent for longer. */
+    if (backed_up_note(directory, facts.epoch, facts.seq, failure) != CRM_OK)
+        fprintf(stderr, "crmd: %s: replicas are not told\n", failure->text);
+    return CRM_OK;
 }
 
 const struct command command_backup = {

@@ -2,6 +2,7 @@
  * directory.h - a data directory: its files, its lock, its settings, its database
  *
  *     crmd.conf  ca.crt  ca.key  server.crt  server.key  devices.crt  devices.key  lock  data/
+ *     backed-up
  *
  * Used by every command and by the server, on the main thread.
  */

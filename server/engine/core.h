@@ -27,6 +27,7 @@ struct core {
     uint8_t ca_sha256[32];       /* of the CA's certificate, DER */
     const struct device_signer *device_signer; /* who makes certificates of devices; NULL: nobody, none can be enrolled */
     _Atomic uint64_t seq;        /* of the last commit */
+    _Atomic uint64_t backed_up_seq; /* up to it the last backup holds the changes; 0: not known (server/admin/backed_up.h) */
     pthread_mutex_t schema_lock;
     struct schema *schema;       /* swapped by the writer under the lock */
     _Atomic uint64_t schema_swaps; /* counts them: who keeps a reference sees by it that there is a newer one */

@@ -261,6 +261,8 @@ static enum crm_status end_sync(struct op_ctx *ctx, struct sync_state *state)
     reply->forgets = told->n_forgets;
     reply->hash = (ProtobufCBinaryData){ .data = sum, .len = RECORD_SUM_SIZE };
     reply->seq = next.seq;
+    reply->backed_up_seq = atomic_load(&ctx->core->backed_up_seq);
+    reply->has_backed_up_seq = reply->backed_up_seq > 0;
     reply->mode = (Crm__SyncMode)told->mode;
     reply->examined = feed_examined(state->feed);
     return CRM_OK;

@@ -6,6 +6,7 @@
 
 #include "server/admin/address.h"
 #include "server/admin/archive.h"
+#include "server/admin/backed_up.h"
 #include "server/admin/ca.h"
 
 static bool exists(const char *path)
@@ -77,6 +78,29 @@ static void a_backup_comes_back_in_a_new_epoch(void **state)
     snprintf(path, sizeof path, "%s/ca.crt", admin->other);
     assert_int_equal(ca_fingerprint(path, after, NULL), CRM_OK);
     assert_memory_equal(before, after, SHA256_SIZE);
+}
+
+/* The server learns from a note how far the last backup reaches; a restored directory has none. */
+static void a_backup_leaves_a_note(void **state)
+{
+    struct admin *admin = *state;
+    struct identity identity;
+    char path[PATH_MAX + 16];
+    FILE *file;
+
+    make_backup(admin);
+    identity = identity_of(admin->data);
+    assert_true(identity.head.seq > 0);
+    assert_int_equal(backed_up_read(admin->data, identity.epoch), identity.head.seq);
+    assert_int_equal(backed_up_read(admin->data, identity.epoch + 1), 0);
+    assert_int_equal(ADMIN_RUN(admin, &command_restore, admin->backup, admin->other), CRM_OK);
+    assert_int_equal(backed_up_read(admin->other, identity.epoch + 1), 0);
+    snprintf(path, sizeof path, "%s/%s", admin->data, BACKED_UP_FILE);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file, "%u 17", identity.epoch); /* torn: more digits may follow */
+    fclose(file);
+    assert_int_equal(backed_up_read(admin->data, identity.epoch), 0);
 }
 
 static void what_exists_is_never_overwritten(void **state)
@@ -244,6 +268,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_backup_comes_back_in_a_new_epoch, admin_setup,
                                         admin_teardown),
+        cmocka_unit_test_setup_teardown(a_backup_leaves_a_note, admin_setup, admin_teardown),
         cmocka_unit_test_setup_teardown(what_exists_is_never_overwritten, admin_setup,
                                         admin_teardown),
         cmocka_unit_test_setup_teardown(an_altered_backup_is_refused, admin_setup, admin_teardown),

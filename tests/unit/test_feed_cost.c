@@ -141,8 +141,11 @@ static void nothing_new_is_one_small_answer(void **state)
     make_company(&c, s, 100);
     rep.user = c.rep;
     replica_pull(&rep, s, 0, &reply);
+    assert_false(reply.has_backed_up_seq);
+    atomic_store(&s->core.backed_up_seq, 3);
     pull_begin(&pull, s, &rep, 0, true);
     assert_false(pull_step(&pull));
+    assert_int_equal(pull.reply.backed_up_seq, 3);
     assert_false(pull.has_page);
     assert_int_equal(pull.reply.examined, 0);
     assert_int_equal(pull.reply.mode, CRM__SYNC_MODE__SYNC_MODE_CHANGES);
