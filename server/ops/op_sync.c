@@ -66,17 +66,21 @@ static enum crm_status read_filters(struct op_ctx *ctx, const Crm__SyncRequest *
     return CRM_OK;
 }
 
-/* Who looks, and at what: a cursor of anything else does not count. */
+/* Who looks, and at what, in whatever order it was said: a cursor of anything else does not count. Each filter is of another kind (read_filters). */
 static enum crm_status make_view(struct op_ctx *ctx, const Crm__SyncRequest *request, struct sync_state *state)
 {
     Crm__SyncRequest scope = CRM__SYNC_REQUEST__INIT;
+    Crm__SyncFilter *filters[KIND_MAX + 1];
     uint8_t digest[SHA256_SIZE];
     struct slice parts[2] = { slice_of(access_fingerprint(ctx->session->access), SHA256_SIZE) };
 
     scope.has_scope = true;
     scope.scope = request->scope;
-    scope.n_filters = request->n_filters;
-    scope.filters = request->filters;
+    scope.filters = filters;
+    for (unsigned kind = 0; kind <= KIND_MAX; kind++)
+        for (size_t i = 0; i < request->n_filters; i++)
+            if (request->filters[i]->kind == kind)
+                filters[scope.n_filters++] = request->filters[i];
     if (codec_pack(&scope.base, ctx->arena, &parts[1]) != CRM_OK)
         return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
     sha256(parts, ARRAY_LEN(parts), digest);

@@ -336,6 +336,35 @@ static void another_epoch_begins_a_snapshot(void **state)
     replica_free(&rep);
 }
 
+/* The order in which a scope is said is no other scope; what it says is. */
+static void a_scope_in_another_order_is_the_same(void **state)
+{
+    struct server *s = *state;
+    struct company c;
+    Crm__FilterNode node = CRM__FILTER_NODE__INIT, *nodes = &node;
+    Crm__SyncFilter customers = CRM__SYNC_FILTER__INIT, deals = CRM__SYNC_FILTER__INIT;
+    Crm__SyncFilter *one[] = { &customers, &deals }, *other[] = { &deals, &customers };
+    struct replica rep = { .n_filters = 2, .filters = one };
+    Crm__SyncReply reply;
+
+    make_company(&c, s, 50);
+    rep.user = c.rep;
+    node.has_op = customers.has_kind = deals.has_kind = true;
+    node.op = FILTER_TRUE;
+    customers.kind = KIND_CUSTOMER;
+    deals.kind = KIND_DEAL;
+    customers.filter = &nodes;
+    customers.n_filter = 1;
+    replica_pull(&rep, s, 0, &reply);
+    rep.filters = other;
+    replica_pull(&rep, s, 0, &reply);
+    assert_int_equal(reply.mode, CRM__SYNC_MODE__SYNC_MODE_CHANGES);
+    rep.n_filters = 1;
+    replica_pull(&rep, s, 0, &reply);
+    assert_int_equal(reply.mode, CRM__SYNC_MODE__SYNC_MODE_SNAPSHOT);
+    replica_free(&rep);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -346,6 +375,7 @@ int main(void)
         server_test(erased_is_forgotten),
         server_test(bent_cursors_open_nothing),
         server_test(another_epoch_begins_a_snapshot),
+        server_test(a_scope_in_another_order_is_the_same),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
