@@ -34,29 +34,61 @@ static struct slice group_key(const struct value *value)
     }
 }
 
+/* Where the group with a key is, or would be. There is always a free place. */
+static size_t *find_place(const struct tally *tally, struct slice key, enum field_type type)
+{
+    size_t mask = 2 * tally->capacity - 1;
+    uint64_t hash = UINT64_C(14695981039346656037) ^ (uint64_t)type;
+    size_t at;
+
+    for (size_t i = 0; i < key.size; i++)
+        hash = (hash ^ key.data[i]) * UINT64_C(1099511628211);
+    for (at = (hash ^ hash >> 32) & mask; tally->places[at]; at = (at + 1) & mask) {
+        const struct tally_group *group = tally->groups[tally->places[at] - 1];
+
+        if (slice_equal(group->key, key) && group->value.type == type)
+            break;
+    }
+    return &tally->places[at];
+}
+
+/* Room for one more group, and a table at most half full. */
+static bool make_room(struct tally *tally)
+{
+    struct arena *arena = tally->ask->arena;
+    size_t more = tally->capacity ? 2 * tally->capacity : 64;
+    struct tally_group **groups;
+
+    if (tally->n_groups < tally->capacity)
+        return true;
+    groups = arena_alloc(arena, more * sizeof *groups);
+    tally->places = arena_zalloc(arena, 2 * more * sizeof *tally->places);
+    if (!groups || !tally->places)
+        return false;
+    if (tally->n_groups)
+        memcpy(groups, tally->groups, tally->n_groups * sizeof *groups);
+    tally->groups = groups;
+    tally->capacity = more;
+    for (size_t i = 0; i < tally->n_groups; i++)
+        *find_place(tally, groups[i]->key, groups[i]->value.type) = i + 1;
+    return true;
+}
+
 static struct tally_group *find_group(struct tally *tally, const struct value *value)
 {
     struct arena *arena = tally->ask->arena;
     struct slice key = group_key(value);
     struct tally_group *group;
+    size_t *place;
 
-    for (size_t i = 0; i < tally->n_groups; i++)
-        if (slice_equal(tally->groups[i]->key, key) && tally->groups[i]->value.type == value->type)
-            return tally->groups[i];
+    if (!make_room(tally))
+        goto no_memory;
+    place = find_place(tally, key, value->type);
+    if (*place)
+        return tally->groups[*place - 1];
     if (tally->n_groups == GROUPS_MAX) {
         tally->status = fail(tally->ask->failure, CRM_TOO_LARGE, "group", "more than %d groups", GROUPS_MAX);
         return NULL;
-    }
-    if (tally->n_groups == tally->capacity) {
-        size_t more = tally->capacity ? 2 * tally->capacity : 64;
-        struct tally_group **groups = arena_alloc(arena, more * sizeof *groups);
-
-        if (!groups)
-            goto no_memory;
-        if (tally->n_groups)
-            memcpy(groups, tally->groups, tally->n_groups * sizeof *groups);
-        tally->groups = groups;
-        tally->capacity = more;
     }
     group = arena_zalloc(arena, sizeof *group);
     if (!group)
@@ -69,6 +101,7 @@ static struct tally_group *find_group(struct tally *tally, const struct value *v
     }
     group->key = group_key(&group->value);
     tally->groups[tally->n_groups++] = group;
+    *place = tally->n_groups;
     return group;
 
 no_memory:

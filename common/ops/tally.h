@@ -13,6 +13,7 @@ struct tally {
     const struct field_def *group, *sum; /* or NULL */
     struct tally_group **groups;
     size_t n_groups, capacity;
+    size_t *places; /* open-addressed: index + 1 into groups; twice capacity */
     enum crm_status status; /* the first failure; asked after each step of the list */
 };
 
