@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "client/replica/reindex.h"
 #include "client/replica/rows.h"
 #include "proto/codec.h"
 
@@ -455,8 +456,13 @@ enum crm_status pull_init(struct pull *pull, struct replica *replica, const stru
         return failed(failure, status);
     status = replica_load(replica, failure);
     if (status == CRM_OK) {
-        pull->schema = replica_state(replica)->schema;
+        pull->schema = schema_ref(replica_state(replica)->schema);
         status = load_place(pull, failure);
+    }
+    if (status == CRM_OK) {
+        status = reindex(replica, pull->schema);
+        if (status != CRM_OK)
+            return failed(failure, status);
     }
     if (status == CRM_OK && pull->place.phase == PHASE_FORGETS) {
         status = finish_snapshot(pull);
@@ -468,5 +474,6 @@ enum crm_status pull_init(struct pull *pull, struct replica *replica, const stru
 
 void pull_fini(struct pull *pull)
 {
+    schema_unref(pull->schema);
     arena_fini(&pull->arena);
 }

@@ -20,7 +20,7 @@ struct pull_place {
 
 struct pull {
     struct replica *replica;
-    const struct schema *schema;
+    struct schema *schema; /* its own reference: a load replaces the replica's */
     struct pull_place place;
     struct arena arena; /* of one page */
     /* What this run has brought, for people. */

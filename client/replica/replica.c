@@ -28,7 +28,7 @@ struct replica {
 static const char *const row_names[ROW_COUNT] = {
     [ROW_FORMAT] = "format",     [ROW_DATABASE] = "database", [ROW_EPOCH] = "epoch",   [ROW_CURSOR] = "cursor",
     [ROW_SCOPE] = "scope",       [ROW_SESSION] = "session",   [ROW_DESCRIBE] = "describe", [ROW_SEQ] = "seq",
-    [ROW_SYNCED] = "synced",     [ROW_EXPIRES] = "expires",   [ROW_PHASE] = "phase",   [ROW_ID] = "id",
+    [ROW_SYNCED] = "synced",     [ROW_EXPIRES] = "expires",   [ROW_PHASE] = "phase",   [ROW_ID] = "id",         [ROW_INDEXED] = "indexed",
 };
 
 /* --- rows */
@@ -129,13 +129,15 @@ static enum crm_status load_rows(struct store_txn *txn, void *arg)
 {
     struct loading *loading = arg;
     struct replica_state *state = loading->state;
-    struct slice database = { 0 }, id = { 0 }, scope = { 0 };
+    struct slice database = { 0 }, id = { 0 }, scope = { 0 }, indexed = { 0 };
     enum crm_status status = load_numbers(txn, loading);
 
     if (status == CRM_OK)
         status = copy_row(txn, ROW_CURSOR, loading->arena, &state->cursor);
     if (status == CRM_OK)
         status = copy_row(txn, ROW_SCOPE, loading->arena, &scope);
+    if (status == CRM_OK)
+        status = copy_row(txn, ROW_INDEXED, loading->arena, &indexed);
     if (status == CRM_OK)
         status = copy_row(txn, ROW_SESSION, loading->arena, &loading->session);
     if (status == CRM_OK)
@@ -148,8 +150,10 @@ static enum crm_status load_rows(struct store_txn *txn, void *arg)
         status = CRM_CORRUPT;
     if (status == CRM_OK && database.size > 0 && !uuid_from_slice(database, &state->database))
         status = CRM_CORRUPT;
-    if (status == CRM_OK)
+    if (status == CRM_OK) {
         state->scope = (const char *)scope.data;
+        state->indexed = (const char *)indexed.data;
+    }
     return status;
 }
 

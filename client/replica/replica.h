@@ -58,6 +58,7 @@ struct replica_state {
     int64_t expires_us;        /* not to be read from then on; 0: never synced */
     enum replica_phase phase;
     struct uuid id;            /* the replica's own, for the server */
+    const char *indexed;       /* with which fields, and by which build, its keys were made; "": not whole */
 };
 
 struct replica;
@@ -94,6 +95,7 @@ enum replica_row {
     ROW_EXPIRES,
     ROW_PHASE,
     ROW_ID,
+    ROW_INDEXED,
     ROW_COUNT,
 };
 

@@ -90,6 +90,14 @@ enum crm_status rows_take(struct rows *rows, const Crm__Record *wire, struct fai
     return status == CRM_OK ? put_known(rows, &record) : status;
 }
 
+enum crm_status rows_index(struct rows *rows, enum kind kind, const struct uuid *id, struct slice value)
+{
+    struct record record;
+    enum crm_status status = record_decode(kind, id, value, &record);
+
+    return status == CRM_OK ? index_follow(&rows->view, rows->set, kind_def((unsigned)kind), NULL, &record, rows->arena) : status;
+}
+
 enum crm_status rows_forget(struct rows *rows, uint32_t kind_number, const struct uuid *id)
 {
     const struct kind_def *kind = kind_def(kind_number);

@@ -17,6 +17,8 @@ struct rows {
 enum crm_status rows_init(struct rows *rows, struct store_txn *txn, const struct schema *schema, struct arena *arena) MUST_CHECK;
 /* Take a record over, of a kind that this build knows or not. Nothing is written where it is there already. CRM_INVALID: it has no kind or no id. */
 enum crm_status rows_take(struct rows *rows, const Crm__Record *wire, struct failure *failure) MUST_CHECK;
+/* Add the keys of a record that is there, from its stored value. */
+enum crm_status rows_index(struct rows *rows, enum kind kind, const struct uuid *id, struct slice value) MUST_CHECK;
 /* Forget a record, with all keys that lead to it. CRM_OK also where there is none. */
 enum crm_status rows_forget(struct rows *rows, uint32_t kind, const struct uuid *id) MUST_CHECK;
 /* Put everything. */

@@ -141,7 +141,6 @@ static enum crm_status make_request(struct sync *sync, Crm__SyncRequest *request
     if (status != CRM_OK)
         return status;
     state = replica_state(sync->replica);
-    sync->pull.schema = state->schema;
     arena_reset(&sync->arena);
     if (state->cursor.size > 0) {
         status = codec_unpack_body(state->cursor, &crm__sync_cursor__descriptor, &sync->arena, &cursor, sync->failure);

@@ -49,6 +49,9 @@ static enum crm_status add_custom(struct schema *schema, const Crm__KindInfo *ki
     definition.type = definition_type(info);
     definition.number = info->field - FIELD_REF_CUSTOM;
     definition.required = (info->flags & FIELD_REQUIRED) != 0;
+    /* A replica makes its indexes anew when the fields have changed: they are always whole. */
+    definition.has_indexed = definition.has_index_ready = definition.indexed = definition.index_ready =
+        (info->flags & FIELD_INDEXED) != 0;
     if (refers_to)
         definition.ref_kind = (char *)(uintptr_t)refers_to->name;
     definition.choices = arena_alloc(arena, n * sizeof(*definition.choices) + 1);

@@ -1,0 +1,644 @@
+/*
+ * test_replica.c - the replica's storage: pages by hand, cut and killed between them, snapshots that replace, what is forgotten, what is kept raw
+ *
+ * What a replica holds is compared, key by key, with a store that the engine has filled with the same records.
+ */
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "client/replica/pull.h"
+#include "engine_fixture.h"
+
+#define PAGE_RECORDS 50
+#define DAY_US       INT64_C(86400000000)
+#define NOW_US       (INT64_C(20000) * DAY_US)
+
+static const enum store_db compared[] = { STORE_RECORD, STORE_INDEX, STORE_TERM, STORE_CHILD, STORE_UNIQUE };
+
+static struct test {
+    struct world world;
+    char home[64];
+    struct replica *replica;
+    struct pull pull;
+    struct uuid database, user;
+    bool without_zone; /* the server has no such field yet */
+    /* the server's side of the pull under way */
+    uint64_t records;
+    struct record_sum sum;
+} test;
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&test, 0, sizeof test);
+    world_begin(&test.world, WORLD_MAP, 7);
+    strcpy(test.home, "/tmp/crm-test-replica-XXXXXX");
+    assert_non_null(mkdtemp(test.home));
+    test.database.bytes[0] = test.user.bytes[0] = 1;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct failure failure = { 0 };
+
+    (void)state;
+    pull_fini(&test.pull);
+    replica_close(test.replica);
+    assert_int_equal(replica_wipe(test.home, &failure), CRM_OK);
+    assert_int_equal(rmdir(test.home), 0);
+    world_end(&test.world);
+    return 0;
+}
+
+/* --- opening and closing */
+
+static enum crm_status try_begin(struct failure *failure)
+{
+    Crm__LoginReply session = CRM__LOGIN_REPLY__INIT;
+    Crm__DescribeReply describe = CRM__DESCRIBE_REPLY__INIT;
+    Crm__KindInfo deal = CRM__KIND_INFO__INIT, *kinds[] = { &deal };
+    Crm__FieldInfo zone = CRM__FIELD_INFO__INIT, *fields[] = { &zone };
+    struct pull_terms terms = { .database = test.database, .session = &session, .describe = &describe, .scope = "mine" };
+    enum crm_status status;
+
+    session.has_token = session.has_user = true;
+    session.token = (ProtobufCBinaryData){ .data = (uint8_t *)(uintptr_t)"secret token", .len = 12 };
+    session.user = (ProtobufCBinaryData){ .data = test.user.bytes, .len = UUID_SIZE };
+    session.login = (char *)(uintptr_t)"lena";
+    zone.has_field = zone.has_type = zone.has_flags = deal.has_kind = describe.has_level = true;
+    zone.field = FIELD_REF_CUSTOM + 1; /* as engine_fixture.h has it */
+    zone.name = (char *)(uintptr_t)"zone";
+    zone.type = FIELD_TEXT;
+    zone.flags = FIELD_INDEXED;
+    deal.kind = KIND_DEAL;
+    deal.fields = fields;
+    deal.n_fields = !test.without_zone;
+    describe.level = test.without_zone ? 1 : 2;
+    describe.kinds = kinds;
+    describe.n_kinds = 1;
+    status = replica_open(test.home, REPLICA_WRITE, &test.replica, failure);
+    if (status == CRM_OK)
+        status = pull_init(&test.pull, test.replica, &terms, failure);
+    return status;
+}
+
+static void begin(void)
+{
+    struct failure failure = { 0 };
+
+    if (try_begin(&failure) != CRM_OK)
+        fail_msg("%s", failure.text);
+}
+
+static void end(void)
+{
+    pull_fini(&test.pull);
+    memset(&test.pull, 0, sizeof test.pull);
+    replica_close(test.replica);
+    test.replica = NULL;
+}
+
+/* As after a cut: what is not committed is gone. */
+static void begin_again(void)
+{
+    end();
+    begin();
+}
+
+/* --- the server's words */
+
+struct page {
+    Crm__SyncChunk chunk;
+    Crm__SyncCursor cursor;
+    Crm__Record records[PAGE_RECORDS], *record_list[PAGE_RECORDS];
+    Crm__Header headers[PAGE_RECORDS];
+    Crm__SyncForget forgets[PAGE_RECORDS], *forget_list[PAGE_RECORDS];
+    uint8_t hash[RECORD_SUM_SIZE];
+};
+
+static void page_init(struct page *page, bool begins)
+{
+    crm__sync_chunk__init(&page->chunk);
+    crm__sync_cursor__init(&page->cursor);
+    page->chunk.records = page->record_list;
+    page->chunk.forgets = page->forget_list;
+    page->chunk.cursor = &page->cursor;
+    page->chunk.has_begins = page->chunk.begins = begins;
+    if (begins) {
+        test.records = 0;
+        test.sum = (struct record_sum){ { 0 } };
+    }
+}
+
+static void page_add(struct page *page, const struct record *record)
+{
+    size_t n = page->chunk.n_records++;
+
+    record_to_wire(record, &page->records[n], &page->headers[n]);
+    page->record_list[n] = &page->records[n];
+    test.records++;
+    record_sum_add(&test.sum, record->header.kind, &record->header.id, record->header.rev);
+}
+
+static void page_forget(struct page *page, const struct record *record)
+{
+    size_t n = page->chunk.n_forgets++;
+
+    crm__sync_forget__init(&page->forgets[n]);
+    page->forgets[n].has_kind = page->forgets[n].has_id = true;
+    page->forgets[n].kind = record->header.kind;
+    page->forgets[n].id = (ProtobufCBinaryData){ .data = (uint8_t *)(uintptr_t)record->header.id.bytes, .len = UUID_SIZE };
+    page->forget_list[n] = &page->forgets[n];
+}
+
+static enum crm_status page_store(struct page *page)
+{
+    struct failure failure = { 0 };
+
+    page->cursor.has_records = page->cursor.has_hash = page->cursor.has_mode = true;
+    page->cursor.mode = CRM__SYNC_MODE__SYNC_MODE_SNAPSHOT;
+    page->cursor.records = test.records;
+    record_sum_write(&test.sum, page->hash);
+    page->cursor.hash = (ProtobufCBinaryData){ .data = page->hash, .len = sizeof page->hash };
+    return pull_page(&test.pull, &page->chunk, &failure);
+}
+
+static enum crm_status pull_finish(void)
+{
+    Crm__SyncReply reply = CRM__SYNC_REPLY__INIT;
+    Crm__SyncCursor cursor = CRM__SYNC_CURSOR__INIT;
+    uint8_t hash[RECORD_SUM_SIZE];
+    struct failure failure = { 0 };
+
+    record_sum_write(&test.sum, hash);
+    reply.cursor = &cursor;
+    cursor.has_mode = true;
+    cursor.mode = CRM__SYNC_MODE__SYNC_MODE_CHANGES;
+    reply.records = test.records;
+    reply.hash = (ProtobufCBinaryData){ .data = hash, .len = sizeof hash };
+    reply.seq = 77;
+    test.records = 0;
+    test.sum = (struct record_sum){ { 0 } };
+    return pull_end(&test.pull, &reply, NOW_US, &failure);
+}
+
+/* A snapshot of the rows that pick wants, with work between the pages. */
+static void tell_snapshot(bool (*pick)(size_t row), void (*between)(void))
+{
+    struct page page;
+    size_t row = 0;
+    bool begins = true;
+
+    while (row < WORLD_ROWS) {
+        page_init(&page, begins);
+        for (; row < WORLD_ROWS && page.chunk.n_records < PAGE_RECORDS; row++)
+            if (!world_is_deleted(&test.world.rows[row]) && pick(row))
+                page_add(&page, &test.world.rows[row]);
+        assert_int_equal(page_store(&page), CRM_OK);
+        begins = false;
+        if (between)
+            between();
+    }
+}
+
+static bool all(size_t row)
+{
+    (void)row;
+    return true;
+}
+
+static bool every_third(size_t row)
+{
+    return row % 3 == 0;
+}
+
+/* --- comparing */
+
+struct dump {
+    size_t n;
+    uint64_t hash;
+};
+
+static uint64_t hash_bytes(uint64_t hash, struct slice bytes)
+{
+    for (size_t i = 0; i < bytes.size; i++)
+        hash = (hash ^ bytes.data[i]) * UINT64_C(1099511628211);
+    return (hash ^ bytes.size) * UINT64_C(1099511628211);
+}
+
+static bool dump_pair(void *arg, struct slice key, struct slice value)
+{
+    struct dump *dump = arg;
+
+    dump->n++;
+    dump->hash = hash_bytes(hash_bytes(dump->hash, key), value);
+    return true;
+}
+
+static enum crm_status dump_run(struct store_txn *txn, void *arg)
+{
+    struct dump *dumps = arg;
+    enum crm_status status = CRM_OK;
+
+    for (size_t i = 0; i < ARRAY_LEN(compared) && status == CRM_OK; i++)
+        status = store_scan(txn, compared[i], &(struct store_range){ 0 }, dump_pair, &dumps[i]);
+    return status;
+}
+
+struct fill {
+    struct world *world;
+    bool (*pick)(size_t row);
+};
+
+/* The engine's own rows for the records that pick wants. */
+static enum crm_status fill_run(struct store_txn *txn, void *arg)
+{
+    struct fill *fill = arg;
+    struct world *world = fill->world;
+    struct writeset *set = writeset_create(&world->arena);
+    struct view view = { .txn = txn, .own = set, .schema = world->schema };
+    enum crm_status status = set ? CRM_OK : CRM_NO_MEMORY;
+
+    for (size_t i = 0; i < WORLD_ROWS && status == CRM_OK; i++)
+        if (!world_is_deleted(&world->rows[i]) && fill->pick(i))
+            status = world_change(world, &view, set, NULL, &world->rows[i], NULL, &world->arena);
+    return status == CRM_OK ? writeset_apply(set, txn) : status;
+}
+
+/* The keys of the replica are those that the engine gives the rows that pick wants, no more and no fewer. */
+static void assert_holds(bool (*pick)(size_t row))
+{
+    struct dump mine[ARRAY_LEN(compared)] = { 0 }, expected[ARRAY_LEN(compared)] = { 0 };
+    struct fill fill = { .world = &test.world, .pick = pick };
+    struct store *store;
+
+    assert_int_equal(store_open_map(&store), CRM_OK);
+    assert_int_equal(store_write_run(store, fill_run, &fill), CRM_OK);
+    assert_int_equal(store_read_run(store, dump_run, expected), CRM_OK);
+    store_close(store);
+    assert_int_equal(store_read_run(replica_store(test.replica), dump_run, mine), CRM_OK);
+    for (size_t i = 0; i < ARRAY_LEN(compared); i++) {
+        assert_int_equal(mine[i].n, expected[i].n);
+        assert_true(mine[i].hash == expected[i].hash);
+    }
+}
+
+static uint64_t rows_of(enum store_db db)
+{
+    struct store_txn *txn;
+    struct store_db_stats stats;
+
+    assert_int_equal(store_read_begin(replica_store(test.replica), &txn), CRM_OK);
+    assert_int_equal(store_stats(txn, db, &stats), CRM_OK);
+    store_read_end(txn);
+    return stats.entries;
+}
+
+static const struct replica_state *load(void)
+{
+    struct failure failure = { 0 };
+
+    assert_int_equal(replica_load(test.replica, &failure), CRM_OK);
+    return replica_state(test.replica);
+}
+
+/* --- tests */
+
+static void a_snapshot_fills_what_was_empty(void **state)
+{
+    struct failure failure = { 0 };
+
+    (void)state;
+    begin();
+    tell_snapshot(all, NULL);
+    assert_int_equal(replica_check(test.replica, NOW_US, &failure), CRM_NOT_FOUND);
+    assert_int_equal(rows_of((enum store_db)REPLICA_NAMED), 0); /* nothing to be held against it */
+    assert_int_equal(pull_finish(), CRM_OK);
+    assert_holds(all);
+    assert_int_equal(load()->seq, 77);
+    assert_int_equal(replica_check(test.replica, NOW_US, &failure), CRM_OK);
+    assert_int_equal(replica_check(test.replica, NOW_US + 14 * DAY_US, &failure), CRM_SESSION_EXPIRED);
+    assert_int_equal(load()->session->has_token, 0);
+}
+
+static void a_cut_after_every_page_costs_nothing(void **state)
+{
+    (void)state;
+    begin();
+    tell_snapshot(all, begin_again);
+    assert_int_equal(pull_finish(), CRM_OK);
+    begin_again();
+    assert_holds(all);
+}
+
+/* A child stores the page and dies with the replica open; its lock goes with it. */
+static void killed(void)
+{
+    pid_t pid;
+    int status;
+
+    end();
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct failure failure = { 0 };
+
+        _exit(try_begin(&failure) == CRM_OK ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    begin();
+}
+
+static void a_process_that_dies_leaves_what_was_committed(void **state)
+{
+    (void)state;
+    begin();
+    tell_snapshot(all, killed);
+    assert_int_equal(pull_finish(), CRM_OK);
+    assert_holds(all);
+}
+
+static void a_page_that_does_not_add_up_changes_nothing(void **state)
+{
+    struct page page;
+
+    (void)state;
+    begin();
+    page_init(&page, true);
+    page_add(&page, &test.world.rows[0]);
+    page_add(&page, &test.world.rows[1]);
+    page.chunk.n_records--; /* one got lost on the way */
+    assert_int_equal(page_store(&page), CRM_PROTOCOL);
+    assert_int_equal(rows_of(STORE_RECORD), 0);
+    assert_int_equal(load()->cursor.size, 0);
+    page.chunk.n_records++;
+    assert_int_equal(page_store(&page), CRM_OK);
+    assert_int_equal(rows_of(STORE_RECORD), 2);
+    page_init(&page, false);
+    test.records++;
+    assert_int_equal(page_store(&page), CRM_PROTOCOL);
+    assert_int_equal(pull_finish(), CRM_PROTOCOL);
+    assert_false(load()->is_usable);
+}
+
+static void changes_follow_and_what_is_to_be_forgotten_goes(void **state)
+{
+    struct record before[WORLD_ROWS];
+    struct page page;
+
+    (void)state;
+    begin();
+    tell_snapshot(all, NULL);
+    assert_int_equal(pull_finish(), CRM_OK);
+    for (int round = 0; round < 5; round++) {
+        memcpy(before, test.world.rows, sizeof before);
+        assert_int_equal(store_write_run(test.world.store, world_touch_run, &test.world), CRM_OK);
+        for (size_t row = 0; row < WORLD_ROWS;) {
+            page_init(&page, false);
+            for (; row < WORLD_ROWS && page.chunk.n_records < PAGE_RECORDS && page.chunk.n_forgets < PAGE_RECORDS; row++) {
+                if (before[row].header.rev == test.world.rows[row].header.rev)
+                    continue;
+                if (world_is_deleted(&test.world.rows[row]))
+                    page_forget(&page, &test.world.rows[row]);
+                else
+                    page_add(&page, &test.world.rows[row]);
+            }
+            assert_int_equal(page_store(&page), CRM_OK);
+        }
+        assert_int_equal(pull_finish(), CRM_OK);
+        assert_holds(all);
+    }
+}
+
+static void a_snapshot_replaces_only_when_it_is_complete(void **state)
+{
+    (void)state;
+    begin();
+    tell_snapshot(all, NULL);
+    assert_int_equal(pull_finish(), CRM_OK);
+    tell_snapshot(every_third, begin_again);
+    assert_holds(all); /* its absence means nothing yet */
+    assert_int_equal(load()->phase, PHASE_REPLACES);
+    assert_int_equal(pull_finish(), CRM_OK);
+    assert_holds(every_third);
+    assert_int_equal(rows_of((enum store_db)REPLICA_NAMED), 0);
+    assert_int_equal(load()->phase, PHASE_FOLLOWS);
+}
+
+static void a_snapshot_that_begins_anew_does_not_count_the_first(void **state)
+{
+    struct page page;
+
+    (void)state;
+    begin();
+    tell_snapshot(all, NULL);
+    assert_int_equal(pull_finish(), CRM_OK);
+    page_init(&page, true);
+    for (size_t row = 0; row < PAGE_RECORDS; row++)
+        if (!world_is_deleted(&test.world.rows[row]))
+            page_add(&page, &test.world.rows[row]);
+    assert_int_equal(page_store(&page), CRM_OK);
+    tell_snapshot(every_third, NULL);
+    assert_int_equal(pull_finish(), CRM_OK);
+    assert_holds(every_third);
+}
+
+static enum crm_status put_forgets(struct store_txn *txn, void *arg)
+{
+    (void)arg;
+    return replica_put_number(txn, ROW_PHASE, PHASE_FORGETS);
+}
+
+static void forgetting_that_was_cut_off_is_finished(void **state)
+{
+    (void)state;
+    begin();
+    tell_snapshot(all, NULL);
+    assert_int_equal(pull_finish(), CRM_OK);
+    tell_snapshot(every_third, NULL);
+    assert_int_equal(store_write_run(replica_store(test.replica), put_forgets, NULL), CRM_OK);
+    begin_again();
+    assert_holds(every_third);
+    assert_int_equal(load()->phase, PHASE_FOLLOWS);
+}
+
+static struct record of_kind(unsigned kind, uint8_t id, uint64_t rev, const char *body)
+{
+    struct record record = { .header = { .kind = (enum kind)kind, .rev = rev, .number = id }, .body = slice_text(body) };
+
+    memset(record.header.id.bytes, id, UUID_SIZE);
+    record.header.root = record.header.id;
+    return record;
+}
+
+static void unknown_kinds_are_kept_as_they_came(void **state)
+{
+    const struct record news = of_kind(99, 5, 3, "what a newer server has"), other = of_kind(4711, 6, 1, "");
+    struct failure failure = { 0 };
+    struct replica_counts counts;
+    struct page page;
+
+    (void)state;
+    begin();
+    page_init(&page, true);
+    page_add(&page, &news);
+    page_add(&page, &other);
+    page_add(&page, &test.world.rows[0]);
+    assert_int_equal(page_store(&page), CRM_OK);
+    assert_int_equal(pull_finish(), CRM_OK);
+    begin_again();
+    assert_int_equal(replica_count(test.replica, &counts, &failure), CRM_OK);
+    assert_int_equal(counts.raw, 2);
+    assert_int_equal(counts.records, 1);
+    page_init(&page, true); /* a snapshot that has one of them no more */
+    page_add(&page, &news);
+    assert_int_equal(page_store(&page), CRM_OK);
+    assert_int_equal(pull_finish(), CRM_OK);
+    assert_int_equal(rows_of((enum store_db)REPLICA_RAW), 1);
+    assert_int_equal(rows_of(STORE_RECORD), 0);
+    page_init(&page, false);
+    page_forget(&page, &news);
+    assert_int_equal(page_store(&page), CRM_OK);
+    assert_int_equal(rows_of((enum store_db)REPLICA_RAW), 0);
+}
+
+/* Keys are made by the fields of a time; a field that comes, and one that goes, changes what a record has. */
+static void other_fields_make_other_keys(void **state)
+{
+    (void)state;
+    test.without_zone = true;
+    begin();
+    tell_snapshot(all, NULL);
+    assert_int_equal(pull_finish(), CRM_OK);
+    test.without_zone = false;
+    begin_again();
+    assert_holds(all);
+    assert_string_not_equal(load()->indexed, "");
+}
+
+static struct record user_called(uint8_t id, uint64_t rev, const char *login)
+{
+    struct body_builder builder;
+    const struct field_def *field = world_field(&test.world, KIND_USER, "login");
+    struct record record = of_kind(KIND_USER, id, rev, "");
+
+    body_builder_init(&builder, &test.world.arena);
+    body_builder_add(&builder, field, &(struct value){ .type = FIELD_TEXT, .text = slice_text(login) });
+    assert_int_equal(body_builder_finish(&builder, &record.body), CRM_OK);
+    return record;
+}
+
+/* Whose a login is in the replica: the first byte of the id, 0: nobody's. */
+static uint8_t holder(const char *login)
+{
+    const struct value value = { .type = FIELD_TEXT, .text = slice_text(login) };
+    struct store_txn *txn;
+    struct view view = { .schema = test.world.schema };
+    struct uuid id = { { 0 } };
+    enum crm_status status;
+
+    assert_int_equal(store_read_begin(replica_store(test.replica), &txn), CRM_OK);
+    view.txn = txn;
+    status = view_unique(&view, KIND_USER, world_field(&test.world, KIND_USER, "login"), &value, &id);
+    store_read_end(txn);
+    assert_true(status == CRM_OK || status == CRM_NOT_FOUND);
+    return id.bytes[0];
+}
+
+static void tell(bool begins, struct record record)
+{
+    struct page page;
+
+    page_init(&page, begins);
+    page_add(&page, &record);
+    assert_int_equal(page_store(&page), CRM_OK);
+}
+
+/* A gave its login up and B took it; B is told first. */
+static void a_unique_value_is_whoever_came_last_s(void **state)
+{
+    (void)state;
+    begin();
+    tell(true, user_called(1, 1, "lena"));
+    tell(false, user_called(2, 1, "LENA"));
+    assert_int_equal(holder("lena"), 2);
+    tell(false, user_called(1, 2, "anna"));
+    assert_int_equal(holder("lena"), 2);
+    assert_int_equal(holder("anna"), 1);
+    tell(false, user_called(2, 2, "ben"));
+    assert_int_equal(holder("lena"), 0);
+}
+
+static void only_one_process_writes(void **state)
+{
+    struct failure failure = { 0 };
+    struct replica *second = NULL;
+    char pid[32];
+
+    (void)state;
+    begin();
+    snprintf(pid, sizeof pid, "process %ld ", (long)getpid());
+    assert_int_equal(replica_open(test.home, REPLICA_WRITE, &second, &failure), CRM_BUSY);
+    assert_non_null(strstr(failure.text, pid));
+    failure = (struct failure){ 0 };
+    assert_int_equal(replica_wipe(test.home, &failure), CRM_BUSY);
+    end();
+    failure = (struct failure){ 0 };
+    assert_int_equal(replica_open(test.home, REPLICA_READ, &second, &failure), CRM_OK);
+    assert_int_equal(replica_state(second)->is_made, 1);
+    replica_close(second);
+}
+
+static void it_is_of_one_user_and_one_database(void **state)
+{
+    struct failure failure = { 0 };
+
+    (void)state;
+    begin();
+    end();
+    test.user.bytes[0] = 2;
+    assert_int_equal(try_begin(&failure), CRM_CONFLICT);
+    assert_non_null(strstr(failure.text, "lena"));
+    end();
+    test.user.bytes[0] = 1;
+    test.database.bytes[0] = 2;
+    failure = (struct failure){ 0 };
+    assert_int_equal(try_begin(&failure), CRM_CONFLICT);
+}
+
+static void others_may_not_look_into_its_directory(void **state)
+{
+    struct failure failure = { 0 };
+    char path[128];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/replica", test.home);
+    assert_int_equal(mkdir(path, 0755), 0);
+    chmod(path, 0755);
+    assert_int_equal(replica_open(test.home, REPLICA_WRITE, &test.replica, &failure), CRM_IO);
+    assert_int_equal(replica_open(test.home, REPLICA_READ, &test.replica, &failure), CRM_NOT_FOUND);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_snapshot_fills_what_was_empty, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_cut_after_every_page_costs_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_process_that_dies_leaves_what_was_committed, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_page_that_does_not_add_up_changes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(changes_follow_and_what_is_to_be_forgotten_goes, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_snapshot_replaces_only_when_it_is_complete, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_snapshot_that_begins_anew_does_not_count_the_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(forgetting_that_was_cut_off_is_finished, setup, teardown),
+        cmocka_unit_test_setup_teardown(unknown_kinds_are_kept_as_they_came, setup, teardown),
+        cmocka_unit_test_setup_teardown(other_fields_make_other_keys, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_unique_value_is_whoever_came_last_s, setup, teardown),
+        cmocka_unit_test_setup_teardown(only_one_process_writes, setup, teardown),
+        cmocka_unit_test_setup_teardown(it_is_of_one_user_and_one_database, setup, teardown),
+        cmocka_unit_test_setup_teardown(others_may_not_look_into_its_directory, setup, teardown),
+    };
+
+    return cmocka_run_group_tests_name("replica", tests, NULL, NULL);
+}
