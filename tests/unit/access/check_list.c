@@ -210,11 +210,6 @@ static void by_customer(struct eyes *eyes, enum kind kind, const struct model_re
 
 /* --- pages */
 
-static bool is_marked(struct eyes *eyes, const struct model_record *record, const void *arg)
-{
-    return ((const bool *)arg)[model_index(eyes->world->model, record)];
-}
-
 static void paged(struct eyes *eyes, const struct asked *first, size_t n, struct listed *listed)
 {
     static bool seen[MODEL_RECORDS];
@@ -236,7 +231,6 @@ static void paged(struct eyes *eyes, const struct asked *first, size_t n, struct
         asked.token = listed->end->token;
     } while (listed->end->has_token && pages++ < MODEL_RECORDS);
     expect(eyes, rows == n, NULL, "%s in pages are %zu, at once %zu", kind_def((unsigned)asked.kind)->plural, rows, n);
-    (void)is_marked;
 }
 
 /* A place in the list of another is no place in this one. */

@@ -67,7 +67,6 @@ static void begin(struct world *world)
 struct find_first {
     enum kind kind;
     struct uuid id;
-    bool found;
 };
 
 static enum crm_status find_first_run(struct store_txn *txn, void *arg)
@@ -402,7 +401,7 @@ static void make_people(struct world *world, unsigned combination)
 
 /* --- what has become of it */
 
-static void read_title(struct world *world, struct model_record *record, const struct record *stored)
+static void read_title(struct model_record *record, const struct record *stored)
 {
     const struct world_kind *kind = world_kind(record->kind);
     struct value value;
@@ -413,7 +412,6 @@ static void read_title(struct world *world, struct model_record *record, const s
     if (record->has_values && !kind->derives_title)
         assert_string_equal(record->title, title);
     memcpy(record->title, title, sizeof title);
-    (void)world;
 }
 
 /* Of every record, as the administrator sees it: what the world did not make is in the model from here on. */
@@ -446,7 +444,7 @@ static void read_kind(struct world *world, enum kind kind, bool deleted)
             assert_true(uuid_equal(&record->owner, &stored.header.owner) && uuid_equal(&record->team, &stored.header.team));
             assert_int_equal(record->is_deleted, deleted);
             record->number = stored.header.number;
-            read_title(world, record, &stored);
+            read_title(record, &stored);
             world->bodies[model_index(world->model, record)] = stored.body;
         }
     }

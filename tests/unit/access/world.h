@@ -36,7 +36,6 @@ struct answer {
 struct world {
     struct fixture admin; /* owner of store, core and dispatch */
     struct fixture peers[WORLD_USERS];
-    uint8_t tokens[WORLD_USERS][TOKEN_SIZE];
     struct model *model;
     uint64_t random;
     int users[WORLD_USERS]; /* indexes in the model */
