@@ -35,9 +35,10 @@
     X(AUDIT_LIST, 25, "audit.list", audit_list, audit_list, audit_list) \
     X(ERASE, 26, "admin.erase", erase, erase, NONE)                   \
     X(ACCESS_SHARES, 27, "access.shares", access_shares, access_shares, NONE) \
-    X(SYNC_CHANGES, 28, "sync.changes", sync, sync, sync)
+    X(SYNC_CHANGES, 28, "sync.changes", sync, sync, sync)             \
+    X(SYNC_CONFLICTS, 29, "sync.conflicts", conflicts, conflicts, NONE)
 
 #define OPERATION_ENUM(NAME, code, name, request, reply, chunk) OP_##NAME = code,
-enum operation { OPERATION_LIST(OPERATION_ENUM) OP_MAX = 28 };
+enum operation { OPERATION_LIST(OPERATION_ENUM) OP_MAX = 29 };
 
 #endif

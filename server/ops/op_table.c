@@ -32,6 +32,7 @@ static const struct op_def *const table[OP_MAX + 1] = {
     [OP_DEVICE] = &op_device,
     [OP_ENROL] = &op_enrol,
     [OP_SYNC_CHANGES] = &op_sync_changes,
+    [OP_SYNC_CONFLICTS] = &op_sync_conflicts,
 };
 
 const struct op_def *op_find(uint32_t code)

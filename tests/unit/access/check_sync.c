@@ -1,5 +1,5 @@
 /*
- * check_sync.c - what a replica is told: of every scope exactly what may be seen and is in it, as it may be seen
+ * check_sync.c - what a replica is told: of every scope exactly what may be seen and is in it, as it may be seen; and of conflicts one's own
  */
 #include "check.h"
 
@@ -97,4 +97,31 @@ void check_sync(struct eyes *eyes)
     check_scope(eyes, CRM__SYNC_SCOPE__SYNC_SCOPE_ALL);
     check_scope(eyes, CRM__SYNC_SCOPE__SYNC_SCOPE_TEAM);
     check_scope(eyes, CRM__SYNC_SCOPE__SYNC_SCOPE_MINE);
+}
+
+/* Nobody here has a conflict: of a record that is there the answer is as of one that never was. */
+void check_conflicts(struct eyes *eyes)
+{
+    const struct model *model = eyes->world->model;
+    struct uuid nobody = never_used();
+
+    for (int i = 0; i < model->n_records; i++) {
+        Crm__ConflictsRequest request = CRM__CONFLICTS_REQUEST__INIT;
+        struct answer answers[2], drops[2];
+
+        if (!is_looked_at(eyes, i))
+            continue;
+        for (int n = 0; n < 2; n++) {
+            request.has_id = true;
+            request.id = world_bytes(eyes->peer, n ? &nobody : &model->records[i].id);
+            request.has_drop = false;
+            answers[n] = talk(eyes->world, eyes->peer, OP_SYNC_CONFLICTS, &request.base);
+            request.has_drop = true;
+            request.drop = world_bytes(eyes->peer, &nobody);
+            drops[n] = talk(eyes->world, eyes->peer, OP_SYNC_CONFLICTS, &request.base);
+        }
+        expect(eyes, answers[0].type == FRAME_REPLY && same_answer(&answers[0], &answers[1]), &model->records[i], "conflicts: %d", answers[0].status);
+        expect(eyes, drops[0].status == CRM_NOT_FOUND && same_answer(&drops[0], &drops[1]), &model->records[i], "a conflict dropped: %d", drops[0].status);
+        arena_reset(&eyes->peer->arena);
+    }
 }

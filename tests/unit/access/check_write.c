@@ -58,7 +58,7 @@ static void patch(struct eyes *eyes, const struct model_record *record)
     const struct world_kind *kind = world_kind(record->kind);
     const struct model *model = eyes->world->model;
     enum crm_status may = due(eyes, record, false, false);
-    enum crm_status with_secret = may == CRM_OK && model_keeps(model, eyes->user, record->kind, kind->secret) ? CRM_NOT_ALLOWED : may;
+    enum crm_status may_late, with_secret = may == CRM_OK && model_keeps(model, eyes->user, record->kind, kind->secret) ? CRM_NOT_ALLOWED : may;
     struct model_record *to = model_find(eyes->world->model, KIND_USER, &model->users[eyes->world->owners[0]].id);
     Crm__Mutation *mutation;
 
@@ -72,6 +72,11 @@ static void patch(struct eyes *eyes, const struct model_record *record)
     mutation->has_base_rev = true;
     mutation->base_rev = 77;
     change(eyes, record, mutation, may == CRM_OK ? CRM_CONFLICT : may, "a revision that never was");
+    mutation->has_old = true; /* it would be merged; of a deleted record it is a conflict */
+    may_late = due(eyes, record, true, false);
+    if (may_late == CRM_OK && strcmp(kind->secret, "tags") == 0 && model_keeps(model, eyes->user, record->kind, kind->secret))
+        may_late = CRM_NOT_ALLOWED;
+    change(eyes, record, mutation, may_late, "a late change");
     mutation = setting(eyes, record, "tags=seen");
     mutation->has_owner = true;
     mutation->owner = world_bytes(eyes->peer, &model->users[eyes->world->owners[0]].id);
