@@ -408,13 +408,20 @@ void conn_drain(struct conn *conn, enum crm_status why)
     io_thread_mark_flush(conn->thread, conn);
 }
 
-/* Small answers leave at once; a peer that has silently gone is noticed. Failing to set them hurts nobody. */
+/*
+ * Small answers leave at once; a peer that has silently gone is noticed. Failing to set them hurts nobody.
+ *
+ * TCP_USER_TIMEOUT alone sees only peers that something was sent to. The probes are for those that are silent by right, and begin so early that they run
+ * into the same limit, not into the kernel's two hours.
+ */
 static void set_socket_options(int fd, unsigned user_timeout_ms)
 {
-    int on = 1;
+    int on = 1, idle_s = (int)(user_timeout_ms / 2000) + 1, interval_s = (int)(user_timeout_ms / 6000) + 1;
 
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof(user_timeout_ms));
 }
 
