@@ -84,6 +84,16 @@ static struct slice address_part(const char *address, uint8_t bytes[16])
     return memcmp(bytes, mapped, sizeof mapped) == 0 ? slice_of(bytes + 12, 4) : slice_of(bytes, 8);
 }
 
+/* All places of a user are kept in one set: whoever claims many installations drives out their own. */
+static struct throttle_key place_key(const struct throttle *throttle, char sort, const struct throttle_ticket *ticket, struct slice login,
+                                     struct slice place)
+{
+    struct throttle_key key = make_key(throttle, sort, login, place);
+
+    memcpy(key.bytes, ticket->by_user.bytes, sizeof(uint32_t)); /* see set_of */
+    return key;
+}
+
 static void make_keys(const struct throttle *throttle, const struct throttle_who *who, struct throttle_ticket *ticket)
 {
     uint8_t bytes[16];
@@ -99,10 +109,10 @@ static void make_keys(const struct throttle *throttle, const struct throttle_who
     if (!ticket->has_login)
         return;
     ticket->by_user = make_key(throttle, 'u', who->login, none);
-    ticket->by_user_address = make_key(throttle, 'k', who->login, address);
+    ticket->by_user_address = place_key(throttle, 'k', ticket, who->login, address);
     ticket->has_installation = who->installation != NULL;
     if (ticket->has_installation)
-        ticket->by_installation = make_key(throttle, 'i', who->login, slice_of(who->installation, THROTTLE_INSTALLATION));
+        ticket->by_installation = place_key(throttle, 'i', ticket, who->login, slice_of(who->installation, THROTTLE_INSTALLATION));
 }
 
 /* --- counters */

@@ -236,6 +236,38 @@ static void keeps_the_suspicious_in_a_flood(void **state)
 }
 
 /* Somebody has two hundred addresses: they get little more than one try each. A user who comes for the first time gets in. */
+/* Whoever may log in claims to be as many installations as they like: they make the server forget no place of others. */
+static void keeps_the_places_of_others(void **state)
+{
+    struct test *t = *state;
+    unsigned known = 0;
+    char name[32];
+
+    for (unsigned i = 0; i < 200; i++) {
+        snprintf(name, sizeof name, "colleague %u", i);
+        (void)try_as(t, who(name, "192.0.2.50", laptop), THROTTLE_PASSED);
+    }
+    for (unsigned i = 0; i < 40000; i++) {
+        uint8_t claimed[THROTTLE_INSTALLATION] = { 9 };
+        struct throttle_who mallory = who("mallory", "192.0.2.66", claimed);
+
+        memcpy(claimed + 4, &i, sizeof i);
+        t->now_us += 1000;
+        throttle_know(t->throttle, &mallory, t->now_us);
+    }
+    for (unsigned i = 0; i < 200; i++) {
+        struct throttle_ticket ticket;
+        struct throttle_who one;
+
+        snprintf(name, sizeof name, "colleague %u", i);
+        one = who(name, "192.0.2.51", laptop);
+        assert_int_equal(throttle_enter(t->throttle, &one, t->now_us, &ticket), 0);
+        known += ticket.is_known;
+        throttle_settle(t->throttle, &ticket, THROTTLE_CANCELLED, t->now_us);
+    }
+    assert_true(known >= 190); /* but for those who happen to have their places beside hers */
+}
+
 static void gives_addresses_fewer_tries_while_many_fail(void **state)
 {
     struct test *t = *state;
@@ -295,6 +327,7 @@ int main(void)
         TEST(counts_what_is_under_way),
         TEST(counts_a_session_by_itself),
         TEST(keeps_the_suspicious_in_a_flood),
+        TEST(keeps_the_places_of_others),
         TEST(gives_addresses_fewer_tries_while_many_fail),
         cmocka_unit_test(counts_connections_by_user),
     };
