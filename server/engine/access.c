@@ -93,6 +93,11 @@ bool access_covers(const struct access *access, enum kind kind, enum access_verb
     return rule != ACCESS_OUT_OF_SCOPE && rule != ACCESS_NO_RULE;
 }
 
+bool access_covers_others(const struct access *access, enum kind kind, enum access_verb verb)
+{
+    return scope_of(access, kind, verb) > CRM__SCOPE__SCOPE_OWN;
+}
+
 bool access_covers_kind(const struct access *access, enum kind kind, enum access_verb verb)
 {
     return scope_of(access, kind, verb) == CRM__SCOPE__SCOPE_ALL && access->kinds[kind].hidden.n == 0;

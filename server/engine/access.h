@@ -69,6 +69,8 @@ enum crm_status access_may(const struct access *access, const struct view *view,
                            struct access_reason *out_reason) MUST_CHECK;
 /* The scope alone, for something that has owner and team but is no record: a cell of a rollup. Shares do not count. */
 bool access_covers(const struct access *access, enum kind kind, enum access_verb verb, const struct uuid *owner, const struct uuid *team);
+/* May the user see more of a kind than what is the user's own, shares aside? */
+bool access_covers_others(const struct access *access, enum kind kind, enum access_verb verb);
 /* Does the user see all of a kind, all its fields included? */
 bool access_covers_kind(const struct access *access, enum kind kind, enum access_verb verb);
 

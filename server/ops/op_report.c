@@ -6,12 +6,6 @@
 #include "server/ops/op.h"
 #include "server/reports/report.h"
 
-/* Does a report show this user more than the user's own deals? Then it is told to the audit trail: a deal of the team that nobody owns is one of others. */
-static bool sees_others(const struct op_ctx *ctx)
-{
-    return access_covers(ctx->session->access, KIND_DEAL, ACCESS_READ, &(struct uuid){ 0 }, &ctx->session->team);
-}
-
 static enum crm_status run_report(struct op_ctx *ctx)
 {
     const Crm__ReportRequest *request = ctx->request;
@@ -26,7 +20,7 @@ static enum crm_status run_report(struct op_ctx *ctx)
     reply->has_seq = true;
     reply->seq = atomic_load(&ctx->core->seq);
     op_about(ctx, KIND_NONE, NULL, "report %s", report->name);
-    ctx->subject.is_nothing = !sees_others(ctx);
+    ctx->subject.is_nothing = !access_covers_others(ctx->session->access, KIND_DEAL, ACCESS_READ); /* of one's own deals */
     return report->run(&report_ctx);
 }
 

@@ -244,6 +244,39 @@ static void test_a_report_by_a_hidden_field(void **state)
     world_destroy(corner.world);
 }
 
+/* A report over what others own is told to the audit trail, also of somebody whose only teams are further ones. */
+static void test_a_report_over_others_is_audited(void **state)
+{
+    Crm__ReportRequest request = CRM__REPORT_REQUEST__INIT;
+    struct corner corner;
+    struct fixture *f;
+    Crm__Mutation *mutation;
+    uint32_t team = kind_field_by_name(kind_def(KIND_USER), "team")->ref;
+    struct schema *schema;
+    const struct view *view;
+    struct audit_entry entry;
+
+    (void)state;
+    ENTER(&corner, { "*", CRM__SCOPE__SCOPE_TEAM, CRM__SCOPE__SCOPE_TEAM, { 0 }, { 0 } });
+    f = &corner.world->admin;
+    mutation = world_mutation(f, KIND_USER, &corner.user_id, CRM__VERB__VERB_PATCH);
+    schema = core_schema(&f->core);
+    mutation->has_set = true;
+    mutation->set = world_body(f, schema, KIND_USER, (const char *const[]){ id_text(f, "more_teams", &corner.world->model->teams[5].id), NULL });
+    schema_unref(schema);
+    mutation->clear = &team;
+    mutation->n_clear = 1;
+    world_must(corner.world, mutation);
+    request.name = (char *)"pipeline";
+    assert_int_equal(talk(corner.world, corner.user, OP_REPORT, &request.base).type, FRAME_REPLY);
+    assert_int_equal(thread_view(f->thread, f->core.schema, &view), CRM_OK);
+    assert_int_equal(audit_before(view, UINT64_MAX, &entry), CRM_OK);
+    assert_int_equal(entry.act, CRM__AUDIT_ACT__AUDIT_ACT_REPORT);
+    assert_true(uuid_equal(&entry.user, &corner.user_id));
+    dispatch_thread_end_turn(f->thread);
+    world_destroy(corner.world);
+}
+
 /* A role may hide a custom field before there is one of that name; from its first value on it is hidden. */
 static void test_a_custom_field_is_hidden_from_its_beginning(void **state)
 {
@@ -353,6 +386,7 @@ int main(void)
         cmocka_unit_test(test_a_hidden_reference_leads_nowhere),
         cmocka_unit_test(test_a_report_by_a_hidden_field),
         cmocka_unit_test(test_a_custom_field_is_hidden_from_its_beginning),
+        cmocka_unit_test(test_a_report_over_others_is_audited),
         cmocka_unit_test(test_a_hidden_custom_field_keeps_its_name),
         cmocka_unit_test(test_only_own_deals_go_along),
     };
