@@ -435,8 +435,10 @@ int64_t channel_wake_us(const struct crm_client *client)
     case CHANNEL_DRAINING:
         break;
     }
-    if (channel->has_more_input || (channel->transport->is_ready && channel_events(client) & CRM_WANT_WRITE))
+    if (channel->has_more_input)
         return 0;
+    if (channel->transport->is_ready && (channel->n_streams > 0 || channel_events(client) & CRM_WANT_WRITE))
+        return 0; /* no socket would tell */
     if (channel->n_streams == 0)
         return INT64_MAX;
     return channel->pinged_us > 0 ? channel->pinged_us + PONG_WAIT_US : channel->heard_us + idle_ping_us(channel);
