@@ -9,8 +9,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -78,11 +80,41 @@ static int bring_up(int control, const char *name)
     return ioctl(control, SIOCSIFFLAGS, &device) == 0 ? 0 : errno;
 }
 
-static int make_room(int control)
+/* 0, or errno, from the kernel's answer to a request over netlink. */
+static int netlink_result(int netlink)
 {
-    struct ifreq device = { .ifr_name = DEVICE, .ifr_qlen = ROOM };
+    struct {
+        struct nlmsghdr header;
+        struct nlmsgerr result;
+        char rest[256]; /* of the request, which it repeats */
+    } answer = { 0 };
 
-    return ioctl(control, SIOCSIFTXQLEN, &device) == 0 ? 0 : errno;
+    if (recv(netlink, &answer, sizeof(answer), 0) < (ssize_t)(sizeof(answer.header) + sizeof(answer.result)))
+        return EPROTO;
+    return answer.header.nlmsg_type == NLMSG_ERROR ? -answer.result.error : EPROTO;
+}
+
+/* By netlink, since the ioctl for it asks for a right that a user namespace does not give. */
+static int make_room(void)
+{
+    struct {
+        struct nlmsghdr header;
+        struct ifinfomsg device;
+        struct rtattr attribute;
+        uint32_t packets;
+    } request = {
+        .header = { .nlmsg_len = sizeof(request), .nlmsg_type = RTM_NEWLINK, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK },
+        .device = { .ifi_family = AF_UNSPEC, .ifi_index = (int)if_nametoindex(DEVICE) },
+        .attribute = { .rta_len = RTA_LENGTH(sizeof(uint32_t)), .rta_type = IFLA_TXQLEN },
+        .packets = ROOM,
+    };
+    int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), error;
+
+    if (netlink < 0)
+        return errno;
+    error = send(netlink, &request, sizeof(request), 0) == (ssize_t)sizeof(request) ? netlink_result(netlink) : errno;
+    close(netlink);
+    return error;
 }
 
 static int make_tun(int *out_tun)
@@ -125,7 +157,7 @@ int badline_host_open(struct badline_host *host, const char *address, const char
     if (error)
         return error;
     *out_step = "the device's settings";
-    error = make_room(host->control);
+    error = make_room();
     error = error ? error : badline_host_move(host, address);
     error = error ? error : bring_up(host->control, DEVICE);
     return error ? error : bring_up(host->control, "lo");

@@ -296,6 +296,33 @@ static void test_what_is_on_its_way_keeps_its_time(void **state)
     badline_queue_destroy(queue);
 }
 
+/* A line that is asked for later begins then: its cuts with a whole period, its rate without the debt of the one before. */
+static void test_what_is_set_begins_then(void **state)
+{
+    const struct badline_way slow = { .rate_bit_s = 8000 }, cuts = { .cut_every_us = 5000000, .cut_for_us = 1000000, .rate_bit_s = 8000000 };
+    struct badline_queue *queue = queue_of(15, &slow);
+
+    (void)state;
+    arrivals.n = 0;
+    put(queue, 0, 0);
+    put(queue, 0, 1); /* half a second of debt */
+    badline_queue_set(queue, MS(3000), &cuts);
+    take_until(queue, MS(3000), &arrivals);
+    assert_int_equal(arrivals.n, 2);
+    put(queue, MS(4500), 2); /* in a cut, were they counted from the beginning */
+    badline_queue_set(queue, MS(4600), &slow);
+    put(queue, MS(4600), 3);
+    put(queue, MS(4600), 4);
+    badline_queue_set(queue, MS(4700), &cuts);
+    put(queue, MS(4700), 5); /* at once, but behind the one that has to wait at the old rate */
+    take_until(queue, INT64_MAX, &arrivals);
+    assert_int_equal(arrivals.n, 6);
+    assert_int_equal(arrivals.at_ns[2], MS(4500));
+    assert_int_equal(arrivals.at_ns[4], MS(5100));
+    assert_int_equal(arrivals.at_ns[5], MS(5100));
+    badline_queue_destroy(queue);
+}
+
 static void test_more_than_it_holds_overflows(void **state)
 {
     const struct badline_way way = { .delay_us = 1000 };
@@ -327,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_cuts_come_and_go),
         cmocka_unit_test(test_a_dead_line_comes_back),
         cmocka_unit_test(test_what_is_on_its_way_keeps_its_time),
+        cmocka_unit_test(test_what_is_set_begins_then),
         cmocka_unit_test(test_more_than_it_holds_overflows),
     };
 
