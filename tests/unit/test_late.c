@@ -1,20 +1,7 @@
 /*
  * test_late.c - mutations that come late: merged by field, in conflict, resolved; nothing that anybody has typed is gone
  */
-#include "server_fixture.h"
-
-#include "server/engine/late.h"
-
-/* A mutation says what its author saw: the record as it was when they read it. */
-static Crm__Mutation *seen(struct server *s, Crm__Mutation *mutation, const struct record *base)
-{
-    mutation->has_base_rev = mutation->has_old = mutation->has_old_owner = mutation->has_old_team = true;
-    mutation->base_rev = base->header.rev;
-    mutation->old = server_binary(s, base->body.data, base->body.size);
-    mutation->old_owner = server_id(s, &base->header.owner);
-    mutation->old_team = server_id(s, &base->header.team);
-    return mutation;
-}
+#include "late_fixture.h"
 
 static const Crm__MutateResult *result_of(struct server *s, size_t i)
 {
@@ -34,16 +21,6 @@ static void assert_outcome(struct server *s, Crm__MutateOutcome outcome, enum cr
 #define assert_partial(s)     assert_outcome(s, CRM__MUTATE_OUTCOME__MUTATE_OUTCOME_CONFLICT, CRM_PARTIAL)
 #define assert_in_conflict(s) assert_outcome(s, CRM__MUTATE_OUTCOME__MUTATE_OUTCOME_CONFLICT, CRM_CONFLICT)
 
-/* The plain text of one field's value in a conflict. */
-static const char *value_text(struct server *s, enum kind kind, const char *name, ProtobufCBinaryData bytes)
-{
-    struct record record = { .body = slice_of(bytes.data, bytes.len) };
-    struct server_join join = { .server = s, .field = server_field(s, kind, name), .text = "" };
-
-    reflect_each(join.field, &record, server_join_value, &join);
-    return join.text;
-}
-
 static const Crm__FieldConflict *conflict_on(struct server *s, Crm__FieldConflict *const *list, size_t n, enum kind kind, const char *name)
 {
     for (size_t i = 0; i < n; i++)
@@ -61,56 +38,6 @@ static void assert_conflict(struct server *s, enum kind kind, const char *name, 
     assert_string_equal(value_text(s, kind, name, conflict->mine), mine);
     assert_true(conflict->has_theirs);
     assert_string_equal(value_text(s, kind, name, conflict->theirs), theirs);
-}
-
-/* --- what is kept */
-
-struct kept {
-    struct server *server;
-    const struct uuid *record;
-    Crm__Conflict *rows[CONFLICTS_MAX + 1];
-    struct uuid ids[CONFLICTS_MAX + 1];
-    size_t n;
-};
-
-static enum crm_status read_kept(struct store_txn *txn, void *arg)
-{
-    struct kept *kept = arg;
-    struct view view = { .txn = txn, .schema = kept->server->core.schema };
-    struct key at = { 0 };
-    enum crm_status status;
-
-    while (kept->n <= CONFLICTS_MAX && (status = conflict_next(&view, &kept->server->actor.user, kept->record, &at, &kept->server->arena,
-                                                               &kept->rows[kept->n])) == CRM_OK) {
-        memcpy(kept->ids[kept->n].bytes, at.data + 2 * UUID_SIZE, UUID_SIZE);
-        kept->n++;
-    }
-    return status == CRM_NOT_FOUND ? CRM_OK : status;
-}
-
-static struct kept kept_of(struct server *s, const struct uuid *record)
-{
-    struct kept kept = { .server = s, .record = record };
-
-    assert_int_equal(store_read_run(s->store, read_kept, &kept), CRM_OK);
-    return kept;
-}
-
-static Crm__Mutation *resolution(struct server *s, enum kind kind, const struct uuid *id, const char *field, Crm__Take take, const char *text)
-{
-    Crm__ResolveArgument argument = CRM__RESOLVE_ARGUMENT__INIT;
-
-    argument.has_take = true;
-    argument.take = take;
-    if (field) {
-        argument.has_field = true;
-        argument.field = server_field(s, kind, field)->ref;
-    }
-    if (text) {
-        argument.has_value = true;
-        argument.value = server_patch(s, kind, id, text, NULL)->set;
-    }
-    return server_action(s, kind, id, "resolve", &argument.base);
 }
 
 /* --- by field */
@@ -566,6 +493,72 @@ static void resolves_nothing_of_others(void **state)
     assert_int_equal(kept_of(s, &id).n, 1);
 }
 
+/* --- who may read what by now */
+
+static bool hides_names(const struct view_guard *guard, enum kind kind, uint32_t field)
+{
+    (void)guard;
+    return kind == KIND_CUSTOMER && field == 1;
+}
+
+static enum crm_status admits(const struct view_guard *guard, const struct view *view, const struct record_header *header)
+{
+    (void)view;
+    (void)header;
+    return guard->arg ? CRM_OK : CRM_NOT_FOUND;
+}
+
+static enum crm_status masks_nothing(const struct view_guard *guard, struct arena *arena, struct record *record)
+{
+    (void)guard;
+    (void)arena;
+    (void)record;
+    return CRM_OK;
+}
+
+struct completing {
+    struct server *server;
+    Crm__Conflict *conflict;
+    bool is_admitted;
+};
+
+static enum crm_status complete(struct store_txn *txn, void *arg)
+{
+    struct completing *completing = arg;
+    const struct view_guard guard = { .admit = admits, .mask = masks_nothing, .hides = hides_names, .arg = completing->is_admitted ? arg : NULL };
+    const struct view seen_by = { .txn = txn, .schema = completing->server->core.schema, .guard = &guard, .arena = &completing->server->arena };
+
+    return late_complete(&seen_by, completing->conflict, &completing->server->arena);
+}
+
+/* One's own words one may always read; those of others only as far as one may read the record by now. */
+static void tells_nothing_that_is_hidden_by_now(void **state)
+{
+    struct server *s = *state;
+    struct uuid id;
+    struct record base;
+
+    server_create(s, KIND_CUSTOMER, &id, "name=Acme", "web=a");
+    base = server_record(s, KIND_CUSTOMER, &id);
+    server_change(s, KIND_CUSTOMER, &id, "name=Theirs", "web=b");
+    server_must(s, seen(s, server_patch(s, KIND_CUSTOMER, &id, "name=Mine", "web=c", NULL), &base));
+    for (int admitted = 0; admitted < 2; admitted++) {
+        struct completing completing = { .server = s, .conflict = kept_of(s, &id).rows[0], .is_admitted = admitted };
+
+        completing.conflict->id = server_id(s, &id);
+        assert_int_equal(completing.conflict->n_fields, 2);
+        assert_int_equal(store_read_run(s->store, complete, &completing), CRM_OK);
+        assert_int_equal(completing.conflict->gone, !admitted);
+        for (size_t i = 0; i < 2; i++) {
+            const Crm__FieldConflict *field = completing.conflict->fields[i];
+
+            assert_true(field->has_mine);
+            assert_int_equal(field->has_theirs, admitted && field->field != 1);
+            assert_int_equal(field->has_before, admitted && field->field != 1);
+        }
+    }
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, server_setup, server_teardown)
@@ -586,6 +579,7 @@ int main(void)
         T(bounds_what_is_open),
         T(resolves),
         T(resolves_nothing_of_others),
+        T(tells_nothing_that_is_hidden_by_now),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /*
  * test_mutate_failures.c - memory that ends at any point, a store without room, damaged rows: whoever is told that nothing was done is right
  */
-#include "server_fixture.h"
+#include "late_fixture.h"
 
 /* --- what the store holds, as one number */
 
@@ -86,6 +86,89 @@ static void try_budgets(struct server *s, const Crm__MutateRequest *request)
     s->group_budget = SERVER_GROUP;
     assert_true(failed > 50);
     assert_true(content(s) != before);
+}
+
+/* A batch that comes late: merged, in conflict in part, refused by the rules, of something deleted. */
+static void merges_whole(void **state)
+{
+    struct server *s = *state;
+    Crm__MutateRequest request = CRM__MUTATE_REQUEST__INIT;
+    Crm__Mutation *mutations[4];
+    struct uuid a, b, gone;
+    struct record base_a, base_gone;
+
+    server_create(s, KIND_CUSTOMER, &a, "name=A", "tags=x", "note=first");
+    server_create(s, KIND_CUSTOMER, &b, "name=B");
+    server_create(s, KIND_CUSTOMER, &gone, "name=C");
+    base_a = server_record(s, KIND_CUSTOMER, &a);
+    base_gone = server_record(s, KIND_CUSTOMER, &gone);
+    server_change(s, KIND_CUSTOMER, &a, "name=Theirs", "tags+=y", "note=first\ntheirs");
+    server_change(s, KIND_CUSTOMER, &b, server_ref(s, "parent", &a));
+    server_delete(s, KIND_CUSTOMER, &gone);
+    mutations[2] = seen(s, server_patch(s, KIND_CUSTOMER, &a, "tags+=z", "note=first\nmine", NULL), &base_a);
+    mutations[1] = seen(s, server_patch(s, KIND_CUSTOMER, &a, "name=Mine", "industry=retail", NULL), &base_a);
+    mutations[0] = seen(s, server_patch(s, KIND_CUSTOMER, &a, server_ref(s, "parent", &b), NULL), &base_a);
+    mutations[3] = seen(s, server_patch(s, KIND_CUSTOMER, &gone, "name=Mine", NULL), &base_gone);
+    request.mutations = mutations;
+    request.n_mutations = ARRAY_LEN(mutations);
+    try_budgets(s, &request);
+    assert_int_equal(s->reply.results[0]->status, CRM_CONFLICT);
+    assert_int_equal(s->reply.results[1]->status, CRM_PARTIAL);
+    assert_int_equal(s->reply.results[2]->status, CRM_OK);
+    assert_int_equal(s->reply.results[3]->status, CRM_CONFLICT);
+    assert_int_equal(kept_of(s, &a).n, 2);
+}
+
+static void resolves_whole(void **state)
+{
+    struct server *s = *state;
+    Crm__MutateRequest request = CRM__MUTATE_REQUEST__INIT;
+    Crm__Mutation *mutation;
+    struct uuid id;
+    struct record base;
+
+    server_create(s, KIND_CUSTOMER, &id, "name=A", "web=a");
+    base = server_record(s, KIND_CUSTOMER, &id);
+    server_change(s, KIND_CUSTOMER, &id, "name=Theirs", "web=b");
+    server_must(s, seen(s, server_patch(s, KIND_CUSTOMER, &id, "name=Mine", "web=", NULL), &base));
+    mutation = resolution(s, KIND_CUSTOMER, &id, NULL, CRM__TAKE__TAKE_MINE, NULL);
+    request.mutations = &mutation;
+    request.n_mutations = 1;
+    try_budgets(s, &request);
+    assert_field(s, KIND_CUSTOMER, &id, "name", "Mine");
+    assert_field(s, KIND_CUSTOMER, &id, "web", "");
+    assert_int_equal(kept_of(s, &id).n, 0);
+}
+
+static enum crm_status hash_rest(struct store_txn *txn, void *arg)
+{
+    enum crm_status status = CRM_OK;
+
+    for (int db = 0; db < STORE_DB_COUNT && status == CRM_OK; db++)
+        if (db != STORE_CONFLICT)
+            status = store_scan(txn, (enum store_db)db, &(struct store_range){ 0 }, hash_pair, arg);
+    return status;
+}
+
+/* What is refused when half of it is put, since another has the value by now, leaves nothing behind but the conflict. */
+static void keeps_nothing_else_of_what_is_refused(void **state)
+{
+    struct server *s = *state;
+    struct uuid a, b;
+    struct record base;
+    uint64_t before = 1, after = 1;
+
+    server_create(s, KIND_PRODUCT, &a, "name=A", "code=1");
+    server_create(s, KIND_PRODUCT, &b, "name=B");
+    base = server_record(s, KIND_PRODUCT, &a);
+    server_change(s, KIND_PRODUCT, &a, "name=A 2");
+    server_change(s, KIND_PRODUCT, &b, "code=2");
+    assert_int_equal(store_read_run(s->store, hash_rest, &before), CRM_OK);
+    server_must(s, seen(s, server_patch(s, KIND_PRODUCT, &a, "code=2", "tags=words", NULL), &base));
+    assert_int_equal(s->reply.results[0]->status, CRM_CONFLICT);
+    assert_int_equal(kept_of(s, &a).n, 1);
+    assert_int_equal(store_read_run(s->store, hash_rest, &after), CRM_OK);
+    assert_true(before == after);
 }
 
 /* A login by invitation uses the code, stores the password and opens a session: all of it or nothing. */
@@ -292,6 +375,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         server_test(fails_whole_on_a_create),  server_test(fails_whole_on_a_cascade),       server_test(fails_whole_on_actions),
         server_test(fails_whole_on_a_batch),   cmocka_unit_test(leaves_nothing_in_a_full_store), server_test(works_around_a_damaged_record),
+        server_test(merges_whole),             server_test(resolves_whole),
+        server_test(keeps_nothing_else_of_what_is_refused),
         server_test(logs_in_whole),
     };
 
