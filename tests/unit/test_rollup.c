@@ -361,7 +361,7 @@ static int teardown(void **state)
 
 static int setup_lmdb(void **state)
 {
-    *state = ledger_create(SERVER_LMDB, 12, STEPS / 4);
+    *state = ledger_create(SERVER_LMDB, 12, STEPS / 2);
     return 0;
 }
 
