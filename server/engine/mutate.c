@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "common/rules/rule.h"
+#include "server/engine/late.h"
 #include "server/engine/mutate_inside.h"
 
 static struct failure *failure_of(struct work *work)
@@ -286,7 +287,7 @@ enum crm_status mutate_one(struct change *change, const Crm__Mutation *mutation,
     struct work work;
     enum crm_status status = work_run(&work, change, mutation, out_header);
 
-    if (status != CRM_OK || work.evolve.late.conflicts.n == 0)
+    if (status != CRM_OK || !late_is_conflict(&work.evolve.late))
         return status;
     return fail(&change->failure, CRM_CONFLICT, NULL, "others have changed the same");
 }

@@ -14,14 +14,15 @@
 #define MUTATION_DEPTH_MAX   8      /* rules that ask for changes that ask for changes … */
 
 /*
- * Run a request's mutations in a group. The reply has a result for each mutation, or, where the request is atomic and one is refused, that one's
+ * Run a request's mutations in a group (mutate_request.c). The reply has a result for each mutation, or, where the request is atomic and one is refused, that one's
  * error as the status returned (nothing is accepted then). Not atomic: CRM_OK although some results may carry errors. CRM_NO_MEMORY and the
  * like end the request, and spoil the group where a part of it was accepted. Nothing is looked up under the request's key here (outcome.h does).
+ * A late mutation (evolve.h) that is in conflict is no refusal: its result says so, and the request is CRM_OK; in an atomic one nothing is accepted then.
  */
 enum crm_status mutate_run(struct change_group *group, const struct change_actor *actor, const Crm__MutateRequest *request,
                            Crm__MutateReply *reply, struct failure *failure) MUST_CHECK;
 
-/* One mutation inside a change; out_header is what the record is afterwards. */
+/* One mutation inside a change; out_header is what the record is afterwards. CRM_CONFLICT where it is late and something of it was not taken: drop the change. */
 enum crm_status mutate_one(struct change *change, const Crm__Mutation *mutation, struct record_header *out_header) MUST_CHECK;
 
 /* remove.c: delete with what hangs on the record, and take it back. */
