@@ -2,7 +2,7 @@
  * test_erase.c - an erased person is in no place any more: a value is planted in every way in which the server stores one, and looked for in the bytes
  * of the file that is written anew
  */
-#include "tests/unit/server_fixture.h"
+#include "tests/unit/late_fixture.h"
 
 #include <sys/stat.h>
 
@@ -281,11 +281,15 @@ static void plant(struct server *s, enum crm_status (*work)(struct server *, str
 /* A contact with its past, what hangs on it, and what the server keeps of it elsewhere. */
 static void plant_world(struct world *w, struct server *s)
 {
+    struct record base;
+
     *w = (struct world){ .s = s };
     server_create(s, KIND_CUSTOMER, &w->customer, "name=Acme");
     server_create(s, KIND_CONTACT, &w->contact, "name=" MARKER " Franklin", "emails=" MARKER "@example.com", server_ref(s, "customer", &w->customer));
     server_change(s, KIND_CONTACT, &w->contact, "title=" MARKER " of science"); /* then only the log has it */
+    base = server_record(s, KIND_CONTACT, &w->contact);
     server_change(s, KIND_CONTACT, &w->contact, "title=Head");
+    server_must(s, seen(s, server_patch(s, KIND_CONTACT, &w->contact, "title=" MARKER " of arts", NULL), &base)); /* kept as a conflict */
     server_create(s, KIND_ACTIVITY, &w->live, "kind=call", "subject=with " MARKER, server_ref(s, "contact", &w->contact),
                   server_ref(s, "customer", &w->customer));
     server_create(s, KIND_ACTIVITY, &w->binned, "kind=note", "subject=about " MARKER, server_ref(s, "contact", &w->contact),
