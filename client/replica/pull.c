@@ -6,16 +6,12 @@
  */
 #include "client/replica/pull.h"
 
-#include <stdlib.h>
-
 #include "client/replica/reindex.h"
-#include "client/replica/rows.h"
+#include "client/replica/walk.h"
 #include "proto/codec.h"
 
-#define PAGE_BUDGET   ((size_t)64 << 20) /* memory for one page: its records, and the keys that lead to them */
-#define SWEEP_FORGETS 500                /* records that one run forgets */
-#define SWEEP_LOOKS   20000              /* keys that one run looks at */
-#define DAY_US        INT64_C(86400000000)
+#define PAGE_BUDGET ((size_t)64 << 20) /* memory for one page: its records, and the keys that lead to them */
+#define DAY_US      INT64_C(86400000000)
 
 /* --- a page */
 
@@ -131,138 +127,40 @@ static enum crm_status failed(struct failure *failure, enum crm_status status)
     return fail(failure, status, NULL, "the replica cannot be written: %s", crm_status_info((int)status)->sentence);
 }
 
-/* --- bounded runs */
+/* --- the end of a snapshot */
 
-/* Keys of a database, gathered in one run to be deleted. */
-struct gather {
-    struct pull *pull;
-    struct store_txn *txn;
-    enum store_db db;
-    bool only_unnamed;
-    size_t n, looked;
-    struct gathered {
-        uint8_t bytes[REPLICA_RAW_KEY_SIZE];
-        size_t size;
-    } keys[SWEEP_FORGETS];
-    struct gathered behind, last; /* where the run begins, and the last key that it has looked at */
-    bool more;
-    enum crm_status status;
-};
-
-/* The key of NAMED for one of `record` or of RAW. */
-static bool named_key(struct slice key, uint32_t *out_kind, struct uuid *out_id, uint8_t out[REPLICA_RAW_KEY_SIZE])
+/* Forget what is in `record` or RAW and not in NAMED. */
+static enum crm_status forget_unnamed(struct walk *walk, struct slice key, struct slice value)
 {
-    enum kind kind;
-
-    if (record_key_parse(key, &kind, out_id))
-        *out_kind = (uint32_t)kind;
-    else if (!rows_raw_key_parse(key, out_kind, out_id))
-        return false;
-    rows_raw_key(*out_kind, out_id, out);
-    return true;
-}
-
-static bool gather_key(void *arg, struct slice key, struct slice value)
-{
-    struct gather *gather = arg;
     uint8_t named[REPLICA_RAW_KEY_SIZE];
     struct slice found;
     struct uuid id;
     uint32_t kind;
-
-    (void)value;
-    if (gather->n == SWEEP_FORGETS || gather->looked == SWEEP_LOOKS) {
-        gather->more = true;
-        return false;
-    }
-    gather->looked++;
-    if (!named_key(key, &kind, &id, named)) {
-        gather->status = CRM_CORRUPT;
-        return false;
-    }
-    gather->last.size = key.size;
-    memcpy(gather->last.bytes, key.data, key.size);
-    if (gather->only_unnamed) {
-        gather->status = store_get(gather->txn, (enum store_db)REPLICA_NAMED, slice_of(named, sizeof named), &found);
-        if (gather->status == CRM_OK)
-            return true;
-        if (gather->status != CRM_NOT_FOUND)
-            return false;
-        gather->status = CRM_OK;
-    }
-    gather->keys[gather->n++] = gather->last;
-    return true;
-}
-
-/* The first that come behind gather->behind. */
-static enum crm_status gather_next(struct gather *gather, struct store_txn *txn)
-{
-    uint8_t from[REPLICA_RAW_KEY_SIZE + 1] = { 0 };
-    struct store_range range = { .from = slice_of(from, gather->behind.size ? gather->behind.size + 1 : 0) };
+    enum kind known;
     enum crm_status status;
 
-    memcpy(from, gather->behind.bytes, gather->behind.size);
-    gather->last = gather->behind;
-    gather->txn = txn;
-    gather->n = gather->looked = 0;
-    gather->more = false;
-    gather->status = CRM_OK;
-    status = store_scan(txn, gather->db, &range, gather_key, gather);
-    return status == CRM_OK ? gather->status : status;
-}
-
-/* One run of forgetting what the snapshot did not name. */
-static enum crm_status forget_some(struct store_txn *txn, void *arg)
-{
-    struct gather *gather = arg;
-    struct rows rows;
-    enum crm_status status = gather_next(gather, txn);
-
-    arena_reset(&gather->pull->arena);
-    if (status == CRM_OK)
-        status = rows_init(&rows, txn, gather->pull->schema, &gather->pull->arena);
-    for (size_t i = 0; i < gather->n && status == CRM_OK; i++) {
-        uint8_t named[REPLICA_RAW_KEY_SIZE];
-        struct uuid id;
-        uint32_t kind = 0;
-
-        (void)named_key(slice_of(gather->keys[i].bytes, gather->keys[i].size), &kind, &id, named); /* gather_key has read it */
-        status = rows_forget(&rows, kind, &id);
-    }
-    return status == CRM_OK ? rows_apply(&rows) : status;
-}
-
-static enum crm_status clear_some(struct store_txn *txn, void *arg)
-{
-    struct gather *gather = arg;
-    enum crm_status status = gather_next(gather, txn);
-
-    for (size_t i = 0; i < gather->n && status == CRM_OK; i++)
-        status = store_delete(txn, gather->db, slice_of(gather->keys[i].bytes, gather->keys[i].size));
-    return status;
-}
-
-/* Run after run until a database has been gone through. */
-static enum crm_status in_turns(struct pull *pull, store_fn *fn, enum store_db db, bool only_unnamed, uint64_t *count)
-{
-    struct gather *gather = calloc(1, sizeof *gather);
-    enum crm_status status = gather ? CRM_OK : CRM_NO_MEMORY;
-
-    if (gather)
-        *gather = (struct gather){ .pull = pull, .db = db, .only_unnamed = only_unnamed, .more = true };
-    while (status == CRM_OK && gather->more) {
-        status = store_write_run(replica_store(pull->replica), fn, gather);
-        gather->behind = gather->last; /* only now: the run may have been made twice */
-        if (status == CRM_OK && count)
-            *count += gather->n;
-    }
-    free(gather);
-    return status;
+    (void)value;
+    if (record_key_parse(key, &known, &id))
+        kind = (uint32_t)known;
+    else if (!rows_raw_key_parse(key, &kind, &id))
+        return CRM_CORRUPT;
+    rows_raw_key(kind, &id, named);
+    status = store_get(walk->txn, (enum store_db)REPLICA_NAMED, slice_of(named, sizeof named), &found);
+    if (status != CRM_NOT_FOUND)
+        return status;
+    walk->n_changed++;
+    return rows_forget(&walk->rows, kind, &id);
 }
 
 static enum crm_status clear_named(struct pull *pull)
 {
-    return in_turns(pull, clear_some, (enum store_db)REPLICA_NAMED, false, NULL);
+    struct walk walk;
+    enum crm_status status;
+
+    walk_init(&walk, pull->replica, pull->schema);
+    status = walk_clear(&walk, (enum store_db)REPLICA_NAMED);
+    walk_fini(&walk);
+    return status;
 }
 
 static enum crm_status put_follows(struct store_txn *txn, void *arg)
@@ -274,17 +172,21 @@ static enum crm_status put_follows(struct store_txn *txn, void *arg)
 /* A snapshot is complete: forget what it did not name. */
 static enum crm_status finish_snapshot(struct pull *pull)
 {
-    enum crm_status status = in_turns(pull, forget_some, STORE_RECORD, true, &pull->n_forgets);
+    struct walk walk;
+    enum crm_status status;
 
+    walk_init(&walk, pull->replica, pull->schema);
+    status = walk_all(&walk, STORE_RECORD, forget_unnamed);
     if (status == CRM_OK)
-        status = in_turns(pull, forget_some, (enum store_db)REPLICA_RAW, true, &pull->n_forgets);
+        status = walk_all(&walk, (enum store_db)REPLICA_RAW, forget_unnamed);
+    pull->n_forgets += walk.n_changed;
+    walk_fini(&walk);
     if (status == CRM_OK) /* before the names go, by which a second go would know what stays */
         status = store_write_run(replica_store(pull->replica), put_follows, NULL);
-    if (status == CRM_OK) {
-        pull->place.phase = PHASE_FOLLOWS;
-        status = clear_named(pull);
-    }
-    return status;
+    if (status != CRM_OK)
+        return status;
+    pull->place.phase = PHASE_FOLLOWS;
+    return clear_named(pull);
 }
 
 static enum crm_status drop_cursor(struct store_txn *txn, void *arg)

@@ -518,6 +518,36 @@ static void other_fields_make_other_keys(void **state)
     assert_string_not_equal(load()->indexed, "");
 }
 
+/* As a build leaves it behind that did not know customers. */
+static enum crm_status put_raw_customer(struct store_txn *txn, void *arg)
+{
+    const struct record *record = arg;
+    Crm__Record wire;
+    Crm__Header header;
+    uint8_t key[REPLICA_RAW_KEY_SIZE] = { 0, 0, 0, KIND_CUSTOMER }, packed[2048];
+    enum crm_status status;
+
+    memcpy(key + 4, record->header.id.bytes, UUID_SIZE);
+    record_to_wire(record, &wire, &header);
+    status = store_put(txn, (enum store_db)REPLICA_RAW, slice_of(key, sizeof key), slice_of(packed, crm__record__pack(&wire, packed)));
+    return status == CRM_OK ? replica_put(txn, ROW_INDEXED, slice_text("2 0.0.1")) : status;
+}
+
+static bool only_the_first(size_t row)
+{
+    return row == 0;
+}
+
+static void a_newer_build_takes_what_was_kept_raw(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(store_write_run(replica_store(test.replica), put_raw_customer, &test.world.rows[0]), CRM_OK);
+    begin_again();
+    assert_holds(only_the_first);
+    assert_int_equal(rows_of((enum store_db)REPLICA_RAW), 0);
+}
+
 static struct record user_called(uint8_t id, uint64_t rev, const char *login)
 {
     struct body_builder builder;
@@ -634,6 +664,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(forgetting_that_was_cut_off_is_finished, setup, teardown),
         cmocka_unit_test_setup_teardown(unknown_kinds_are_kept_as_they_came, setup, teardown),
         cmocka_unit_test_setup_teardown(other_fields_make_other_keys, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_newer_build_takes_what_was_kept_raw, setup, teardown),
         cmocka_unit_test_setup_teardown(a_unique_value_is_whoever_came_last_s, setup, teardown),
         cmocka_unit_test_setup_teardown(only_one_process_writes, setup, teardown),
         cmocka_unit_test_setup_teardown(it_is_of_one_user_and_one_database, setup, teardown),
