@@ -9,6 +9,8 @@
 #include "client/cli/json.h"
 #include "client/cli/progress.h"
 #include "client/cli/table.h"
+#include "client/cli/outbox.h"
+#include "client/replica/push.h"
 #include "client/replica/sync.h"
 #include "common/base/calendar.h"
 #include "common/base/clock.h"
@@ -50,18 +52,62 @@ static enum crm_status choose_scope(struct cli *cli, const struct replica *repli
     return CRM_OK;
 }
 
-static enum crm_status tell_sync(struct cli *cli, const struct sync_progress *progress, const struct replica_state *state, int64_t took_us)
+/* What became of the changes that were sent. */
+struct pushing {
+    struct cli *cli;
+    struct push_counts counts;
+    json_t *numbered; /* number here → number there */
+};
+
+/* "C-~1 → C-1042" for a new record, and why a change was not taken. */
+static void on_answer(void *arg, const Crm__QueuedMutation *queued, const Crm__MutateResult *answer)
+{
+    struct pushing *pushing = arg;
+    struct cli *cli = pushing->cli;
+    struct record_header header = { .kind = (enum kind)queued->mutation->kind, .number = answer->number };
+    char here[RECORD_LABEL_SIZE], there[RECORD_LABEL_SIZE];
+
+    if (answer->status != CRM_OK) {
+        cli_hint(cli, "%s: %s", outbox_what(cli, queued), outbox_why(cli, answer));
+        return;
+    }
+    if (!queued->local_number || !answer->number)
+        return;
+    record_label(&header, there);
+    header.number = RECORD_NUMBER_LOCAL | queued->local_number;
+    record_label(&header, here);
+    if (cli->options.json)
+        json_object_set_new(pushing->numbered, here, json_string(there));
+    else if (!cli->options.quiet)
+        printf("%s → %s\n", here, there);
+}
+
+static enum crm_status push(struct cli *cli, struct replica *replica, struct pushing *pushing)
+{
+    const struct push_options options = { .on_answer = on_answer, .arg = pushing };
+
+    return replica_state(replica)->is_usable ? push_run(replica, cli->client, &options, &pushing->counts, &cli->failure) : CRM_OK;
+}
+
+static enum crm_status tell_sync(struct cli *cli, const struct sync_progress *progress, const struct pushing *pushing, const struct replica_state *state,
+                                 int64_t took_us)
 {
     char records[32], forgets[32], bytes[32];
 
     if (cli->options.json)
         return json_print(stdout,
-                          json_pack("{s:I, s:I, s:I, s:i, s:b, s:s, s:I}", "records", (json_int_t)progress->records, "forgotten",
+                          json_pack("{s:I, s:I, s:O, s:I, s:I, s:I, s:i, s:b, s:s, s:I}", "sent", (json_int_t)pushing->counts.applied, "kept",
+                                    (json_int_t)pushing->counts.kept, "numbered", pushing->numbered, "records", (json_int_t)progress->records, "forgotten",
                                     (json_int_t)progress->forgets, "bytes", (json_int_t)progress->bytes, "cuts", (int)progress->cuts, "snapshot",
                                     progress->is_snapshot, "scope", state->scope, "seq", (json_int_t)state->seq),
                           true);
     if (cli->options.quiet)
         return CRM_OK;
+    if (pushing->counts.applied)
+        printf(cli->chinese ? "已提交: %s 项更改\n" : "Sent: %s changes.\n", cli_grouped((int64_t)pushing->counts.applied, records));
+    if (pushing->counts.kept)
+        printf(cli->chinese ? "未被接受: %s 项更改 (crm outbox list)\n" : "Not taken: %s changes, see crm outbox list.\n",
+               cli_grouped((int64_t)pushing->counts.kept, records));
     printf(cli->chinese ? "已同步: 收到 %s 条,移除 %s 条,%s,%.1f 秒\n" : "Synced: %s records came, %s went, %s in %.1f s.\n",
            cli_grouped((int64_t)progress->records, records), cli_grouped((int64_t)progress->forgets, forgets), bytes_text(progress->bytes, bytes),
            (double)took_us / 1e6);
@@ -74,6 +120,7 @@ static enum crm_status synchronise(struct cli *cli)
     struct progress progress;
     struct sync_options options = { .on_progress = on_progress, .arg = &progress };
     struct replica *replica = NULL;
+    struct pushing pushing = { .cli = cli, .numbered = json_object() };
     int64_t began_us = clock_monotonic_us();
     enum crm_status status = cli_connect_bare(cli);
 
@@ -83,13 +130,16 @@ static enum crm_status synchronise(struct cli *cli)
         status = replica_open(cli->profile.home, REPLICA_WRITE, &replica, &cli->failure);
     if (!status)
         status = choose_scope(cli, replica, &options.scope);
+    if (!status)
+        status = push(cli, replica, &pushing);
     if (!status) {
         progress_init(&progress, cli, 0);
         status = sync_run(replica, cli->client, &options, &so_far, &cli->failure);
         progress_end(&progress);
     }
     if (!status)
-        status = tell_sync(cli, &so_far, replica_state(replica), clock_monotonic_us() - began_us);
+        status = tell_sync(cli, &so_far, &pushing, replica_state(replica), clock_monotonic_us() - began_us);
+    json_decref(pushing.numbered);
     replica_close(replica);
     return status;
 }

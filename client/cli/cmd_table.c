@@ -279,6 +279,7 @@ static const struct command commands[] = {
       OPTIONS(OPT_CARRY, OPT_STATUS, OPT_WIPE, OPT_JSON),
       .max_args = 0,
       .description =
+          "Changes that wait in the outbox are sent first. "
           "The replica is your own copy of what you may see, in the home directory, readable by "
           "you alone. What you may no longer see is forgotten by the next sync. A sync that was "
           "cut off goes on where it stopped.\n\n"
@@ -291,6 +292,11 @@ static const struct command commands[] = {
                "crm sync --scope team", "what your team has, too", "crm list deals --offline",
                "from the replica", "crm sync --status", "how old it is and what it holds",
                "crm sync --wipe", "remove it") },
+    { .name = "outbox",
+      .summary = "changes made without the server, until they are in it",
+      VERBS(&outbox_list_command, &outbox_show_command, &outbox_drop_command),
+      .description = "With --offline, changes are shown at once and queued; crm sync sends them, each exactly once. What the "
+                     "server did not take stays here, with the reason." },
     { .name = "describe",
       .synopsis = "[KIND]",
       .summary = "kinds of record, and the fields of one",

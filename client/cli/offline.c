@@ -66,9 +66,21 @@ static void take_state(struct cli *cli, const struct replica_state *state)
     cli->schema = schema_ref(state->schema);
 }
 
-enum crm_status cli_connect_offline(struct cli *cli)
+/* What may change something is its one writer; only a sync makes one. */
+static enum crm_status open_replica(struct cli *cli)
 {
     enum crm_status status = replica_open(cli->profile.home, REPLICA_READ, &cli->replica, &cli->failure);
+
+    if (status || cli->command->flags & COMMAND_READS)
+        return status;
+    replica_close(cli->replica);
+    cli->replica = NULL;
+    return replica_open(cli->profile.home, REPLICA_WRITE, &cli->replica, &cli->failure);
+}
+
+enum crm_status cli_connect_offline(struct cli *cli)
+{
+    enum crm_status status = open_replica(cli);
     const struct replica_state *state;
 
     if (status)

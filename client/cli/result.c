@@ -22,6 +22,8 @@ json_t *result_object(const struct cli *cli, const struct result *result,
     record_label(&header, label);
     uuid_format(&result->id, id);
     json_object_set_new(object, "status", json_string("ok"));
+    if (answer && answer->pending && !cli->options.dry_run)
+        json_object_set_new(object, "state", json_string("pending"));
     json_object_set_new(object, "kind", json_string(result->kind->name));
     json_object_set_new(object, "number", result->number ? json_string(label) : json_null());
     json_object_set_new(object, "id", json_string(id));
@@ -41,7 +43,9 @@ enum crm_status result_show(struct cli *cli, const struct result *result,
                             const Crm__MutateResult *answer, const struct mutate_key *key)
 {
     const char *label = display_label(result->kind->kind, &result->id, result->number, &cli->arena);
-    const char *done = cli_label(cli, result->done, result->done_zh);
+    const char *done = answer && answer->pending && !cli->options.dry_run
+                           ? cli_label(cli, "Queued", "已排队")
+                           : cli_label(cli, result->done, result->done_zh);
 
     if (cli->options.json || cli->options.jsonl)
         return json_print(stdout, result_object(cli, result, answer, key), cli->options.json);

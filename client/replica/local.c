@@ -100,7 +100,8 @@ static enum crm_status answer(struct local *local, struct local_call *call)
 
     arena_reset(&call->scratch);
     call->part = slice_of(NULL, 0);
-    status = store_read_run(replica_store(call->replica), run_turn, call);
+    status = call->op->writes && replica_is_writable(call->replica) ? store_write_run(replica_store(call->replica), run_turn, call)
+                                                                    : store_read_run(replica_store(call->replica), run_turn, call);
     if (status != CRM_OK) {
         told = send_error(local, call->stream, status, &call->failure, call->error);
         call_end(local, call);

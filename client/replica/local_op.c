@@ -1,11 +1,12 @@
 /*
- * local_op.c - what a replica answers: who is there, which fields there are, get, list, count, search
+ * local_op.c - what a replica answers: who is there, which fields there are, get, list, count, search (changes: local_mutate.c)
  *
  * Called by local.c with a view of the replica. The reading itself is common/ops, as on the server; here is what differs: there is no history to go back
  * in, no recycle bin, nobody to hide anything from, and a page token that needs no seal.
  */
 #include "client/replica/local_op.h"
 
+#include "client/replica/outbox.h"
 #include "common/base/clock.h"
 #include "common/base/digest.h"
 #include "common/engine/search.h"
@@ -105,6 +106,18 @@ static enum crm_status run_describe(struct local_call *call, const struct view *
 
 /* --- get */
 
+/* A number that a record made here had, or has: also when the server has given it another since. */
+static bool find_alias(const Crm__GetRequest *request, const struct view *view, struct uuid *out_id, enum kind *out_kind)
+{
+    const struct kind_def *kind = kind_def(request->kind);
+    uint64_t number;
+
+    if (request->has_id || !request->selector || !select_number(request->selector, &kind, &number))
+        return false;
+    *out_kind = kind->kind;
+    return outbox_alias(view->txn, kind->kind, number, out_id) == CRM_OK;
+}
+
 static enum crm_status run_get(struct local_call *call, const struct view *view)
 {
     const Crm__GetRequest *request = call->request;
@@ -115,7 +128,7 @@ static enum crm_status run_get(struct local_call *call, const struct view *view)
     enum kind kind;
     enum crm_status status = check_present(call, request->as_of, false);
 
-    if (status == CRM_OK)
+    if (status == CRM_OK && !find_alias(request, view, &id, &kind))
         status = ask_get(&ask, request, &id, &kind);
     if (status != CRM_OK)
         return status;
@@ -379,6 +392,7 @@ static const struct local_op ops[] = {
     { .code = OP_GET, .run = run_get },
     { .code = OP_LIST, .run = run_list, .is_stream = true },
     { .code = OP_COUNT, .run = run_count },
+    { .code = OP_MUTATE, .run = local_mutate, .writes = true },
     { .code = OP_SEARCH, .run = run_search, .is_stream = true },
 };
 

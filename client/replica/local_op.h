@@ -32,11 +32,15 @@ struct local_call {
 struct local_op {
     uint32_t code;
     bool is_stream;
+    bool writes; /* a turn is a write run */
     /* A turn, with a snapshot of its own; nothing of view may be kept. */
     enum crm_status (*run)(struct local_call *call, const struct view *view);
 };
 
 /* NULL: this needs the server. */
 const struct local_op *local_op_find(uint32_t code);
+
+/* local_mutate.c: the run of record.mutate. */
+enum crm_status local_mutate(struct local_call *call, const struct view *view) MUST_CHECK;
 
 #endif

@@ -29,6 +29,7 @@ static const char *const row_names[ROW_COUNT] = {
     [ROW_FORMAT] = "format",     [ROW_DATABASE] = "database", [ROW_EPOCH] = "epoch",   [ROW_CURSOR] = "cursor",
     [ROW_SCOPE] = "scope",       [ROW_SESSION] = "session",   [ROW_DESCRIBE] = "describe", [ROW_SEQ] = "seq",
     [ROW_SYNCED] = "synced",     [ROW_EXPIRES] = "expires",   [ROW_PHASE] = "phase",   [ROW_ID] = "id",         [ROW_INDEXED] = "indexed",
+    [ROW_LOCAL] = "local",       [ROW_SENT] = "sent",
 };
 
 /* --- rows */
@@ -58,7 +59,7 @@ static enum crm_status row_get(struct store_txn *txn, enum replica_row row, stru
     return CRM_OK;
 }
 
-static enum crm_status row_number(struct store_txn *txn, enum replica_row row, uint64_t *out_value)
+enum crm_status replica_get_number(struct store_txn *txn, enum replica_row row, uint64_t *out_value)
 {
     struct slice bytes;
     uint64_t value = 0;
@@ -102,18 +103,18 @@ static enum crm_status load_numbers(struct store_txn *txn, struct loading *loadi
 {
     struct replica_state *state = loading->state;
     uint64_t epoch = 0, synced = 0, expires = 0, phase = 0;
-    enum crm_status status = row_number(txn, ROW_FORMAT, &loading->format);
+    enum crm_status status = replica_get_number(txn, ROW_FORMAT, &loading->format);
 
     if (status == CRM_OK)
-        status = row_number(txn, ROW_EPOCH, &epoch);
+        status = replica_get_number(txn, ROW_EPOCH, &epoch);
     if (status == CRM_OK)
-        status = row_number(txn, ROW_SEQ, &state->seq);
+        status = replica_get_number(txn, ROW_SEQ, &state->seq);
     if (status == CRM_OK)
-        status = row_number(txn, ROW_SYNCED, &synced);
+        status = replica_get_number(txn, ROW_SYNCED, &synced);
     if (status == CRM_OK)
-        status = row_number(txn, ROW_EXPIRES, &expires);
+        status = replica_get_number(txn, ROW_EXPIRES, &expires);
     if (status == CRM_OK)
-        status = row_number(txn, ROW_PHASE, &phase);
+        status = replica_get_number(txn, ROW_PHASE, &phase);
     if (status == CRM_OK && (epoch > UINT32_MAX || phase > PHASE_FORGETS))
         status = CRM_CORRUPT;
     state->epoch = (uint32_t)epoch;
@@ -268,6 +269,11 @@ void replica_close(struct replica *replica)
     if (replica->lock_fd >= 0)
         close(replica->lock_fd); /* behind the store: whoever comes next finds it closed */
     free(replica);
+}
+
+bool replica_is_writable(const struct replica *replica)
+{
+    return replica->lock_fd >= 0;
 }
 
 struct store *replica_store(const struct replica *replica)

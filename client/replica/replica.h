@@ -23,10 +23,11 @@
 
 /* The store's databases that hold something of the replica's own. */
 enum replica_db {
-    REPLICA_BASE = STORE_LOG,      /* as record: the server's state of those that have pending changes */
+    REPLICA_BASE = STORE_LOG,      /* as record: the server's state of those that have pending changes; empty: it has none */
     REPLICA_RAW = STORE_JOB,       /* kind u32 ‖ id → packed Record, of kinds that this build does not know */
     REPLICA_NAMED = STORE_AUDIT,   /* kind u32 ‖ id: what a snapshot under way has named */
-    REPLICA_OUTBOX = STORE_CLIENT, /* changes that the server has not confirmed */
+    REPLICA_OUTBOX = STORE_CLIENT, /* place u64 → packed QueuedMutation: changes that the server has not confirmed, in order */
+    REPLICA_ALIAS = STORE_ALIAS,   /* kind u32 ‖ number u64 → id: of records that were made here, by the numbers they had here */
 };
 
 enum replica_access {
@@ -70,6 +71,7 @@ struct replica;
 enum crm_status replica_open(const char *home, enum replica_access access, struct replica **out_replica, struct failure *failure) MUST_CHECK;
 void replica_close(struct replica *replica);
 
+bool replica_is_writable(const struct replica *replica);
 struct store *replica_store(const struct replica *replica);
 const struct replica_state *replica_state(const struct replica *replica);
 /* Read the state anew: another process may have gone on. On failure it is as before. */
@@ -96,10 +98,14 @@ enum replica_row {
     ROW_PHASE,
     ROW_ID,
     ROW_INDEXED,
+    ROW_LOCAL,
+    ROW_SENT,
     ROW_COUNT,
 };
 
 enum crm_status replica_put(struct store_txn *txn, enum replica_row row, struct slice value) MUST_CHECK;
+/* 0 where there is none. */
+enum crm_status replica_get_number(struct store_txn *txn, enum replica_row row, uint64_t *out_value) MUST_CHECK;
 enum crm_status replica_put_number(struct store_txn *txn, enum replica_row row, uint64_t value) MUST_CHECK;
 
 /* --- for sync --status */

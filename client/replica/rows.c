@@ -54,7 +54,24 @@ static enum crm_status find_before(const struct rows *rows, enum kind kind, cons
     return status == CRM_NOT_FOUND ? CRM_OK : status;
 }
 
-static enum crm_status put_known(struct rows *rows, const struct record *record)
+/* The server's state of what has pending changes. CRM_NOT_FOUND: it has none. */
+static enum crm_status find_base(const struct rows *rows, enum kind kind, const struct uuid *id, struct slice *out_value)
+{
+    uint8_t key[RECORD_KEY_SIZE];
+
+    record_key(kind, id, key);
+    return view_get(&rows->view, (enum store_db)REPLICA_BASE, slice_of(key, sizeof key), out_value);
+}
+
+static enum crm_status put_base(struct rows *rows, enum kind kind, const struct uuid *id, struct slice value)
+{
+    uint8_t key[RECORD_KEY_SIZE];
+
+    record_key(kind, id, key);
+    return writeset_put(rows->set, (enum store_db)REPLICA_BASE, slice_of(key, sizeof key), value);
+}
+
+static enum crm_status put_shown(struct rows *rows, const struct record *record)
 {
     const struct kind_def *kind = kind_def(record->header.kind);
     uint8_t key[RECORD_KEY_SIZE];
@@ -73,6 +90,58 @@ static enum crm_status put_known(struct rows *rows, const struct record *record)
     if (status == CRM_OK)
         status = index_follow(&rows->view, rows->set, kind, before, record, rows->arena);
     return status == CRM_OK ? writeset_put(rows->set, STORE_RECORD, slice_of(key, sizeof key), value) : status;
+}
+
+/* What has pending changes shows them until they are carried over. */
+static enum crm_status put_known(struct rows *rows, const struct record *record)
+{
+    struct slice value, base;
+    enum crm_status status = find_base(rows, record->header.kind, &record->header.id, &base);
+
+    if (status == CRM_NOT_FOUND)
+        return put_shown(rows, record);
+    if (status == CRM_OK)
+        status = record_encode(record, rows->arena, &value);
+    return status == CRM_OK ? put_base(rows, record->header.kind, &record->header.id, value) : status;
+}
+
+enum crm_status rows_change(struct rows *rows, const struct record *record)
+{
+    const struct record_header *header = &record->header;
+    uint8_t key[RECORD_KEY_SIZE];
+    struct slice value = slice_of("", 0);
+    enum crm_status status = find_base(rows, header->kind, &header->id, &value);
+
+    if (status == CRM_OK)
+        return put_shown(rows, record);
+    record_key(header->kind, &header->id, key);
+    if (status == CRM_NOT_FOUND)
+        status = view_get(&rows->view, STORE_RECORD, slice_of(key, sizeof key), &value);
+    if (status == CRM_NOT_FOUND) {
+        value = slice_of("", 0);
+        status = CRM_OK;
+    }
+    if (status == CRM_OK)
+        status = put_base(rows, header->kind, &header->id, value);
+    return status == CRM_OK ? put_shown(rows, record) : status;
+}
+
+enum crm_status rows_unchange(struct rows *rows, enum kind kind, const struct uuid *id)
+{
+    uint8_t key[RECORD_KEY_SIZE];
+    struct record record;
+    struct slice base;
+    enum crm_status status = find_base(rows, kind, id, &base);
+
+    if (status != CRM_OK)
+        return status == CRM_NOT_FOUND ? CRM_OK : status;
+    record_key(kind, id, key);
+    status = writeset_delete(rows->set, (enum store_db)REPLICA_BASE, slice_of(key, sizeof key));
+    if (status == CRM_OK && base.size == 0)
+        return rows_forget(rows, (uint32_t)kind, id);
+    if (status == CRM_OK)
+        status = record_decode(kind, id, base, &record);
+    return status == CRM_OK ? put_shown(rows, &record) : status;
 }
 
 enum crm_status rows_take(struct rows *rows, const Crm__Record *wire, struct failure *failure)
@@ -104,11 +173,14 @@ enum crm_status rows_forget(struct rows *rows, uint32_t kind_number, const struc
     uint8_t key[RECORD_KEY_SIZE], raw[REPLICA_RAW_KEY_SIZE];
     struct record storage;
     const struct record *before;
+    struct slice base;
     enum crm_status status;
 
     rows_raw_key(kind_number, id, raw);
     if (!kind)
         return writeset_delete(rows->set, (enum store_db)REPLICA_RAW, slice_of(raw, sizeof raw));
+    if (find_base(rows, kind->kind, id, &base) == CRM_OK)
+        return put_base(rows, kind->kind, id, slice_of("", 0));
     status = find_before(rows, kind->kind, id, &storage, &before);
     if (status != CRM_OK || !before)
         return status;

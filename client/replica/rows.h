@@ -19,8 +19,12 @@ enum crm_status rows_init(struct rows *rows, struct store_txn *txn, const struct
 enum crm_status rows_take(struct rows *rows, const Crm__Record *wire, struct failure *failure) MUST_CHECK;
 /* Add the keys of a record that is there, from its stored value. */
 enum crm_status rows_index(struct rows *rows, enum kind kind, const struct uuid *id, struct slice value) MUST_CHECK;
-/* Forget a record, with all keys that lead to it. CRM_OK also where there is none. */
+/* Forget a record, with all keys that lead to it; one with pending changes is shown until they are carried over. CRM_OK also where there is none. */
 enum crm_status rows_forget(struct rows *rows, uint32_t kind, const struct uuid *id) MUST_CHECK;
+/* Show a record with a change that the server does not have yet. What the server has of it is kept beside it, and follows what it tells. */
+enum crm_status rows_change(struct rows *rows, const struct record *record) MUST_CHECK;
+/* Show what the server has of it again. */
+enum crm_status rows_unchange(struct rows *rows, enum kind kind, const struct uuid *id) MUST_CHECK;
 /* Put everything. */
 enum crm_status rows_apply(struct rows *rows) MUST_CHECK;
 

@@ -5,6 +5,7 @@
  */
 #include "client/replica/sync.h"
 
+#include "client/replica/outbox.h"
 #include "client/replica/pull.h"
 #include "common/base/clock.h"
 #include "common/model/schema.h"
@@ -214,6 +215,8 @@ enum crm_status sync_run(struct replica *replica, struct crm_client *client, con
         tell_progress(&sync);
         status = replica_load(replica, failure);
     }
+    if (status == CRM_OK)
+        status = outbox_carry(replica, clock_now_us(), failure);
     pull_fini(&sync.pull);
     arena_fini(&sync.arena);
     return status;

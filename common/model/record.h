@@ -62,6 +62,9 @@ size_t record_packed_max(const struct record *record);
 size_t record_pack(const struct record *record, uint8_t *out);
 enum crm_status record_from_wire(const Crm__Record *wire, struct record *out_record, struct failure *failure) MUST_CHECK;
 
+/* Of a record that a replica has made: the rest is the replica's own number, "D-~1", until the server gives one. */
+#define RECORD_NUMBER_LOCAL (UINT64_C(1) << 62)
+
 /* "D-17" into text[24]; the id's last 8 digits where there is no number. */
 #define RECORD_LABEL_SIZE 24
 void record_label(const struct record_header *header, char text[RECORD_LABEL_SIZE]);
