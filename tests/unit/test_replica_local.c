@@ -541,7 +541,7 @@ static void describe_says_the_same(void **state)
 static void the_rest_needs_the_server(void **state)
 {
     Crm__HistoryRequest history = CRM__HISTORY_REQUEST__INIT;
-    Crm__MutateRequest mutate = CRM__MUTATE_REQUEST__INIT;
+    Crm__EraseRequest erase = CRM__ERASE_REQUEST__INIT;
     Crm__ListRequest list = CRM__LIST_REQUEST__INIT;
     struct said said;
 
@@ -550,7 +550,7 @@ static void the_rest_needs_the_server(void **state)
     assert_int_equal(said.status, CRM_UNREACHABLE);
     assert_string_equal(said.text, "this needs the server");
     said_fini(&said);
-    hear(offline, OP_MUTATE, &mutate.base, &said);
+    hear(offline, OP_ERASE, &erase.base, &said);
     assert_int_equal(said.status, CRM_UNREACHABLE); /* and not UNKNOWN: surely nothing was changed */
     said_fini(&said);
     list.has_kind = list.has_deleted = list.deleted = true;
