@@ -1,5 +1,5 @@
 /*
- * cmd_sync.c - crm sync: the replica brought up to date, described, removed
+ * cmd_sync.c - crm sync: changes sent, the replica brought up to date, described, removed
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -244,9 +244,28 @@ static enum crm_status show_status(struct cli *cli)
     return status;
 }
 
+/* What is nowhere else goes only with --yes. What cannot be opened has nothing to save. */
+static enum crm_status check_pending(struct cli *cli)
+{
+    struct replica_counts counts = { 0 };
+    struct replica *replica = NULL;
+    struct failure ignored = { 0 };
+    enum crm_status status = replica_open(cli->profile.home, REPLICA_READ, &replica, &ignored);
+
+    if (!status)
+        status = replica_count(replica, &counts, &ignored);
+    replica_close(replica);
+    if (status || !counts.pending || cli->options.yes)
+        return CRM_OK;
+    return fail(&cli->failure, CRM_IN_USE, NULL, "%" PRIu64 " changes are not in the server: crm outbox list; --yes gives them up", counts.pending);
+}
+
 static enum crm_status wipe(struct cli *cli)
 {
-    enum crm_status status = replica_wipe(cli->profile.home, &cli->failure);
+    enum crm_status status = check_pending(cli);
+
+    if (!status)
+        status = replica_wipe(cli->profile.home, &cli->failure);
 
     if (!status && !cli->options.quiet && !cli->options.json)
         puts(cli_label(cli, "The replica is gone.", "本地副本已删除。"));

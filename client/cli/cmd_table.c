@@ -276,7 +276,7 @@ static const struct command commands[] = {
       .synopsis = "",
       .summary = "bring your replica up to date, to work without the server",
       .run = cmd_sync,
-      OPTIONS(OPT_CARRY, OPT_STATUS, OPT_WIPE, OPT_JSON),
+      OPTIONS(OPT_CARRY, OPT_STATUS, OPT_WIPE, OPT_YES, OPT_JSON),
       .max_args = 0,
       .description =
           "Changes that wait in the outbox are sent first. "

@@ -317,8 +317,8 @@ void record_label(const struct record_header *header, char text[RECORD_LABEL_SIZ
     const struct kind_def *kind = kind_def(header->kind);
     const uint8_t *end = header->id.bytes + UUID_SIZE - 4;
 
-    if (header->number & RECORD_NUMBER_LOCAL && kind && *kind->letter)
-        snprintf(text, RECORD_LABEL_SIZE, "%.2s-~%" PRIu32, kind->letter, (uint32_t)header->number);
+    if (header->number - RECORD_NUMBER_LOCAL <= UINT32_MAX && kind && *kind->letter)
+        snprintf(text, RECORD_LABEL_SIZE, "%.2s-~%" PRIu32, kind->letter, (uint32_t)(header->number - RECORD_NUMBER_LOCAL));
     else if (header->number && kind && *kind->letter)
         snprintf(text, RECORD_LABEL_SIZE, "%.2s-%" PRIu64, kind->letter, header->number);
     else

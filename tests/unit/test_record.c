@@ -246,6 +246,9 @@ static void labels_are_short(void **state)
     record.header.number = 0;
     record_label(&record.header, text);
     assert_string_equal(text, "01010101");
+    record.header.number = RECORD_NUMBER_LOCAL | 3;
+    record_label(&record.header, text);
+    assert_string_equal(text, "PL-~3");
 }
 
 /* Whatever the header holds, packing straight gives the bytes of packing the message. */
