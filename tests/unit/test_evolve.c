@@ -12,7 +12,7 @@ struct evolving {
 };
 
 /* As a replica does: whoever asks has all rights as far as it knows. */
-static enum crm_status run(struct store_txn *txn, void *arg)
+static enum crm_status evolve_one(struct store_txn *txn, void *arg)
 {
     struct evolving *evolving = arg;
     struct server *s = evolving->server;
@@ -43,6 +43,19 @@ static enum crm_status run(struct store_txn *txn, void *arg)
             evolving->status = evolve_act(evolve, m, action, argument);
     }
     return CRM_OK;
+}
+
+/* What an action leaves as it is is borrowed from the store: it must outlive the snapshot here. */
+static enum crm_status run(struct store_txn *txn, void *arg)
+{
+    struct evolving *evolving = arg;
+    struct slice *body = &evolving->evolve.after.body;
+    enum crm_status status = evolve_one(txn, arg);
+
+    if (body->size)
+        body->data = arena_memdup(&evolving->server->arena, body->data, body->size);
+    assert_true(body->data || !body->size);
+    return status;
 }
 
 static struct evolving evolve_of(struct server *s, const Crm__Mutation *mutation)
