@@ -104,9 +104,9 @@ static enum crm_status tell_sync(struct cli *cli, const struct sync_progress *pr
     if (cli->options.quiet)
         return CRM_OK;
     if (pushing->counts.applied)
-        printf(cli->chinese ? "已提交: %s 项更改\n" : "Sent: %s changes.\n", cli_grouped((int64_t)pushing->counts.applied, records));
+        printf(cli->chinese ? "已提交: %s 项更改\n" : "Changes sent: %s.\n", cli_grouped((int64_t)pushing->counts.applied, records));
     if (pushing->counts.kept)
-        printf(cli->chinese ? "未被接受: %s 项更改 (crm outbox list)\n" : "Not taken: %s changes, see crm outbox list.\n",
+        printf(cli->chinese ? "未被接受: %s 项更改 (crm outbox list)\n" : "Changes not taken: %s, see crm outbox list.\n",
                cli_grouped((int64_t)pushing->counts.kept, records));
     printf(cli->chinese ? "已同步: 收到 %s 条,移除 %s 条,%s,%.1f 秒\n" : "Synced: %s records came, %s went, %s in %.1f s.\n",
            cli_grouped((int64_t)progress->records, records), cli_grouped((int64_t)progress->forgets, forgets), bytes_text(progress->bytes, bytes),

@@ -214,7 +214,7 @@ END
     run as lena crm sync
     [ "$status" -eq 0 ]
     contains 'C-~1 → C-'
-    contains 'Sent: 4 changes'
+    contains 'Changes sent: 4.'
     number=$(sed -n 's/^C-~1 → //p' <<<"$output")
     [ "$(crm count activities 'subject = "Saw the new hall"')" = 1 ]
     # as if it had been killed before the answers: the same bytes under the same numbers again
@@ -260,7 +260,7 @@ END
     run as lena crm sync
     echo "$output"
     [ "$status" -eq 0 ]
-    contains 'Sent: 1 changes'
+    contains 'Changes sent: 1.'
     [ "$(crm show C-1 --json | jq -r .name)" = Theirs ]
     [ "$(as lena crm show C-1 --offline --json | jq -r .name)" = Theirs ]
     [ "$(crm count tasks 'subject = "Call back"')" = 1 ]
