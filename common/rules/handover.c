@@ -217,7 +217,7 @@ enum crm_status handover_refuse_open(struct rule_ctx *ctx, const char *field)
     }
     if (status != CRM_OK || walk.total == 0)
         return status;
-    return rule_refuse_field(ctx, CRM_IN_USE, field, "%s still belong to this user: name an heir", what);
+    return rule_refuse_field(ctx, CRM_IN_USE, field, "the user still has %s: name an heir", what);
 }
 
 static enum crm_status take_heir(struct rule_ctx *ctx, const Crm__DisableArgument *argument, struct uuid *out_heir, struct uuid *out_team)

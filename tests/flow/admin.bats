@@ -168,7 +168,7 @@ CSV
     crm add customer name=Left owner=leaver team=North --quiet
     crm add task subject='Call back' owner=leaver team=North --quiet
     fails 4 crm admin user disable leaver
-    contains '1 customer, 1 open task still belong to this user: name an heir'
+    contains 'the user still has 1 customer, 1 open task: name an heir'
     contains '--heir USER'
     [ "$(crm show user leaver --json | jq .active)" = true ]
     run crm admin user disable leaver --heir heir --dry-run

@@ -190,7 +190,7 @@ static void who_has_open_records_is_not_disabled_without_an_heir(void **state)
     make_of(s, &anna, KIND_DEAL, "name=D1", server_ref(s, "customer", &customer));
     make_of(s, &anna, KIND_DEAL, "name=D2", server_ref(s, "customer", &customer));
     server_refuses(s, disable(s, &anna, NULL), CRM_IN_USE, "heir");
-    assert_string_equal(s->failure.text, "1 customer, 2 open deals still belong to this user: name an heir");
+    assert_string_equal(s->failure.text, "the user still has 1 customer, 2 open deals: name an heir");
     server_refuses(s, server_patch(s, KIND_USER, &anna, "active=no", NULL), CRM_IN_USE, "active");
     server_refuses(s, disable(s, &anna, &anna), CRM_INVALID, "heir");
     server_refuses(s, disable(s, &anna, &customer), CRM_INVALID, "heir");
