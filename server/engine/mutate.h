@@ -10,6 +10,7 @@
 
 #define MUTATIONS_MAX        500    /* in one request */
 #define MUTATION_RECORDS_MAX RULE_RECORDS_MAX /* that one mutation may touch by what it takes along */
+#define CHANGES_WITHOUT_RIGHT 20   /* in one request, of records that exist; more of them need the right BULK_CHANGE */
 #define DELETIONS_UNCONFIRMED 20   /* in one request; more of them, and changes of users, teams and roles, are CRM_CONFIRM without is_confirmed */
 #define MUTATION_DEPTH_MAX   8      /* rules that ask for changes that ask for changes … */
 

@@ -197,6 +197,15 @@ static bool is_sensitive(const struct change_actor *actor, const Crm__MutateRequ
     return deletions > DELETIONS_UNCONFIRMED;
 }
 
+static bool is_bulk_change(const Crm__MutateRequest *request)
+{
+    unsigned changes = 0;
+
+    for (size_t i = 0; i < request->n_mutations; i++)
+        changes += request->mutations[i]->verb != CRM__VERB__VERB_CREATE;
+    return changes > CHANGES_WITHOUT_RIGHT;
+}
+
 enum crm_status mutate_run(struct change_group *group, const struct change_actor *actor, const Crm__MutateRequest *request,
                            Crm__MutateReply *reply, struct failure *failure)
 {
@@ -208,6 +217,8 @@ enum crm_status mutate_run(struct change_group *group, const struct change_actor
         return fail(failure, CRM_INVALID, "mutations", "there is nothing to do");
     if (request->n_mutations > MUTATIONS_MAX)
         return fail(failure, CRM_TOO_LARGE, "mutations", "a request has at most %d mutations", MUTATIONS_MAX);
+    if (is_bulk_change(request) && !actor_has_right(actor, CRM__RIGHT__RIGHT_BULK_CHANGE))
+        return fail(failure, CRM_NOT_ALLOWED, NULL, "your role does not allow more than %d changes at once", CHANGES_WITHOUT_RIGHT);
     if (!actor->is_confirmed && !actor->is_system && is_sensitive(actor, request))
         return fail(failure, CRM_CONFIRM, NULL, "%s", crm_status_info(CRM_CONFIRM)->sentence);
     reply->results = arena_alloc(group->arena, request->n_mutations * sizeof *reply->results);

@@ -335,6 +335,27 @@ static void has_one_company(void **state)
 
 /* --- rights */
 
+static void many_changes_at_once_are_a_right(void **state)
+{
+    struct server *s = *state;
+    struct uuid id;
+    Crm__Mutation *mutations[CHANGES_WITHOUT_RIGHT + 1];
+    Crm__MutateRequest request = CRM__MUTATE_REQUEST__INIT;
+
+    server_create(s, KIND_CUSTOMER, &id, "name=A");
+    for (size_t i = 0; i < ARRAY_LEN(mutations); i++)
+        mutations[i] = server_patch(s, KIND_CUSTOMER, &id, i % 2 ? "name=B" : "name=C", NULL);
+    request.mutations = mutations;
+    request.n_mutations = ARRAY_LEN(mutations);
+    s->actor.rights = ~(1u << CRM__RIGHT__RIGHT_BULK_CHANGE);
+    assert_int_equal(server_request(s, &request), CRM_NOT_ALLOWED);
+    request.n_mutations--;
+    assert_int_equal(server_request(s, &request), CRM_OK);
+    s->actor.rights = 1u << CRM__RIGHT__RIGHT_BULK_CHANGE;
+    request.n_mutations++;
+    assert_int_equal(server_request(s, &request), CRM_OK);
+}
+
 static void asks_for_rights(void **state)
 {
     struct server *s = *state;
@@ -418,6 +439,7 @@ int main(void)
         server_test(bounds_a_request),
         server_test(numbers_without_gaps),
         server_test(has_one_company),
+        server_test(many_changes_at_once_are_a_right),
         server_test(asks_for_rights),
         server_test(bounds_what_is_reported),
         server_test(keeps_a_records_changes_in_order),
