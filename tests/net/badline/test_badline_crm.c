@@ -23,8 +23,10 @@
 #define CUT_MS     2000
 #define LONG_MS    20000
 
-static const struct badline_way far = { .delay_us = FAR_MS * 500, .jitter_us = 10000, .loss = 0.05 };
-static const struct badline_config far_config = { .seed = SEED, .way = { far, far } };
+#define FAR        { .delay_us = FAR_MS * 500, .jitter_us = 10000, .loss = 0.05 }
+
+static const struct badline_way far = FAR;
+static const struct badline_config far_config = { .seed = SEED, .way = { FAR, FAR } };
 
 static struct outcome outcome;
 
