@@ -8,14 +8,14 @@
 #include "common/base/clock.h"
 #include "server/engine/grants.h"
 
-static int compare_uuid(const void *a, const void *b)
+int uuid_set_compare(const void *a, const void *b)
 {
     return memcmp(a, b, UUID_SIZE);
 }
 
 bool uuid_set_has(const struct uuid_set *set, const struct uuid *id)
 {
-    return set->n > 0 && bsearch(id, set->ids, set->n, sizeof *set->ids, compare_uuid);
+    return set->n > 0 && bsearch(id, set->ids, set->n, sizeof *set->ids, uuid_set_compare);
 }
 
 struct access *access_ref(struct access *access)

@@ -20,11 +20,6 @@ struct compile {
 
 /* --- sets */
 
-static int compare_uuid(const void *a, const void *b)
-{
-    return memcmp(a, b, UUID_SIZE);
-}
-
 static int compare_ref(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -70,7 +65,7 @@ static void keep_set(struct compile *compile, const struct uuid_list *list, stru
         return;
     }
     out_set->n = list->n;
-    qsort(out_set->ids, out_set->n, sizeof *out_set->ids, compare_uuid);
+    qsort(out_set->ids, out_set->n, sizeof *out_set->ids, uuid_set_compare);
 }
 
 /* --- teams */

@@ -17,6 +17,8 @@ struct uuid_set {
     size_t n;
 };
 
+/* For qsort and bsearch: the order of a set. */
+int uuid_set_compare(const void *a, const void *b);
 bool uuid_set_has(const struct uuid_set *set, const struct uuid *id);
 
 /* What a role gives of one kind. */
