@@ -194,14 +194,23 @@ static bool note_found(void *arg, const struct record *record)
     return state->n < SEARCH_MOST;
 }
 
-/* Where to look, kind by kind. */
+static bool is_asked_for(const Crm__SearchRequest *request, const struct kind_def *kind)
+{
+    for (size_t i = 0; i < request->n_kinds; i++)
+        if (request->kinds[i] == (uint32_t)kind->kind)
+            return true;
+    return request->n_kinds == 0;
+}
+
+/* Where to look, kind by kind, as far as they are searched. */
 static enum crm_status find_scopes(struct op_ctx *ctx, const struct list_scope *scopes[KIND_MAX + 1])
 {
     const struct kind_def *kind;
     enum crm_status status = CRM_OK;
 
     for (size_t n = 0; (kind = kind_at(n)) && status == CRM_OK; n++)
-        status = wire_scope(ctx, kind, &scopes[kind->kind]);
+        if (is_asked_for(ctx->request, kind))
+            status = wire_scope(ctx, kind, &scopes[kind->kind]);
     return status;
 }
 
