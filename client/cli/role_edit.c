@@ -227,8 +227,8 @@ static enum crm_status apply_word(struct cli *cli, Crm__KindScope *row, const ch
 
 static enum crm_status apply_scope(struct cli *cli, Crm__Role *role, const char *text)
 {
-    const char *colon = strchr(text, ':'), *kind;
-    Crm__KindScope *row;
+    const char *colon = strchr(text, ':'), *kind = NULL;
+    Crm__KindScope *row = NULL;
     enum crm_status status;
 
     if (!colon || colon == text || !colon[1])
@@ -272,8 +272,8 @@ enum mask { MASK_OPEN, MASK_HIDE, MASK_READ_ONLY };
 static enum crm_status apply_mask(struct cli *cli, Crm__Role *role, const char *text,
                                   enum mask mask)
 {
-    const char *dot = strchr(text, '.'), *kind, *field;
-    Crm__KindScope *row;
+    const char *dot = strchr(text, '.'), *kind = NULL, *field = NULL;
+    Crm__KindScope *row = NULL;
     enum crm_status status;
 
     if (!dot || dot == text || !dot[1])
