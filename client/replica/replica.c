@@ -20,7 +20,8 @@
 
 struct replica {
     struct store *store;
-    int lock_fd; /* -1: reading */
+    int lock_fd; /* -1: reading, or in a store of the caller's */
+    bool is_writable;
     struct replica_state state;
     struct arena arena; /* what state points at */
 };
@@ -240,6 +241,7 @@ enum crm_status replica_open(const char *home, enum replica_access access, struc
     if (!replica)
         return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
     replica->lock_fd = -1;
+    replica->is_writable = access == REPLICA_WRITE;
     status = replica_directory(home, directory, failure);
     if (status == CRM_OK && access == REPLICA_WRITE)
         status = replica_make_directory(directory, failure);
@@ -251,6 +253,25 @@ enum crm_status replica_open(const char *home, enum replica_access access, struc
         status = replica_load(replica, failure);
     if (status == CRM_OK && access == REPLICA_READ && !replica->state.is_made)
         status = fail(failure, CRM_NOT_FOUND, NULL, "there is no replica here: crm sync makes one");
+    if (status != CRM_OK) {
+        replica_close(replica);
+        return status;
+    }
+    *out_replica = replica;
+    return CRM_OK;
+}
+
+enum crm_status replica_open_store(struct store *take_store, struct replica **out_replica, struct failure *failure)
+{
+    struct replica *replica = calloc(1, sizeof *replica);
+    enum crm_status status;
+
+    if (!replica) {
+        store_close(take_store);
+        return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
+    }
+    *replica = (struct replica){ .store = take_store, .lock_fd = -1, .is_writable = true };
+    status = replica_load(replica, failure);
     if (status != CRM_OK) {
         replica_close(replica);
         return status;
@@ -273,7 +294,7 @@ void replica_close(struct replica *replica)
 
 bool replica_is_writable(const struct replica *replica)
 {
-    return replica->lock_fd >= 0;
+    return replica->is_writable;
 }
 
 struct store *replica_store(const struct replica *replica)

@@ -69,6 +69,8 @@ struct replica;
  * That it has expired is for the caller to see (replica_check).
  */
 enum crm_status replica_open(const char *home, enum replica_access access, struct replica **out_replica, struct failure *failure) MUST_CHECK;
+/* One for writing in a store of the caller's, which moves in, also on failure; nobody is kept out. For simulations. */
+enum crm_status replica_open_store(struct store *take_store, struct replica **out_replica, struct failure *failure) MUST_CHECK;
 void replica_close(struct replica *replica);
 
 bool replica_is_writable(const struct replica *replica);

@@ -71,6 +71,11 @@ struct store_lmdb_options {
  */
 enum crm_status store_open_lmdb(const struct store_lmdb_options *options, struct store **out_store, struct failure *failure) MUST_CHECK;
 enum crm_status store_open_map(struct store **out_store) MUST_CHECK;
+/*
+ * A map that begins with what another one holds now, in constant time; from then on each goes its own way. For simulations: a backup, a copied directory.
+ * CRM_FAILED: the other one is no map.
+ */
+enum crm_status store_open_map_of(struct store *map, struct store **out_store) MUST_CHECK;
 /* No run may be under way. Accepts NULL. */
 void store_close(struct store *store);
 const struct store_traits *store_traits(const struct store *store);

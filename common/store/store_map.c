@@ -241,3 +241,13 @@ no_write_lock:
     free(store);
     return CRM_NO_MEMORY;
 }
+
+enum crm_status store_open_map_of(struct store *map, struct store **out_store)
+{
+    enum crm_status status =
+        map->engine == &engine_map ? store_open_map(out_store) : CRM_FAILED;
+
+    if (status == CRM_OK)
+        snapshot_take((struct store_map *)map, ((struct store_map *)*out_store)->dbs);
+    return status;
+}

@@ -17,7 +17,7 @@ static size_t memory_for_requests(void)
     return quarter > MEMORY_LEAST ? quarter : MEMORY_LEAST;
 }
 
-enum crm_status dispatch_create(struct core *core, struct dispatch **out_dispatch)
+static enum crm_status create(struct core *core, bool is_stepped, struct dispatch **out_dispatch)
 {
     struct dispatch *dispatch = calloc(1, sizeof *dispatch);
     enum crm_status status;
@@ -25,6 +25,7 @@ enum crm_status dispatch_create(struct core *core, struct dispatch **out_dispatc
     if (!dispatch)
         return CRM_NO_MEMORY;
     dispatch->core = core;
+    dispatch->is_stepped = is_stepped;
     dispatch->memory.max = memory_for_requests();
     if (pthread_mutex_init(&dispatch->lock, NULL) != 0) {
         free(dispatch);
@@ -34,10 +35,10 @@ enum crm_status dispatch_create(struct core *core, struct dispatch **out_dispatc
     dispatch->crowd = crowd_create((unsigned)core->settings.connections_per_user);
     status = dispatch->throttle && dispatch->crowd ? CRM_OK : CRM_NO_MEMORY;
     if (status == CRM_OK)
-        status = worker_pool_create((unsigned)core->settings.workers, &dispatch->workers);
+        status = worker_pool_create(is_stepped ? 0 : (unsigned)core->settings.workers, &dispatch->workers);
     if (status == CRM_OK)
         status = writer_create(core, push_publish, dispatch, &dispatch->writer);
-    if (status == CRM_OK)
+    if (status == CRM_OK && !is_stepped)
         status = writer_start(dispatch->writer);
     if (status != CRM_OK) {
         dispatch_destroy(dispatch);
@@ -47,10 +48,27 @@ enum crm_status dispatch_create(struct core *core, struct dispatch **out_dispatc
     return CRM_OK;
 }
 
+enum crm_status dispatch_create(struct core *core, struct dispatch **out_dispatch)
+{
+    return create(core, false, out_dispatch);
+}
+
+enum crm_status dispatch_create_stepped(struct core *core, struct dispatch **out_dispatch)
+{
+    return create(core, true, out_dispatch);
+}
+
+bool dispatch_step(struct dispatch *dispatch)
+{
+    return worker_step(dispatch->workers) || writer_step(dispatch->writer);
+}
+
 void dispatch_stop(struct dispatch *dispatch)
 {
     if (!dispatch)
         return;
+    while (dispatch->is_stepped && dispatch->workers && dispatch->writer && dispatch_step(dispatch))
+        continue;
     worker_pool_destroy(dispatch->workers); /* first: they hand on to the writer */
     dispatch->workers = NULL;
     if (dispatch->writer)

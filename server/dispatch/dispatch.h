@@ -12,6 +12,10 @@ struct writer;
 
 /* Writer and workers over an open core (which must outlive it); their threads run from now on. */
 enum crm_status dispatch_create(struct core *core, struct dispatch **out_dispatch) MUST_CHECK;
+/* The same without threads: what waits for the writer and the workers is done by dispatch_step. For simulations. */
+enum crm_status dispatch_create_stepped(struct core *core, struct dispatch **out_dispatch) MUST_CHECK;
+/* One job, or one group of writes, on the caller's thread. false: nothing waits. */
+bool dispatch_step(struct dispatch *dispatch);
 /*
  * After the io threads have ended and before any of them is destroyed: what waits for the writer is still written, then writer and workers end, and
  * all that was away has come back to the mailbox of its thread. Accepts NULL.

@@ -23,6 +23,7 @@
 /* The server's inside, shared by all threads. */
 struct dispatch {
     struct core *core;
+    bool is_stepped; /* without threads */
     struct writer *writer;
     struct worker_pool *workers;
     struct throttle *throttle; /* of passwords that are tried */

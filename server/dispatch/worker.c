@@ -110,6 +110,18 @@ enum crm_status worker_submit(struct worker_pool *pool, struct work_job *job, en
     return status;
 }
 
+bool worker_step(struct worker_pool *pool)
+{
+    struct work_job *job;
+
+    pthread_mutex_lock(&pool->lock);
+    job = take_next(pool);
+    pthread_mutex_unlock(&pool->lock);
+    if (job)
+        job->run(job);
+    return job != NULL;
+}
+
 void worker_pool_destroy(struct worker_pool *pool)
 {
     if (!pool)

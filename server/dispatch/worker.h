@@ -27,7 +27,9 @@ struct worker_pool;
 enum crm_status worker_pool_create(unsigned threads, struct worker_pool **out_pool) MUST_CHECK;
 /* Any thread. CRM_BUSY when too many wait in this line. */
 enum crm_status worker_submit(struct worker_pool *pool, struct work_job *job, enum work_line line) MUST_CHECK;
-/* Runs what waits, then ends the threads. Accepts NULL. */
+/* Of a pool without threads: run the next job here. false: none waits. */
+bool worker_step(struct worker_pool *pool);
+/* Runs what waits, then ends the threads. Accepts NULL. Of a pool without threads nothing may wait. */
 void worker_pool_destroy(struct worker_pool *pool);
 
 #endif

@@ -34,6 +34,7 @@ struct writer {
     pthread_cond_t wake;
     struct queue interactive, bulk;
     bool stopping, started;
+    bool bulk_turn; /* the next group is a bulk job, where one waits */
     struct arena arena;
     struct writer_stats stats;
     struct write_job index_job; /* builds and drops indexes of custom fields, a turn at a time */
@@ -137,11 +138,13 @@ enum crm_status writer_submit(struct writer *writer, struct write_job *job)
 }
 
 /* All interactive writes that wait, up to the group's size; bulk writes only when there are none, or one of them between two groups. */
-static struct write_job *take_group(struct writer *writer, bool bulk_turn)
+static struct write_job *take_group(struct writer *writer)
 {
     struct write_job *jobs = NULL, **last = &jobs;
     int64_t limit = writer->core->settings.group;
+    bool bulk_turn = writer->bulk_turn && writer->bulk.first;
 
+    writer->bulk_turn = !writer->bulk_turn;
     while (limit-- > 0) {
         struct write_job *job = bulk_turn ? NULL : queue_pop(&writer->interactive);
 
@@ -335,7 +338,6 @@ static void run_group(struct writer *writer)
 static void *writer_main(void *arg)
 {
     struct writer *writer = arg;
-    bool bulk_turn = false;
 
     pthread_mutex_lock(&writer->lock);
     for (;;) {
@@ -343,14 +345,27 @@ static void *writer_main(void *arg)
             pthread_cond_wait(&writer->wake, &writer->lock);
         if (!writer->interactive.first && !writer->bulk.first)
             break;
-        writer->jobs = take_group(writer, bulk_turn && writer->bulk.first);
-        bulk_turn = !bulk_turn;
+        writer->jobs = take_group(writer);
         pthread_mutex_unlock(&writer->lock);
         run_group(writer);
         pthread_mutex_lock(&writer->lock);
     }
     pthread_mutex_unlock(&writer->lock);
     return NULL;
+}
+
+bool writer_step(struct writer *writer)
+{
+    bool waits;
+
+    pthread_mutex_lock(&writer->lock);
+    waits = writer->interactive.first || writer->bulk.first;
+    if (waits)
+        writer->jobs = take_group(writer);
+    pthread_mutex_unlock(&writer->lock);
+    if (waits)
+        run_group(writer);
+    return waits;
 }
 
 enum crm_status writer_start(struct writer *writer)

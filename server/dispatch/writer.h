@@ -25,6 +25,8 @@ typedef void writer_published(void *arg, const struct change_event *events, uint
 
 enum crm_status writer_create(struct core *core, writer_published *published, void *arg, struct writer **out_writer) MUST_CHECK;
 enum crm_status writer_start(struct writer *writer) MUST_CHECK;
+/* Of a writer that was not started: commit the next group here. false: nothing waits. */
+bool writer_step(struct writer *writer);
 /* Any thread. CRM_BUSY when the queue is full, CRM_SHUTTING_DOWN after writer_stop: done is then not called. */
 enum crm_status writer_submit(struct writer *writer, struct write_job *job) MUST_CHECK;
 /* Put the refusals that were added up into the audit trail, and let retention take what is too old. Any thread; at most one such job waits. */
