@@ -369,6 +369,161 @@ static void between_two_pages(struct scene *scene)
     assert_int_equal(status, scene->loss->ends == CRM_NOT_LOGGED_IN ? CRM_NOT_LOGGED_IN : CRM_OK);
 }
 
+/* --- a replica */
+
+/* What one holds of the scene's records. */
+struct mirror {
+    bool has[SETS][EACH];
+    bool is_named[SETS][EACH]; /* by the snapshot that is under way */
+    bool is_snapshot;
+    const Crm__SyncCursor *cursor;
+    size_t told; /* since the request */
+};
+
+/* Where the mirror has a record of the scene; NULL: it is another. */
+static bool *place_in(const struct scene *scene, bool (*places)[EACH], ProtobufCBinaryData id)
+{
+    for (int set = 0; set < SETS; set++)
+        for (size_t n = 0; n < EACH; n++)
+            if (id.len == UUID_SIZE && memcmp(scene->records[set][n].bytes, id.data, UUID_SIZE) == 0)
+                return &places[set][n];
+    return NULL;
+}
+
+static void take_page(struct scene *scene, struct mirror *mirror, const Crm__SyncChunk *page, bool is_after)
+{
+    if (page->begins) {
+        mirror->is_snapshot = true;
+        memset(mirror->is_named, 0, sizeof mirror->is_named);
+    }
+    for (size_t i = 0; i < page->n_records; i++) {
+        const Crm__Record *record = page->records[i];
+        bool *has = place_in(scene, mirror->has, record->header->id);
+        const Crm__Customer *customer;
+
+        if (!has)
+            continue;
+        customer = crm__customer__unpack(&scene->user->arena.protobuf, record->body.len, record->body.data);
+        if (is_after && (is_lost(scene, (const struct uuid *)(const void *)record->header->id.data) || (scene->loss->hides && customer->legal_name)))
+            fail_msg("%s: a row of it afterwards", scene->loss->name);
+        *has = *place_in(scene, mirror->is_named, record->header->id) = true;
+        mirror->told++;
+    }
+    for (size_t i = 0; i < page->n_forgets; i++) {
+        bool *has = place_in(scene, mirror->has, page->forgets[i]->id);
+
+        if (!is_after || !has || !is_lost(scene, (const struct uuid *)(const void *)page->forgets[i]->id.data))
+            fail_msg("%s: told to forget what is not lost", scene->loss->name);
+        *has = *place_in(scene, mirror->is_named, page->forgets[i]->id) = false;
+        mirror->told++;
+    }
+    mirror->cursor = page->cursor;
+}
+
+/* As take_rows. */
+static bool take_pages(struct scene *scene, struct mirror *mirror, uint32_t stream, bool is_after, enum crm_status *out_status)
+{
+    struct fixture *f = scene->user;
+    struct failure failure = { 0 };
+    struct frame frame;
+    size_t size;
+    bool more = true;
+
+    while (more || f->out.size > 0) {
+        more = link_resume(f->link);
+        dispatch_thread_end_turn(f->thread);
+        while (frame_parse(buf_slice(&f->out), FRAME_MAX, &frame, &size, &failure) == FRAME_WHOLE) {
+            const void *message;
+
+            assert_int_equal(frame.header.stream, stream);
+            *out_status = frame.header.type == FRAME_ERROR ? (enum crm_status)frame.header.code : CRM_OK;
+            if (frame.header.type == FRAME_CHUNK) {
+                assert_int_equal(codec_unpack(&frame, &crm__sync_chunk__descriptor, FRAME_MAX, &f->arena, &message, &failure), CRM_OK);
+                take_page(scene, mirror, message, is_after);
+            } else if (frame.header.type == FRAME_END) {
+                assert_int_equal(codec_unpack(&frame, &crm__sync_reply__descriptor, FRAME_MAX, &f->arena, &message, &failure), CRM_OK);
+                mirror->cursor = ((const Crm__SyncReply *)message)->cursor;
+            }
+            buf_consume(&f->out, size);
+            if (frame.header.type != FRAME_CHUNK)
+                return true;
+        }
+    }
+    return false;
+}
+
+static uint32_t ask_sync(struct scene *scene, struct mirror *mirror)
+{
+    Crm__SyncRequest request = CRM__SYNC_REQUEST__INIT;
+
+    mirror->told = 0;
+    mirror->is_snapshot = false;
+    request.cursor = (Crm__SyncCursor *)(uintptr_t)mirror->cursor;
+    request.has_scope = true;
+    request.scope = CRM__SYNC_SCOPE__SYNC_SCOPE_ALL;
+    return ask(scene->user, OP_SYNC_CHANGES, &request.base);
+}
+
+/* What a snapshot did not name is gone at its end; then the mirror has what is not lost, and nothing else. */
+static void assert_mirrors(const struct scene *scene, struct mirror *mirror)
+{
+    for (int set = 0; set < SETS; set++)
+        for (size_t n = 0; n < EACH; n++) {
+            bool has = mirror->has[set][n] && (!mirror->is_snapshot || mirror->is_named[set][n]);
+
+            assert_int_equal(has, !is_lost(scene, &scene->records[set][n]));
+        }
+}
+
+/* The pull stands in its middle; then the loss; then the credit. What ended it is asked for again, by its cursor. */
+static void lose_in_a_sync(struct scene *scene, struct mirror *mirror, uint32_t stream)
+{
+    enum crm_status status = CRM_OK;
+
+    assert_false(take_pages(scene, mirror, stream, false, &status));
+    assert_in_range(mirror->told, 1, EACH - 1);
+    mirror->told = 0;
+    lose(scene);
+    grant(scene, stream);
+    assert_true(take_pages(scene, mirror, stream, true, &status));
+    assert_int_equal(status, scene->loss->ends);
+    if (status != CRM_OK) {
+        assert_int_equal(mirror->told, 0);
+        stream = ask_sync(scene, mirror);
+        grant(scene, stream);
+        assert_true(take_pages(scene, mirror, stream, true, &status));
+        assert_int_equal(status, scene->loss->ends == CRM_NOT_LOGGED_IN ? CRM_NOT_LOGGED_IN : CRM_OK);
+        assert_int_equal(mirror->is_snapshot, status == CRM_OK); /* other eyes */
+    }
+    if (status == CRM_OK)
+        assert_mirrors(scene, mirror);
+}
+
+static void in_a_first_sync(struct scene *scene)
+{
+    struct mirror mirror = { .told = 0 };
+
+    lose_in_a_sync(scene, &mirror, ask_sync(scene, &mirror));
+}
+
+/* It has everything, and everything has changed since. */
+static void in_a_later_sync(struct scene *scene)
+{
+    struct mirror mirror = { .told = 0 };
+    enum crm_status status = CRM_OK;
+    uint32_t stream = ask_sync(scene, &mirror);
+
+    grant(scene, stream);
+    assert_true(take_pages(scene, &mirror, stream, false, &status));
+    assert_int_equal(mirror.told, SETS * EACH);
+    for (int set = 0; set < SETS; set++)
+        for (size_t n = 0; n < EACH; n++)
+            world_must(scene->world, with_texts(scene, world_mutation(&scene->world->admin, KIND_CUSTOMER, &scene->records[set][n], CRM__VERB__VERB_PATCH),
+                                                (const char *const[]){ "source=news", NULL }));
+    stream = ask_sync(scene, &mirror);
+    lose_in_a_sync(scene, &mirror, stream);
+}
+
 /* --- elsewhere */
 
 /* Counted before or after, but told after: nobody is told whose access has changed. */
@@ -586,6 +741,7 @@ static void in_the_group_of_the_loss(struct scene *scene)
 
 static void (*const readings[])(struct scene *) = {
     in_a_list, in_a_sorted_list, in_a_search, between_two_pages, in_a_count, in_a_subscription, in_an_upload, in_the_group_of_the_loss,
+    in_a_first_sync, in_a_later_sync,
 };
 
 static void meet_all_losses(void (*reading)(struct scene *))
@@ -613,6 +769,7 @@ int main(void)
         READING(0, "lost in a list"),         READING(1, "lost in a list that was sorted"), READING(2, "lost in a search"),
         READING(3, "lost between two pages"), READING(4, "lost in a count"),                READING(5, "lost in a subscription"),
         READING(6, "lost in an upload"),      READING(7, "lost in the same group"),
+        READING(8, "lost in a first sync"),   READING(9, "lost in a later sync"),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
