@@ -27,9 +27,13 @@ enum crm_status outbox_read(struct store_txn *txn, struct arena *arena, struct o
 /* The same, in a run of its own. */
 enum crm_status outbox_load(struct replica *replica, struct arena *arena, struct outbox_list *out_list, struct failure *failure) MUST_CHECK;
 
+#define OUTBOX_ITEMS_MAX 10000 /* that may wait; more is CRM_FULL: the next sync makes room */
+
 /*
- * What a mutation makes of the replica's state: into its rows with keep, and as a new item of the outbox; else only into out_result. Within a write run;
- * what it refuses it leaves as it was. CRM_UNREACHABLE: only the server can do this.
+ * What mutations make of the replica's state: into its rows with keep, and as a new item of the outbox; else only into out_results. Several are a group: all
+ * or none, here and at the server. Within a write run; what it refuses it leaves as it was, *out_at says at which. A patch of a record whose last waiting change
+ * has no number yet becomes a part of that one, where nothing that lies between could tell the difference. CRM_UNREACHABLE: only the server can do this;
+ * CRM_NOT_ALLOWED: the role does not let its user do it, as far as is known here; CRM_FULL.
  */
 struct outbox_add {
     struct replica *replica;
@@ -39,6 +43,17 @@ struct outbox_add {
     bool keep;
 };
 enum crm_status outbox_add(const struct outbox_add *add, const Crm__Mutation *mutation, Crm__MutateResult *out_result, struct failure *failure) MUST_CHECK;
+enum crm_status outbox_add_group(const struct outbox_add *add, Crm__Mutation *const *mutations, size_t n, Crm__MutateResult *const *out_results,
+                                 size_t *out_at, struct failure *failure) MUST_CHECK;
+
+/* A mutation of an item: most have one, a group has several. */
+size_t outbox_mutations(const Crm__QueuedMutation *queued);
+struct outbox_part {
+    Crm__Mutation *mutation;
+    uint64_t local_number;     /* of a create; 0: none */
+    Crm__MutateResult *answer; /* or NULL */
+};
+struct outbox_part outbox_part(const Crm__QueuedMutation *queued, size_t n);
 
 /* Change an item; within a write run. */
 enum crm_status outbox_put(struct store_txn *txn, const struct outbox_item *item, struct arena *arena) MUST_CHECK;
@@ -47,8 +62,18 @@ enum crm_status outbox_take(struct store_txn *txn, uint64_t place) MUST_CHECK;
 
 /* Show the server's state with the waiting changes on top, as both are now. */
 enum crm_status outbox_carry(struct replica *replica, int64_t now_us, struct failure *failure) MUST_CHECK;
-/* Give up one change. CRM_NOT_FOUND; CRM_BUSY: it may have reached the server, the next sync tells. */
+/* Give up one change, a group as a whole. CRM_NOT_FOUND; CRM_BUSY: it may have reached the server, the next sync tells. */
 enum crm_status outbox_drop(struct replica *replica, uint64_t place, int64_t now_us, struct failure *failure) MUST_CHECK;
+/*
+ * Change one that has no number yet, or was not taken; of what was not taken it makes a new try (outbox_retry). Of a patch or a create edit is a patch of the
+ * same record, applied on top; of an action the same action with another argument. Refused as outbox_add; CRM_NOT_FOUND, CRM_BUSY.
+ */
+enum crm_status outbox_edit(struct replica *replica, uint64_t place, const Crm__Mutation *edit, int64_t now_us, struct failure *failure) MUST_CHECK;
+/*
+ * Send one that was not taken again, in its place and under a new number: as if its author had just made it, seeing what the record holds by now, so that
+ * what was in conflict wins. Refused as outbox_add, when it would be again. CRM_OK also for one that waits.
+ */
+enum crm_status outbox_retry(struct replica *replica, uint64_t place, int64_t now_us, struct failure *failure) MUST_CHECK;
 
 /* The record that had this number here (RECORD_NUMBER_LOCAL), also when the server has given it another. */
 enum crm_status outbox_alias(struct store_txn *txn, enum kind kind, uint64_t number, struct uuid *out_id) MUST_CHECK;
