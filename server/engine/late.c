@@ -1,10 +1,11 @@
 /*
  * late.c - see late.h
  *
- * Writer thread, or a worker in a dry run; late_complete on any.
+ * Writer thread, or a worker in a dry run.
  */
 #include "server/engine/late.h"
 
+#include "common/ops/conflicts.h"
 #include "server/engine/access.h"
 
 bool late_is_conflict(const struct evolve_late *late)
@@ -12,41 +13,12 @@ bool late_is_conflict(const struct evolve_late *late)
     return late->is_whole || late->conflicts.n > 0;
 }
 
-static ProtobufCBinaryData binary(struct slice bytes)
-{
-    return (ProtobufCBinaryData){ .data = (uint8_t *)(uintptr_t)bytes.data, .len = bytes.size };
-}
-
-/* A record's owner or team, or the field alone. */
-static enum crm_status field_of(const struct uuid *owner, const struct uuid *team, struct slice body, uint32_t ref, struct arena *arena,
-                                ProtobufCBinaryData *out)
-{
-    const struct field_set one = { .refs = &ref, .n = 1 };
-    struct slice kept = { 0 };
-    enum crm_status status = CRM_OK;
-
-    if (ref == HEADER_OWNER || ref == HEADER_TEAM) {
-        kept.data = arena_memdup(arena, ref == HEADER_OWNER ? owner->bytes : team->bytes, UUID_SIZE);
-        kept.size = UUID_SIZE;
-        status = kept.data ? CRM_OK : CRM_NO_MEMORY;
-    } else {
-        status = body_keep(arena, body, &one, &kept);
-    }
-    *out = binary(kept);
-    return status;
-}
-
-/* What the record has, unless it is hidden. */
-static enum crm_status add_theirs(const struct record *record, uint32_t ref, struct arena *arena, Crm__FieldConflict *conflict)
-{
-    conflict->has_theirs = true;
-    return field_of(&record->header.owner, &record->header.team, record->body, ref, arena, &conflict->theirs);
-}
-
 /* All fields in conflict, without theirs. */
 static enum crm_status list_conflicts(const struct evolve *evolve, size_t *out_n, Crm__FieldConflict ***out_list)
 {
     const struct evolve_late *late = &evolve->late;
+    const struct record mine = { .header = { .owner = late->owner, .team = late->team }, .body = late->mine };
+    const struct record before = { .header = { .owner = late->old_owner, .team = late->old_team }, .body = late->base };
     size_t n = late->conflicts.n;
     Crm__FieldConflict **list = arena_alloc(evolve->arena, (n + 1) * sizeof *list), *rows = arena_alloc(evolve->arena, (n + 1) * sizeof *rows);
     enum crm_status status = list && rows ? CRM_OK : CRM_NO_MEMORY;
@@ -58,9 +30,9 @@ static enum crm_status list_conflicts(const struct evolve *evolve, size_t *out_n
         list[i] = &rows[i];
         rows[i].has_field = rows[i].has_mine = rows[i].has_before = true;
         rows[i].field = ref;
-        status = field_of(&late->owner, &late->team, late->mine, ref, evolve->arena, &rows[i].mine);
+        status = conflict_value(&mine, ref, evolve->arena, &rows[i].mine);
         if (status == CRM_OK)
-            status = field_of(&late->old_owner, &late->old_team, late->base, ref, evolve->arena, &rows[i].before);
+            status = conflict_value(&before, ref, evolve->arena, &rows[i].before);
     }
     *out_n = n;
     *out_list = list;
@@ -80,8 +52,10 @@ enum crm_status late_answer(const struct evolve *evolve, const struct change_act
     enum crm_status status = list_conflicts(evolve, &result->n_conflicts, &result->conflicts);
 
     for (size_t i = 0; i < result->n_conflicts && status == CRM_OK; i++)
-        if (!actor->access || !access_hides(actor->access, evolve->kind->kind, result->conflicts[i]->field))
-            status = add_theirs(&evolve->before, result->conflicts[i]->field, evolve->arena, result->conflicts[i]);
+        if (!actor->access || !access_hides(actor->access, evolve->kind->kind, result->conflicts[i]->field)) {
+            result->conflicts[i]->has_theirs = true; /* unless it is hidden */
+            status = conflict_value(&evolve->before, result->conflicts[i]->field, evolve->arena, &result->conflicts[i]->theirs);
+        }
     if (status != CRM_OK)
         return status;
     result->has_outcome = true;
@@ -177,31 +151,6 @@ enum crm_status late_take_values(Crm__MutateReply *reply, struct arena *arena)
     return results ? CRM_OK : CRM_NO_MEMORY;
 }
 
-enum crm_status late_complete(const struct view *seen, Crm__Conflict *conflict, struct arena *arena)
-{
-    const struct kind_def *kind = kind_def(conflict->kind);
-    struct record record;
-    struct uuid id;
-    enum crm_status status;
-
-    if (!kind || !uuid_from_slice(slice_of(conflict->id.data, conflict->id.len), &id))
-        return CRM_CORRUPT;
-    status = view_record(seen, kind->kind, &id, &record);
-    if (status != CRM_OK && status != CRM_NOT_FOUND)
-        return status;
-    conflict->has_gone = conflict->gone = status == CRM_NOT_FOUND;
-    status = CRM_OK;
-    for (size_t i = 0; i < conflict->n_fields && status == CRM_OK; i++) {
-        Crm__FieldConflict *field = conflict->fields[i];
-
-        if (conflict->gone || view_hides(seen, kind->kind, field->field))
-            field->has_before = false;
-        else
-            status = add_theirs(&record, field->field, arena, field);
-    }
-    return status;
-}
-
 /* The values of one result, as far as its conflict is open. */
 static enum crm_status fill_result(const struct view *seen, const struct uuid *user, Crm__MutateResult *result, struct arena *arena)
 {
@@ -221,7 +170,7 @@ static enum crm_status fill_result(const struct view *seen, const struct uuid *u
     if (status != CRM_OK)
         return status == CRM_NOT_FOUND ? CRM_OK : status;
     conflict->id = result->id;
-    status = late_complete(seen, conflict, arena);
+    status = conflict_complete(seen, conflict, arena);
     for (size_t i = 0; i < result->n_conflicts && status == CRM_OK; i++)
         for (size_t j = 0; j < conflict->n_fields; j++)
             if (conflict->fields[j]->field == result->conflicts[i]->field)

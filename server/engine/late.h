@@ -30,7 +30,4 @@ enum crm_status late_keep(struct change *change, const struct evolve *evolve, co
 enum crm_status late_take_values(Crm__MutateReply *reply, struct arena *arena) MUST_CHECK;
 enum crm_status late_fill_values(const struct view *view, const struct change_actor *actor, Crm__MutateReply *reply, struct arena *arena) MUST_CHECK;
 
-/* A kept conflict gets what the record has, and loses what may not be read any more. seen: with the eyes of its author; says whether the record is there. */
-enum crm_status late_complete(const struct view *seen, Crm__Conflict *conflict, struct arena *arena) MUST_CHECK;
-
 #endif

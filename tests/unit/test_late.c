@@ -3,6 +3,8 @@
  */
 #include "late_fixture.h"
 
+#include "common/ops/conflicts.h"
+
 static const Crm__MutateResult *result_of(struct server *s, size_t i)
 {
     assert_true(i < s->reply.n_results);
@@ -476,6 +478,46 @@ static void resolves(void **state)
     assert_int_equal(kept_of(s, &id).n, 0);
 }
 
+/* One mutation settles several fields, each in its own way; what is not named stays open. */
+static void resolves_by_choices(void **state)
+{
+    struct server *s = *state;
+    Crm__ResolveChoice name = CRM__RESOLVE_CHOICE__INIT, web = CRM__RESOLVE_CHOICE__INIT, *choices[] = { &name, &web };
+    Crm__ResolveArgument argument = CRM__RESOLVE_ARGUMENT__INIT;
+    struct uuid id;
+    struct record base;
+    struct kept kept;
+
+    server_create(s, KIND_CUSTOMER, &id, "name=Acme", "industry=a", "web=a");
+    base = server_record(s, KIND_CUSTOMER, &id);
+    server_change(s, KIND_CUSTOMER, &id, "name=Theirs", "industry=b", "web=b");
+    server_must(s, seen(s, server_patch(s, KIND_CUSTOMER, &id, "name=", "industry=c", "web=c", NULL), &base));
+    server_must(s, seen(s, server_patch(s, KIND_CUSTOMER, &id, "name=Mine", NULL), &base));
+    assert_int_equal(kept_of(s, &id).n, 2);
+
+    name.has_field = name.has_take = web.has_field = web.has_take = web.has_value = true;
+    name.field = server_field(s, KIND_CUSTOMER, "name")->ref;
+    name.take = CRM__TAKE__TAKE_MINE;
+    web.field = server_field(s, KIND_CUSTOMER, "web")->ref;
+    argument.choices = choices;
+    argument.n_choices = 2;
+    server_refuses(s, server_action(s, KIND_CUSTOMER, &id, "resolve", &argument.base), CRM_INVALID, "take");
+    web.take = CRM__TAKE__TAKE_VALUE;
+    web.value = server_patch(s, KIND_CUSTOMER, &id, "web=d", NULL)->set;
+    server_must(s, server_action(s, KIND_CUSTOMER, &id, "resolve", &argument.base));
+    assert_field(s, KIND_CUSTOMER, &id, "name", "Mine"); /* the later wish */
+    assert_field(s, KIND_CUSTOMER, &id, "web", "d");
+    assert_field(s, KIND_CUSTOMER, &id, "industry", "b");
+    kept = kept_of(s, &id);
+    assert_int_equal(kept.n, 1);
+    assert_int_equal(kept.rows[0]->n_fields, 1);
+    assert_int_equal(kept.rows[0]->fields[0]->field, server_field(s, KIND_CUSTOMER, "industry")->ref);
+    argument.has_take = true;
+    argument.take = CRM__TAKE__TAKE_THEIRS; /* for the rest */
+    server_must(s, server_action(s, KIND_CUSTOMER, &id, "resolve", &argument.base));
+    assert_int_equal(kept_of(s, &id).n, 0);
+}
+
 static void resolves_nothing_of_others(void **state)
 {
     struct server *s = *state;
@@ -528,7 +570,7 @@ static enum crm_status complete(struct store_txn *txn, void *arg)
     const struct view_guard guard = { .admit = admits, .mask = masks_nothing, .hides = hides_names, .arg = completing->is_admitted ? arg : NULL };
     const struct view seen_by = { .txn = txn, .schema = completing->server->core.schema, .guard = &guard, .arena = &completing->server->arena };
 
-    return late_complete(&seen_by, completing->conflict, &completing->server->arena);
+    return conflict_complete(&seen_by, completing->conflict, &completing->server->arena);
 }
 
 /* One's own words one may always read; those of others only as far as one may read the record by now. */
@@ -578,6 +620,7 @@ int main(void)
         T(answers_again_without_keeping_values),
         T(bounds_what_is_open),
         T(resolves),
+        T(resolves_by_choices),
         T(resolves_nothing_of_others),
         T(tells_nothing_that_is_hidden_by_now),
     };
