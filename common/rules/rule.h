@@ -16,6 +16,8 @@ enum rule_verb { RULE_CREATE, RULE_PATCH, RULE_DELETE, RULE_RESTORE };
 
 /* What one mutation may take along: rules that would ask for more refuse instead. */
 #define RULE_RECORDS_MAX 20000
+/* So deep may what is changed because of another change hang on each other. */
+#define RULE_DEPTH_MAX   8
 
 /* A further change that a rule asks for; queued behind the one in hand, inside the same atomic unit. */
 struct rule_more {

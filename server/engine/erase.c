@@ -263,7 +263,7 @@ static enum crm_status into_bin(struct erasing *erasing, const struct kind_def *
     if (status == CRM_OK)
         status = erase_count_entries(erasing, &record);
     if (status == CRM_OK)
-        status = remove_record(change, kind, &record, change->group->now_us, NULL, &header);
+        status = remove_record(change, kind, &record, change->group->now_us, &header);
     if (status != CRM_OK && status != CRM_NOT_FOUND)
         return status;
     return view_deleted(&change->view, kind->kind, id, out_last);

@@ -211,7 +211,7 @@ static enum crm_status act(struct work *work, const struct uuid *id, struct reco
         return status;
     status = evolve_act(&work->evolve, work->mutation, action, argument);
     if (status == CRM_OK && work->evolve.verb == RULE_RESTORE)
-        return restore_record(work->change, work->evolve.kind, &work->evolve.before, work->evolve.happened_us, NULL, out_header);
+        return restore_record(work->change, work->evolve.kind, &work->evolve.before, work->evolve.happened_us, out_header);
     if (status == CRM_NOT_FOUND && is_deleted(work) && work->mutation->has_old) {
         *failure_of(work) = (struct failure){ 0 };
         status = evolve_outlive(&work->evolve, work->mutation);
@@ -236,7 +236,7 @@ static enum crm_status delete_record(struct work *work, const struct uuid *id, s
     *out_header = evolve->before.header;
     if (is_deleted(work) || evolve->late.is_whole)
         return CRM_OK;
-    return remove_record(work->change, evolve->kind, &evolve->before, evolve->happened_us, NULL, out_header);
+    return remove_record(work->change, evolve->kind, &evolve->before, evolve->happened_us, out_header);
 }
 
 static enum crm_status run(struct work *work, struct change *change, const Crm__Mutation *mutation, struct record_header *out_header)

@@ -12,7 +12,7 @@
 #define MUTATION_RECORDS_MAX RULE_RECORDS_MAX /* that one mutation may touch by what it takes along */
 #define CHANGES_WITHOUT_RIGHT 20   /* in one request, of records that exist; more of them need the right BULK_CHANGE */
 #define DELETIONS_UNCONFIRMED 20   /* in one request; more of them, and changes of users, teams and roles, are CRM_CONFIRM without is_confirmed */
-#define MUTATION_DEPTH_MAX   8      /* rules that ask for changes that ask for changes … */
+#define MUTATION_DEPTH_MAX   RULE_DEPTH_MAX /* rules that ask for changes that ask for changes … */
 
 /*
  * Run a request's mutations in a group (mutate_request.c). The reply has a result for each mutation, or, where the request is atomic and one is refused, that one's
@@ -28,9 +28,9 @@ enum crm_status mutate_one(struct change *change, const Crm__Mutation *mutation,
 
 /* remove.c: delete with what hangs on the record, and take it back. */
 enum crm_status remove_record(struct change *change, const struct kind_def *kind, const struct record *before, int64_t happened_us,
-                              const struct uuid *deleted_with, struct record_header *out_header) MUST_CHECK;
+                              struct record_header *out_header) MUST_CHECK;
 enum crm_status restore_record(struct change *change, const struct kind_def *kind, const struct record *bin, int64_t happened_us,
-                               const struct uuid *deleted_with, struct record_header *out_header) MUST_CHECK;
+                               struct record_header *out_header) MUST_CHECK;
 
 /* mutate.c: do the kind's rules let a record be deleted, or come back? */
 enum crm_status ask_guard(struct change *change, const struct record *before, bool is_restore) MUST_CHECK;
