@@ -20,7 +20,7 @@
 #define SEARCH_MOST 1000
 #define TOKEN_CHECK 8 /* bytes of a hash before the place in a page token */
 
-static struct ask call_ask(struct local_call *call, const struct view *view)
+struct ask local_ask(struct local_call *call, const struct view *view)
 {
     static const struct uuid nobody;
     const Crm__LoginReply *session = replica_state(call->replica)->session;
@@ -46,7 +46,7 @@ static enum crm_status needs_server(struct local_call *call, const char *what)
     return fail(&call->failure, CRM_UNREACHABLE, NULL, "%s needs the server", what);
 }
 
-static enum crm_status reply_with(struct local_call *call, const ProtobufCMessage *message)
+enum crm_status local_reply(struct local_call *call, const ProtobufCMessage *message)
 {
     call->is_done = true;
     return codec_pack(message, &call->arena, &call->reply) == CRM_OK ? CRM_OK : no_memory(call);
@@ -71,7 +71,7 @@ static enum crm_status run_ping(struct local_call *call, const struct view *view
     reply.now = clock_now_us();
     reply.software = (char *)(uintptr_t)"crm-replica/" CRM_VERSION;
     reply.seq = replica_state(call->replica)->seq;
-    return reply_with(call, &reply.base);
+    return local_reply(call, &reply.base);
 }
 
 /* What the server said, all of it or one kind. */
@@ -90,18 +90,18 @@ static enum crm_status run_describe(struct local_call *call, const struct view *
     reply.has_level = true;
     reply.level = schema_level(view->schema);
     if (request->has_known_level && request->known_level == reply.level)
-        return reply_with(call, &reply.base);
+        return local_reply(call, &reply.base);
     reply.kinds = all->kinds;
     reply.n_kinds = all->n_kinds;
     for (size_t i = 0; request->kind && i < all->n_kinds; i++)
         if (all->kinds[i]->kind == request->kind) {
             reply.kinds = &all->kinds[i];
             reply.n_kinds = 1;
-            return reply_with(call, &reply.base);
+            return local_reply(call, &reply.base);
         }
     if (request->kind)
         return fail(&call->failure, CRM_INVALID, "kind", "there is no kind number %u", request->kind);
-    return reply_with(call, &reply.base);
+    return local_reply(call, &reply.base);
 }
 
 /* --- get */
@@ -121,7 +121,7 @@ static bool find_alias(const Crm__GetRequest *request, const struct view *view, 
 static enum crm_status run_get(struct local_call *call, const struct view *view)
 {
     const Crm__GetRequest *request = call->request;
-    struct ask ask = call_ask(call, view);
+    struct ask ask = local_ask(call, view);
     struct answer answer;
     struct record record;
     struct uuid id;
@@ -201,7 +201,7 @@ static enum crm_status begin_list(struct local_call *call, const struct view *vi
 {
     const Crm__ListRequest *request = call->request;
     struct listing *listing = arena_zalloc(&call->arena, sizeof *listing);
-    struct ask ask = call_ask(call, view);
+    struct ask ask = local_ask(call, view);
     enum crm_status status = check_present(call, request->as_of, request->deleted);
 
     if (status != CRM_OK)
@@ -246,7 +246,7 @@ static enum crm_status end_list(struct local_call *call, const struct listing *l
         if (!reply.explain)
             return no_memory(call);
     }
-    return reply_with(call, &reply.base);
+    return local_reply(call, &reply.base);
 }
 
 static enum crm_status run_list(struct local_call *call, const struct view *view)
@@ -275,7 +275,7 @@ static enum crm_status run_count(struct local_call *call, const struct view *vie
 {
     const Crm__CountRequest *request = call->request;
     Crm__CountReply reply = CRM__COUNT_REPLY__INIT;
-    struct ask ask = call_ask(call, view);
+    struct ask ask = local_ask(call, view);
     struct list_query query;
     struct list_cursor *cursor = NULL;
     struct filter filter;
@@ -304,7 +304,7 @@ static enum crm_status run_count(struct local_call *call, const struct view *vie
     if (request->explain)
         reply.explain = answer_explain(list_explain(cursor), clock_monotonic_us() - began_us, &call->arena);
     status = tally_finish(&tally, &reply);
-    return status == CRM_OK ? reply_with(call, &reply.base) : status;
+    return status == CRM_OK ? local_reply(call, &reply.base) : status;
 }
 
 /* --- search */
@@ -357,7 +357,7 @@ static enum crm_status end_search(struct local_call *call, const struct searchin
     reply.rows = searching->told;
     if (request->explain)
         reply.explain = answer_explain(&searching->explain, clock_monotonic_us() - searching->began_us, &call->arena);
-    return reply_with(call, &reply.base);
+    return local_reply(call, &reply.base);
 }
 
 static enum crm_status run_search(struct local_call *call, const struct view *view)
@@ -394,6 +394,7 @@ static const struct local_op ops[] = {
     { .code = OP_COUNT, .run = run_count },
     { .code = OP_MUTATE, .run = local_mutate, .writes = true },
     { .code = OP_SEARCH, .run = run_search, .is_stream = true },
+    { .code = OP_SYNC_CONFLICTS, .run = local_conflicts },
 };
 
 const struct local_op *local_op_find(uint32_t code)

@@ -11,6 +11,7 @@
 #include "client/replica/replica.h"
 #include "common/base/arena.h"
 #include "common/engine/view.h"
+#include "common/ops/ask.h"
 
 struct local_call {
     TAILQ_ENTRY(local_call) entry;
@@ -40,6 +41,13 @@ struct local_op {
 /* NULL: this needs the server. */
 const struct local_op *local_op_find(uint32_t code);
 
+/* What the operations of common/ops ask with; in the call's arena. */
+struct ask local_ask(struct local_call *call, const struct view *view);
+/* Done, with this message. */
+enum crm_status local_reply(struct local_call *call, const ProtobufCMessage *message) MUST_CHECK;
+
+/* local_conflicts.c: the run of sync.conflicts. */
+enum crm_status local_conflicts(struct local_call *call, const struct view *view) MUST_CHECK;
 /* local_mutate.c: the run of record.mutate. */
 enum crm_status local_mutate(struct local_call *call, const struct view *view) MUST_CHECK;
 

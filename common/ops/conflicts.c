@@ -34,6 +34,7 @@ enum crm_status conflict_complete(const struct view *seen, Crm__Conflict *confli
     const struct kind_def *kind = kind_def(conflict->kind);
     struct record record;
     struct uuid id;
+    bool is_here;
     enum crm_status status;
 
     if (!kind || !uuid_from_slice(slice_of(conflict->id.data, conflict->id.len), &id))
@@ -41,16 +42,18 @@ enum crm_status conflict_complete(const struct view *seen, Crm__Conflict *confli
     status = view_record(seen, kind->kind, &id, &record);
     if (status != CRM_OK && status != CRM_NOT_FOUND)
         return status;
-    conflict->has_gone = conflict->gone = status == CRM_NOT_FOUND;
+    is_here = status == CRM_OK;
+    conflict->gone = !is_here && !conflict->has_gone; /* a replica has noted which are there, also of those that it does not carry */
+    conflict->has_gone = true;
     status = CRM_OK;
     for (size_t i = 0; i < conflict->n_fields && status == CRM_OK; i++) {
         Crm__FieldConflict *field = conflict->fields[i];
 
-        field->has_theirs = !conflict->gone && !view_hides(seen, kind->kind, field->field);
-        if (!field->has_theirs)
-            field->has_before = false;
-        else
+        field->has_theirs = is_here && !view_hides(seen, kind->kind, field->field);
+        if (field->has_theirs)
             status = conflict_value(&record, field->field, arena, &field->theirs);
+        else if (is_here || conflict->gone)
+            field->has_before = false;
     }
     return status;
 }

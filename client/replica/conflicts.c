@@ -1,0 +1,419 @@
+/*
+ * conflicts.c - see conflicts.h
+ *
+ * Called by sync.c, by crm resolve, and (conflicts_tell) by the local transport; single-threaded.
+ */
+#include "client/replica/conflicts.h"
+
+#include "client/replica/outbox.h"
+#include "common/ops/conflicts.h"
+#include "proto/codec.h"
+#include "proto/records.pb-c.h"
+
+#define TAKE_BUDGET ((size_t)32 << 20)
+#define PAGE_LIMIT  500u
+
+static enum crm_status cannot_write(struct failure *failure, enum crm_status status)
+{
+    return fail(failure, status, NULL, "the replica cannot be written: %s", crm_status_info((int)status)->sentence);
+}
+
+static bool id_of(ProtobufCBinaryData bytes, struct uuid *out_id)
+{
+    return uuid_from_slice(slice_of(bytes.data, bytes.len), out_id);
+}
+
+static struct uuid user_of(const struct replica *replica)
+{
+    const Crm__LoginReply *session = replica_state(replica)->session;
+    struct uuid user = { 0 };
+
+    if (session)
+        (void)id_of(session->user, &user);
+    return user;
+}
+
+/* --- what waiting resolutions settle */
+
+struct resolution {
+    struct uuid record;
+    const Crm__ResolveArgument *argument;
+};
+
+struct resolutions {
+    struct resolution *items;
+    size_t n;
+};
+
+static enum crm_status read_resolution(const Crm__QueuedMutation *queued, const Crm__Mutation *mutation, struct arena *arena, struct resolutions *into)
+{
+    struct resolution *resolution = &into->items[into->n];
+    const void *argument;
+
+    if (queued->answer || !mutation || mutation->verb != CRM__VERB__VERB_ACTION || !mutation->action || strcmp(mutation->action, "resolve") != 0 ||
+        !id_of(mutation->id, &resolution->record))
+        return CRM_OK;
+    if (codec_unpack_body(slice_of(mutation->argument.data, mutation->argument.len), &crm__resolve_argument__descriptor, arena, &argument, NULL) != CRM_OK)
+        return CRM_CORRUPT;
+    resolution->argument = argument;
+    into->n++;
+    return CRM_OK;
+}
+
+static enum crm_status read_resolutions(const struct outbox_list *list, struct arena *arena, struct resolutions *out)
+{
+    size_t room = list->n;
+    enum crm_status status = CRM_OK;
+
+    for (size_t i = 0; i < list->n; i++)
+        room += list->items[i].queued->n_parts;
+    *out = (struct resolutions){ .items = arena_alloc(arena, (room + 1) * sizeof *out->items) };
+    if (!out->items)
+        return CRM_NO_MEMORY;
+    for (size_t i = 0; i < list->n && status == CRM_OK; i++) {
+        const Crm__QueuedMutation *queued = list->items[i].queued;
+
+        status = read_resolution(queued, queued->mutation, arena, out);
+        for (size_t k = 0; k < queued->n_parts && status == CRM_OK; k++)
+            status = read_resolution(queued, queued->parts[k]->mutation, arena, out);
+    }
+    return status;
+}
+
+static bool is_about(protobuf_c_boolean has_conflict, ProtobufCBinaryData named, const struct uuid *conflict, uint32_t named_field, uint32_t field)
+{
+    return (!has_conflict || slice_equal(slice_of(named.data, named.len), uuid_slice(conflict))) && (named_field == 0 || named_field == field);
+}
+
+static bool settles(const Crm__ResolveArgument *argument, const struct uuid *conflict, uint32_t field)
+{
+    for (size_t i = 0; i < argument->n_choices; i++)
+        if (is_about(argument->choices[i]->has_conflict, argument->choices[i]->conflict, conflict, argument->choices[i]->field, field))
+            return true;
+    return argument->take != CRM__TAKE__TAKE_UNSET && is_about(argument->has_conflict, argument->conflict, conflict, argument->field, field);
+}
+
+static bool is_settled(const struct resolutions *resolutions, const struct uuid *record, const struct uuid *conflict, uint32_t field)
+{
+    for (size_t i = 0; i < resolutions->n; i++)
+        if (uuid_equal(&resolutions->items[i].record, record) && settles(resolutions->items[i].argument, conflict, field))
+            return true;
+    return false;
+}
+
+/* false: nothing of it is open. */
+static bool take_settled(const struct resolutions *resolutions, const struct uuid *record, const struct uuid *id, Crm__Conflict *conflict)
+{
+    size_t n = 0;
+
+    if (conflict->n_fields == 0)
+        return !is_settled(resolutions, record, id, 0);
+    for (size_t i = 0; i < conflict->n_fields; i++)
+        if (!is_settled(resolutions, record, id, conflict->fields[i]->field))
+            conflict->fields[n++] = conflict->fields[i];
+    conflict->n_fields = n;
+    return n > 0;
+}
+
+enum crm_status conflicts_tell(struct ask *ask, const Crm__ConflictsRequest *request, Crm__ConflictsReply *reply)
+{
+    struct resolutions resolutions;
+    struct outbox_list list = { 0 };
+    size_t n = 0;
+    enum crm_status status = outbox_read(ask->view->txn, ask->arena, &list);
+
+    if (status == CRM_OK)
+        status = read_resolutions(&list, ask->arena, &resolutions);
+    if (status != CRM_OK)
+        return ask_fail(ask, status, "the outbox cannot be read");
+    status = conflicts_list(ask, request, reply);
+    for (size_t i = 0; i < reply->n_conflicts && status == CRM_OK; i++) {
+        Crm__Conflict *conflict = reply->conflicts[i];
+        struct uuid record, id;
+
+        if (id_of(conflict->id, &record) && id_of(conflict->conflict, &id) && take_settled(&resolutions, &record, &id, conflict))
+            reply->conflicts[n++] = conflict;
+    }
+    reply->n_conflicts = n;
+    return status;
+}
+
+/* --- what the outbox has kept for them */
+
+struct pruning {
+    struct arena *arena;
+    struct view view;
+    struct uuid user;
+    struct resolutions resolutions;
+    bool is_fresh; /* the conflicts are as the server has just told: what is not among them is open no more */
+};
+
+static enum crm_status is_closed(const struct pruning *pruning, const Crm__Mutation *mutation, const Crm__MutateResult *answer, bool *out_is_closed)
+{
+    struct uuid record, id;
+    Crm__Conflict *conflict;
+    struct slice value;
+    struct key key;
+    enum crm_status status;
+
+    *out_is_closed = false;
+    if (!answer || !answer->has_conflict || !id_of(mutation->id, &record) || !id_of(answer->conflict, &id))
+        return CRM_OK;
+    conflict_key(&key, &pruning->user, &record, &id);
+    status = view_get(&pruning->view, STORE_CONFLICT, key_slice(&key), &value);
+    if (status == CRM_NOT_FOUND) {
+        *out_is_closed = pruning->is_fresh;
+        return CRM_OK;
+    }
+    if (status == CRM_OK)
+        status = conflict_read(value, pruning->arena, &conflict);
+    if (status == CRM_OK)
+        *out_is_closed = !take_settled(&pruning->resolutions, &record, &id, conflict);
+    return status;
+}
+
+/* Of a group each that was in conflict must be closed, and nothing else may be wrong with it. */
+static enum crm_status is_done(const struct pruning *pruning, const Crm__QueuedMutation *queued, bool *out_is_done)
+{
+    enum crm_status status = is_closed(pruning, queued->mutation, queued->answer, out_is_done);
+
+    for (size_t i = 0; i < queued->n_parts && status == CRM_OK && *out_is_done; i++)
+        if (queued->parts[i]->answer && queued->parts[i]->answer->status != CRM_OK)
+            status = is_closed(pruning, queued->parts[i]->mutation, queued->parts[i]->answer, out_is_done);
+    return status;
+}
+
+static enum crm_status prune(struct store_txn *txn, const struct replica *replica, struct arena *arena, bool is_fresh)
+{
+    struct pruning pruning = { .arena = arena, .view = { .txn = txn, .schema = replica_state(replica)->schema }, .user = user_of(replica), .is_fresh = is_fresh };
+    struct outbox_list list = { 0 };
+    enum crm_status status = outbox_read(txn, arena, &list);
+
+    if (status == CRM_OK)
+        status = read_resolutions(&list, arena, &pruning.resolutions);
+    for (size_t i = 0; i < list.n && status == CRM_OK; i++) {
+        bool is_gone;
+
+        status = is_done(&pruning, list.items[i].queued, &is_gone);
+        if (status == CRM_OK && is_gone)
+            status = outbox_take(txn, list.items[i].place);
+    }
+    return status;
+}
+
+/* --- taking over what the server tells */
+
+struct taking {
+    struct replica *replica;
+    struct arena arena; /* of a run */
+    struct arena kept;
+    struct writeset *told;
+    struct uuid user;
+    bool is_same;
+    uint64_t n_here;
+};
+
+/* As the server keeps it: without what the record has. That it is there stays noted: it may be one that is not carried here. */
+static enum crm_status add_told(struct taking *taking, const Crm__Conflict *conflict)
+{
+    Crm__Conflict row = *conflict;
+    struct uuid record, id;
+
+    if (!id_of(conflict->id, &record) || !id_of(conflict->conflict, &id))
+        return CRM_PROTOCOL;
+    row.has_id = row.has_conflict = false;
+    row.has_gone = !conflict->gone;
+    row.gone = false;
+    row.fields = arena_alloc(&taking->kept, (row.n_fields + 1) * sizeof *row.fields);
+    for (size_t i = 0; row.fields && i < row.n_fields; i++) {
+        row.fields[i] = arena_memdup(&taking->kept, conflict->fields[i], sizeof *row.fields[i]);
+        if (!row.fields[i])
+            return CRM_NO_MEMORY;
+        row.fields[i]->has_theirs = false;
+    }
+    return row.fields ? conflict_put(taking->told, &taking->user, &record, &id, &row, &taking->kept) : CRM_NO_MEMORY;
+}
+
+/* Behind the first page one by one; *out_next is what comes behind it, in kept. */
+static enum crm_status add_page(struct taking *taking, const Crm__ConflictsReply *reply, Crm__ConflictsRequest *next)
+{
+    enum crm_status status = CRM_OK;
+
+    for (size_t i = 0; i < reply->n_conflicts && status == CRM_OK; i++)
+        status = add_told(taking, reply->conflicts[i]);
+    next->has_after = reply->has_next;
+    next->after = (ProtobufCBinaryData){ .data = arena_memdup(&taking->kept, reply->next.data, reply->next.len), .len = reply->next.len };
+    return status == CRM_OK && reply->has_next && !next->after.data ? CRM_NO_MEMORY : status;
+}
+
+static bool compare_row(void *arg, struct slice key, struct slice value)
+{
+    struct taking *taking = arg;
+    struct slice told;
+
+    taking->n_here++;
+    taking->is_same = writeset_get(taking->told, STORE_CONFLICT, key, &told) && slice_equal(told, value);
+    return taking->is_same;
+}
+
+static enum crm_status compare(struct store_txn *txn, void *arg)
+{
+    struct taking *taking = arg;
+    enum crm_status status;
+
+    taking->is_same = true;
+    taking->n_here = 0;
+    status = store_scan(txn, STORE_CONFLICT, &(struct store_range){ 0 }, compare_row, taking);
+    taking->is_same = taking->is_same && taking->n_here == writeset_count(taking->told);
+    return status;
+}
+
+struct clearing {
+    struct arena *arena;
+    struct writeset *gone;
+    enum crm_status status;
+};
+
+static bool clear_row(void *arg, struct slice key, struct slice value)
+{
+    struct clearing *clearing = arg;
+    uint8_t *copy = arena_memdup(clearing->arena, key.data, key.size);
+
+    (void)value;
+    clearing->status = copy ? writeset_delete(clearing->gone, STORE_CONFLICT, slice_of(copy, key.size)) : CRM_NO_MEMORY;
+    return clearing->status == CRM_OK;
+}
+
+static enum crm_status replace(struct store_txn *txn, void *arg)
+{
+    struct taking *taking = arg;
+    struct clearing clearing = { .arena = &taking->arena };
+    enum crm_status status = CRM_OK;
+
+    arena_reset(&taking->arena);
+    if (!taking->is_same) {
+        clearing.gone = writeset_create(&taking->arena);
+        if (!clearing.gone)
+            return CRM_NO_MEMORY;
+        status = store_scan(txn, STORE_CONFLICT, &(struct store_range){ 0 }, clear_row, &clearing);
+        if (status == CRM_OK)
+            status = clearing.status;
+        if (status == CRM_OK)
+            status = writeset_apply(clearing.gone, txn);
+        if (status == CRM_OK)
+            status = writeset_apply(taking->told, txn);
+    }
+    return status == CRM_OK ? prune(txn, taking->replica, &taking->arena, true) : status;
+}
+
+/* Nothing is written where nothing is new. */
+static enum crm_status store_told(struct taking *taking, struct failure *failure)
+{
+    struct outbox_list list = { 0 };
+    bool keeps = false;
+    enum crm_status status = outbox_load(taking->replica, &taking->arena, &list, failure);
+
+    if (status != CRM_OK)
+        return status;
+    for (size_t i = 0; i < list.n; i++)
+        keeps = keeps || list.items[i].queued->answer;
+    status = store_read_run(replica_store(taking->replica), compare, taking);
+    if (status == CRM_OK && (!taking->is_same || keeps))
+        status = store_write_run(replica_store(taking->replica), replace, taking);
+    return status == CRM_OK ? CRM_OK : cannot_write(failure, status);
+}
+
+enum crm_status conflicts_ask(struct crm_client *client, struct crm_call **out_call)
+{
+    Crm__ConflictsRequest request = CRM__CONFLICTS_REQUEST__INIT;
+
+    *out_call = NULL;
+    request.has_limit = true;
+    request.limit = PAGE_LIMIT;
+    return crm_call_start(client, OP_SYNC_CONFLICTS, &request.base, NULL, out_call);
+}
+
+static enum crm_status call_failed(struct failure *failure, enum crm_status status, const struct crm_call *call)
+{
+    return fail(failure, status, NULL, "%s", crm_call_error(call)->text);
+}
+
+/* The first page: what was asked before, and again where the line was cut meanwhile. */
+static enum crm_status wait_first(struct crm_client *client, struct crm_call **call, struct failure *failure)
+{
+    enum crm_status status = *call ? crm_call_wait(*call) : CRM_UNREACHABLE;
+
+    if (status == CRM_UNREACHABLE || status == CRM_SHUTTING_DOWN) {
+        crm_call_destroy(*call);
+        status = conflicts_ask(client, call);
+        if (status == CRM_OK)
+            status = crm_call_wait(*call);
+    }
+    return status == CRM_OK ? CRM_OK : call_failed(failure, status, *call);
+}
+
+static enum crm_status take_pages(struct taking *taking, struct crm_client *client, struct crm_call **call, struct failure *failure)
+{
+    Crm__ConflictsRequest next = CRM__CONFLICTS_REQUEST__INIT;
+    const Crm__ConflictsReply *reply = (const Crm__ConflictsReply *)crm_call_reply(*call);
+    enum crm_status status = add_page(taking, reply, &next);
+
+    while (status == CRM_OK && next.has_after) {
+        crm_call_destroy(*call);
+        *call = NULL;
+        next.has_limit = true;
+        next.limit = PAGE_LIMIT;
+        status = crm_sync_conflicts(client, &next, call, &reply);
+        if (status != CRM_OK)
+            return call_failed(failure, status, *call);
+        status = add_page(taking, reply, &next);
+    }
+    return status == CRM_OK ? CRM_OK : fail(failure, status, NULL, "the conflicts cannot be taken over: %s", crm_status_info((int)status)->sentence);
+}
+
+enum crm_status conflicts_take(struct replica *replica, struct crm_client *client, struct crm_call *take_call, struct failure *failure)
+{
+    struct taking taking = { .replica = replica, .user = user_of(replica) };
+    enum crm_status status;
+
+    arena_init(&taking.arena, TAKE_BUDGET);
+    arena_init(&taking.kept, TAKE_BUDGET);
+    status = wait_first(client, &take_call, failure);
+    if (status == CRM_OK) {
+        taking.told = writeset_create(&taking.kept);
+        status = taking.told ? take_pages(&taking, client, &take_call, failure) : fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
+        if (status == CRM_OK)
+            status = store_told(&taking, failure);
+    } else if (status == CRM_UNKNOWN_OPERATION) {
+        *failure = (struct failure){ 0 };
+        status = CRM_OK;
+    }
+    crm_call_destroy(take_call);
+    arena_fini(&taking.kept);
+    arena_fini(&taking.arena);
+    return status;
+}
+
+struct prune_run {
+    struct replica *replica;
+    struct arena arena;
+};
+
+static enum crm_status run_prune(struct store_txn *txn, void *arg)
+{
+    struct prune_run *run = arg;
+
+    arena_reset(&run->arena);
+    return prune(txn, run->replica, &run->arena, false);
+}
+
+enum crm_status conflicts_prune(struct replica *replica, struct failure *failure)
+{
+    struct prune_run run = { .replica = replica };
+    enum crm_status status;
+
+    arena_init(&run.arena, TAKE_BUDGET);
+    status = store_write_run(replica_store(replica), run_prune, &run);
+    arena_fini(&run.arena);
+    return status == CRM_OK ? CRM_OK : cannot_write(failure, status);
+}
