@@ -5,6 +5,7 @@
  */
 #include "client/replica/sync.h"
 
+#include "client/replica/conflicts.h"
 #include "client/replica/outbox.h"
 #include "client/replica/pull.h"
 #include "common/base/clock.h"
@@ -192,12 +193,15 @@ enum crm_status sync_run(struct replica *replica, struct crm_client *client, con
                          struct failure *failure)
 {
     struct sync sync = { .replica = replica, .client = client, .options = options, .progress = out_progress, .failure = failure };
+    struct crm_call *conflicts = NULL; /* asked beside the first pages: no round trip of its own */
     unsigned idle = 0;
     enum crm_status status;
 
     *out_progress = (struct sync_progress){ 0 };
     arena_init(&sync.arena, ARENA_BUDGET);
     status = begin(&sync);
+    if (status == CRM_OK && conflicts_ask(client, &conflicts) != CRM_OK)
+        conflicts = NULL;
     while (status == CRM_OK) {
         uint64_t pages = sync.pull.n_pages;
 
@@ -215,8 +219,13 @@ enum crm_status sync_run(struct replica *replica, struct crm_client *client, con
         tell_progress(&sync);
         status = replica_load(replica, failure);
     }
+    if (status == CRM_OK) {
+        status = conflicts_take(replica, client, conflicts, failure);
+        conflicts = NULL;
+    }
     if (status == CRM_OK)
         status = outbox_carry(replica, clock_now_us(), failure);
+    crm_call_destroy(conflicts);
     pull_fini(&sync.pull);
     arena_fini(&sync.arena);
     return status;
