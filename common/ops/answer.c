@@ -133,23 +133,28 @@ static bool refer_element(void *arg, struct slice element)
     return true;
 }
 
+void answer_refer_field(struct answer *answer, const struct field_def *field, const struct record *record)
+{
+    struct refer refer = { .answer = answer, .field = field };
+
+    if (field->type == FIELD_REFERENCE)
+        reflect_each(field, record, refer_value, &refer);
+    else if (field->type == FIELD_GROUP)
+        reflect_each_element(field, record, refer_element, &refer);
+}
+
 static void add_titles(struct answer *answer, const struct record *record)
 {
     const struct kind_def *kind = kind_def(record->header.kind);
-    struct refer refer = { .answer = answer };
+    const struct field_def *field;
 
     answer_refer(answer, KIND_USER, &record->header.owner);
     answer_refer(answer, KIND_TEAM, &record->header.team);
     answer_refer(answer, KIND_USER, &record->header.created_by);
     answer_refer(answer, KIND_USER, &record->header.updated_by);
-    for (size_t n = 0; (refer.field = schema_field_at(answer->schema, kind, n)); n++) {
-        if (refer.field->flags & FIELD_HEADER)
-            continue;
-        if (refer.field->type == FIELD_REFERENCE)
-            reflect_each(refer.field, record, refer_value, &refer);
-        else if (refer.field->type == FIELD_GROUP)
-            reflect_each_element(refer.field, record, refer_element, &refer);
-    }
+    for (size_t n = 0; (field = schema_field_at(answer->schema, kind, n)); n++)
+        if (!(field->flags & FIELD_HEADER))
+            answer_refer_field(answer, field, record);
 }
 
 /* Room for more bytes of packed records. */

@@ -29,6 +29,8 @@ void answer_init(struct answer *answer, struct arena *arena, const struct view *
 bool answer_add(struct answer *answer, const struct record *record, uint32_t flags);
 /* The title of one reference, where it is wanted and not yet there. */
 void answer_refer(struct answer *answer, enum kind kind, const struct uuid *id);
+/* The titles of what a field of a record refers to. */
+void answer_refer_field(struct answer *answer, const struct field_def *field, const struct record *record);
 /* The packed body: records, then titles as field 2. */
 enum crm_status answer_finish(struct answer *answer, struct slice *out_packed) MUST_CHECK;
 

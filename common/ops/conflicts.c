@@ -68,6 +68,36 @@ enum crm_status conflicts_record(struct ask *ask, const Crm__ConflictsRequest *r
     return CRM_OK;
 }
 
+/* A value that is a reference is told by its name, too. */
+static void refer_value(struct answer *titles, const struct field_def *field, ProtobufCBinaryData value)
+{
+    struct record alone = { .body = slice_of(value.data, value.len) };
+    struct uuid id;
+
+    if (!(field->flags & FIELD_HEADER))
+        answer_refer_field(titles, field, &alone);
+    else if (uuid_from_slice(alone.body, &id))
+        answer_refer(titles, field->ref_kind, &id);
+}
+
+static void refer_values(struct answer *titles, const Crm__Conflict *conflict)
+{
+    const struct kind_def *kind = kind_def(conflict->kind);
+
+    for (size_t i = 0; i < conflict->n_fields; i++) {
+        const Crm__FieldConflict *values = conflict->fields[i];
+        const struct field_def *field = schema_field(titles->schema, kind, values->field);
+
+        if (!field)
+            continue;
+        refer_value(titles, field, values->mine);
+        if (values->has_theirs)
+            refer_value(titles, field, values->theirs);
+        if (values->has_before)
+            refer_value(titles, field, values->before);
+    }
+}
+
 /* A page of them, behind `at`, which moves along. */
 static enum crm_status add_page(struct ask *ask, const struct uuid *record, struct key *at, size_t limit, struct answer *titles,
                                 Crm__ConflictsReply *reply)
@@ -94,6 +124,7 @@ static enum crm_status add_page(struct ask *ask, const struct uuid *record, stru
         if (status != CRM_OK)
             return status;
         answer_refer(titles, (enum kind)conflict->kind, &id);
+        refer_values(titles, conflict);
         bytes += crm__conflict__get_packed_size(conflict);
         reply->conflicts[reply->n_conflicts++] = conflict;
     }
