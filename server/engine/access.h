@@ -14,6 +14,7 @@
 #include "common/engine/grant.h"
 #include "common/engine/list.h"
 #include "common/engine/view.h"
+#include "proto/wire.pb-c.h"
 
 struct access;
 
@@ -73,6 +74,9 @@ bool access_covers(const struct access *access, enum kind kind, enum access_verb
 bool access_covers_others(const struct access *access, enum kind kind, enum access_verb verb);
 /* Does the user see all of a kind, all its fields included? */
 bool access_covers_kind(const struct access *access, enum kind kind, enum access_verb verb);
+
+/* access_told.c: what a client is told of it; view without a guard. Lists in the arena. */
+enum crm_status access_tell(const struct access *access, const struct view *view, struct arena *arena, Crm__Permissions *out_told) MUST_CHECK;
 
 bool access_hides(const struct access *access, enum kind kind, uint32_t field);
 /* Hidden, or shown but not to be changed. */

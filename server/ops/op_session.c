@@ -44,6 +44,17 @@ static Crm__CompanyInfo *company_info(const struct view *view, struct arena *are
     return info;
 }
 
+/* A session that has something else to do first may change nothing yet. */
+static bool tell_access(Crm__LoginReply *reply, const struct view *view, const struct session *session, struct arena *arena)
+{
+    const struct view plain = view_unguarded(view);
+
+    if (!session->access || session->must != CRM_OK)
+        return true;
+    reply->may = arena_alloc(arena, sizeof *reply->may);
+    return reply->may && access_tell(session->access, &plain, arena, reply->may) == CRM_OK;
+}
+
 bool login_reply_fill(Crm__LoginReply *reply, const struct view *view, const struct session *session, const uint8_t *token, struct arena *arena)
 {
     if (token) {
@@ -63,7 +74,7 @@ bool login_reply_fill(Crm__LoginReply *reply, const struct view *view, const str
     reply->has_must = session->must != CRM_OK;
     reply->must = (uint32_t)session->must;
     reply->company = company_info(view, arena);
-    return reply->company;
+    return reply->company && tell_access(reply, view, session, arena);
 }
 
 Crm__LoginReply *login_reply_create(const struct view *view, const struct session *session, const uint8_t *token, struct arena *arena)
