@@ -131,12 +131,13 @@ static void zsh_options(FILE *out, const enum option_id *ids)
 {
     for (; *ids != OPT_END; ids++) {
         const struct option_def *option = option_def(*ids);
+        bool is_maybe = option->type == OPTION_MAYBE;
 
-        fprintf(out, " \\\n        '--%s[", option->name);
+        fprintf(out, " \\\n        '--%s%s[", option->name, is_maybe ? "=-" : "");
         put_quoted(out, option->help, true);
         fputs("]", out);
         if (option->type != OPTION_FLAG) {
-            fputs(":", out);
+            fputs(is_maybe ? "::" : ":", out);
             put_quoted(out, option->argument, true);
             if (option->complete == COMPLETE_FILE)
                 fputs(":_files", out);
@@ -201,7 +202,7 @@ static void fish_option(FILE *out, const char *condition, const struct option_de
     fprintf(out, "complete -c crm%s -l %s", condition, option->name);
     if (option->letter)
         fprintf(out, " -s %c", option->letter);
-    if (option->type != OPTION_FLAG)
+    if (option->type != OPTION_FLAG && option->type != OPTION_MAYBE)
         fputs(option->complete == COMPLETE_FILE ? " -r -F" : " -x", out);
     if (option->complete == COMPLETE_KIND)
         fputs(" -a '", out), put_kinds(out), fputs("'", out);

@@ -43,10 +43,11 @@ static void print_options(FILE *out, const enum option_id *ids)
     for (; *ids != OPT_END; ids++) {
         const struct option_def *option = option_def(*ids);
         char name[64];
-        int n = snprintf(name, sizeof(name), "%s%c%c --%s%s%s", option->letter ? "-" : " ",
+        bool is_maybe = option->type == OPTION_MAYBE;
+        int n = snprintf(name, sizeof(name), "%s%c%c --%s%s%s%s", option->letter ? "-" : " ",
                          option->letter ? option->letter : ' ', option->letter ? ',' : ' ',
-                         option->name, option->argument ? " " : "",
-                         option->argument ? option->argument : "");
+                         option->name, is_maybe ? "[=" : option->argument ? " " : "",
+                         option->argument ? option->argument : "", is_maybe ? "]" : "");
 
         fprintf(out, "  %s%*s%s\n", name, n < 26 ? 28 - n : 2, "", option->help);
     }

@@ -56,7 +56,7 @@ static void put_options(FILE *out, const enum option_id *ids)
         else
             fprintf(out, ".It Fl \\-%s", option->name);
         if (option->argument) {
-            fputs(" Ar", out);
+            fputs(option->type == OPTION_MAYBE ? " Ns Op = Ns Ar" : " Ar", out);
             put_argument(out, option->argument);
         }
         fputc('\n', out);

@@ -16,6 +16,7 @@
 #define TEXT(member)   OPTION_TEXT, offsetof(struct options, member)
 #define NUMBER(member) OPTION_NUMBER, offsetof(struct options, member)
 #define LIST(member)   OPTION_LIST, offsetof(struct options, member)
+#define MAYBE(member)  OPTION_MAYBE, offsetof(struct options, member)
 
 static const struct option_def rows[OPT_COUNT] = {
     [OPT_HOME] = { "home", 0, TEXT(home), "DIR", COMPLETE_FILE,
@@ -123,6 +124,13 @@ static const struct option_def rows[OPT_COUNT] = {
                     "as before, at first mine)" },
     [OPT_STATUS] = { "status", 0, FLAG(status), "say how old the replica is and what it holds" },
     [OPT_WIPE] = { "wipe", 0, FLAG(wipe), "remove the replica with all that is in it" },
+    [OPT_MINE] = { "mine", 0, MAYBE(mine), "FIELD,…", COMPLETE_NONE,
+                   "what I wanted: of these fields, or of all that are not named" },
+    [OPT_THEIRS] = { "theirs", 0, MAYBE(theirs), "FIELD,…", COMPLETE_NONE,
+                     "what the record has: of these fields, or of all that are not named" },
+    [OPT_DROP] = { "drop", 0, FLAG(drop),
+                   "give up what I wanted, also of a record that is gone" },
+    [OPT_REJECTED] = { "rejected", 0, FLAG(rejected), "all that the server has refused" },
     [OPT_MAN] = { "man", 0, FLAG(man), "print the manual page as mdoc(7)" },
 };
 
@@ -145,7 +153,9 @@ static void collect(const enum option_id *ids, struct option *longs, size_t *n_l
 
         longs[(*n_longs)++] = (struct option){
             .name = row->name,
-            .has_arg = row->type == OPTION_FLAG ? no_argument : required_argument,
+            .has_arg = row->type == OPTION_FLAG    ? no_argument
+                       : row->type == OPTION_MAYBE ? optional_argument
+                                                   : required_argument,
             .val = 256 + (int)*ids,
         };
         if (!row->letter)
@@ -187,6 +197,10 @@ static enum crm_status store(enum option_id id, const char *text, struct options
     switch (row->type) {
     case OPTION_FLAG:
         *(bool *)member = true;
+        return CRM_OK;
+    case OPTION_MAYBE:
+        text = text ? text : "";
+        memcpy(member, &text, sizeof(text));
         return CRM_OK;
     case OPTION_TEXT:
         memcpy(member, &text, sizeof(text));

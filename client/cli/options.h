@@ -52,11 +52,19 @@ struct options {
     /* the replica */
     const char *carry;
     bool status, wipe;
+    const char *mine, *theirs; /* "" all that is not named, else fields divided by commas */
+    bool drop, rejected;
     /* help */
     bool man;
 };
 
-enum option_type { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER, OPTION_LIST };
+enum option_type {
+    OPTION_FLAG,
+    OPTION_TEXT,
+    OPTION_NUMBER,
+    OPTION_LIST,
+    OPTION_MAYBE, /* a text behind '=', or none: then it is "" */
+};
 
 /* How the shell may complete an option's argument. */
 enum complete { COMPLETE_NONE, COMPLETE_FILE, COMPLETE_KIND, COMPLETE_COMMAND, COMPLETE_FIXED };
@@ -130,6 +138,10 @@ enum option_id {
     OPT_CARRY,
     OPT_STATUS,
     OPT_WIPE,
+    OPT_MINE,
+    OPT_THEIRS,
+    OPT_DROP,
+    OPT_REJECTED,
     OPT_MAN,
     OPT_COUNT,
 };
