@@ -1,7 +1,8 @@
 /*
  * cipher.h - secrets that have to be read again, closed with AES-256-GCM
  *
- * What is closed is nonce ‖ tag ‖ ciphertext, with a random nonce each time. Thread-safe.
+ * What is closed is nonce ‖ tag ‖ ciphertext, with a random nonce each time. Thread-safe, but for a
+ * struct cipher.
  */
 #ifndef CRM_BASE_CIPHER_H
 #define CRM_BASE_CIPHER_H
@@ -25,5 +26,16 @@ enum crm_status cipher_close(const uint8_t key[CIPHER_KEY_SIZE], struct slice ab
  * about, or changed bytes; out is then wiped. */
 enum crm_status cipher_open(const uint8_t key[CIPHER_KEY_SIZE], struct slice about,
                             struct slice closed, uint8_t *out) MUST_CHECK;
+
+/* The same for many values with one key, set up once. One thread at a time. */
+struct cipher;
+enum crm_status cipher_create(const uint8_t key[CIPHER_KEY_SIZE],
+                              struct cipher **out_cipher) MUST_CHECK;
+/* The key is overwritten. Accepts NULL. */
+void cipher_destroy(struct cipher *cipher);
+enum crm_status cipher_close_with(struct cipher *cipher, struct slice about, struct slice plain,
+                                  uint8_t *out) MUST_CHECK;
+enum crm_status cipher_open_with(struct cipher *cipher, struct slice about, struct slice closed,
+                                 uint8_t *out) MUST_CHECK;
 
 #endif

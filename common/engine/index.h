@@ -68,9 +68,15 @@ enum crm_status index_update(const struct view *view, struct writeset *set, cons
 enum crm_status index_follow(const struct view *view, struct writeset *set, const struct kind_def *kind, const struct record *before,
                              const struct record *after, struct arena *arena) MUST_CHECK;
 
+/* Is there anything to keep in step? Not where the store keeps none of it: see derive.h. */
+bool index_is_kept(const struct view *view);
+
 /* Called with every key that a record should have in index, child, unique and term: for check and rebuild. */
 typedef enum crm_status index_visit(void *arg, enum store_db db, struct slice key, struct slice value);
 enum crm_status index_each(const struct schema *schema, const struct kind_def *kind, const struct record *record, struct arena *arena,
                            index_visit *visit, void *arg) MUST_CHECK;
+/* The same of one database, and of one field where ref names one (0: of all). */
+enum crm_status index_each_in(const struct schema *schema, const struct kind_def *kind, const struct record *record, enum store_db db, uint32_t ref,
+                              struct arena *arena, index_visit *visit, void *arg) MUST_CHECK;
 
 #endif

@@ -378,6 +378,8 @@ static enum crm_status update(const struct view *view, struct writeset *set,
     struct entry_list old = { .kind = kind, .record = before, .arena = arena };
     struct entry_list new = { .kind = kind, .record = after, .arena = arena };
 
+    if (!index_is_kept(view))
+        return CRM_OK;
     add_changed(view->schema, kind, &old, &new, changed);
     if (old.status != CRM_OK)
         return old.status;
@@ -386,6 +388,11 @@ static enum crm_status update(const struct view *view, struct writeset *set,
     entries_settle(&old);
     entries_settle(&new);
     return apply_difference(view, set, &old, &new, follows, failure);
+}
+
+bool index_is_kept(const struct view *view)
+{
+    return store_keeps(view->txn, STORE_INDEX);
 }
 
 enum crm_status index_update(const struct view *view, struct writeset *set,
@@ -414,5 +421,25 @@ enum crm_status index_each(const struct schema *schema, const struct kind_def *k
     entries_settle(&list);
     for (size_t i = 0; list.status == CRM_OK && i < list.n; i++)
         list.status = visit(arg, list.entries[i].db, list.entries[i].key, list.entries[i].value);
+    return list.status;
+}
+
+enum crm_status index_each_in(const struct schema *schema, const struct kind_def *kind,
+                              const struct record *record, enum store_db db, uint32_t ref,
+                              struct arena *arena, index_visit *visit, void *arg)
+{
+    struct entry_list list = { .kind = kind, .record = record, .arena = arena };
+    const struct field_def *field;
+
+    if (db == STORE_TERM)
+        add_terms(&list, schema);
+    else if (ref && (field = schema_field(schema, kind, ref)))
+        add_field(&list, field);
+    for (size_t n = 0; !ref && db != STORE_TERM && (field = schema_field_at(schema, kind, n)); n++)
+        add_field(&list, field);
+    entries_settle(&list);
+    for (size_t i = 0; list.status == CRM_OK && i < list.n; i++)
+        if (list.entries[i].db == db)
+            list.status = visit(arg, db, list.entries[i].key, list.entries[i].value);
     return list.status;
 }

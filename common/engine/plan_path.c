@@ -269,6 +269,10 @@ bool plan_add_paths(struct planner *planner)
         if (planner->bounds[i].equal && add_named_candidate(planner, planner->bounds[i].equal))
             return true;
     }
+    if (!index_is_kept(planner->view)) {
+        plan_add_scan(planner);
+        return true;
+    }
     plan_find_owners(planner);
     if (!uuid_is_nil(&planner->query->parent))
         add_parent_candidate(planner);

@@ -34,6 +34,7 @@ struct search {
     void *arg;
     struct list_explain explain;
     bool stop;
+    bool scans; /* the store keeps no terms: all records are asked */
 };
 
 /* Has the kind fields whose words are terms, and are any of them hidden from this reader? */
@@ -119,14 +120,19 @@ static enum crm_status open_postings(struct search *search, const struct term_qu
     enum crm_status status = CRM_OK;
     bool has_stream = false;
 
-    for (size_t i = 0; i < words->n && status == CRM_OK; i++) {
+    for (size_t i = 0; i < words->n; i++) {
         struct posting *posting = &search->postings[search->n_postings++];
 
         posting->term = words->terms[i];
         posting->is_prefix = words->is_prefix[i];
         posting->alternative = alternatives[i];
-        status = posting_open(posting, &search->space);
-        has_stream = has_stream || posting->is_stream;
+        posting->is_wide = search->scans;
+    }
+    if (search->scans)
+        return CRM_OK;
+    for (size_t i = 0; i < words->n && status == CRM_OK; i++) {
+        status = posting_open(&search->postings[i], &search->space);
+        has_stream = has_stream || search->postings[i].is_stream;
     }
     return status == CRM_OK && !has_stream
                ? posting_widen(&search->postings[0], &search->space, false)
@@ -286,6 +292,71 @@ static enum crm_status search_kind(struct search *search, size_t rank)
     return status == CRM_NOT_FOUND ? CRM_OK : status;
 }
 
+/* ---- where no terms are kept */
+
+static bool fits_all(const struct search *search, const struct term_list *terms)
+{
+    for (size_t i = 0; i < search->n_postings; i++) {
+        if (!posting_fits(&search->postings[i], terms))
+            return false;
+    }
+    return true;
+}
+
+struct scan {
+    struct search *search;
+    const struct kind_def *kind;
+    enum crm_status status;
+};
+
+/* Every record is asked itself. */
+static bool ask_record(void *arg, struct slice key, struct slice value)
+{
+    struct scan *scan = arg;
+    struct search *search = scan->search;
+    struct term_list terms;
+    struct record record;
+    struct uuid id;
+    enum kind kind;
+
+    scan->status = record_key_parse(key, &kind, &id)
+                       ? view_open(&search->rows, kind, &id, value, &record)
+                       : CRM_CORRUPT;
+    if (scan->status == CRM_NOT_FOUND) {
+        scan->status = CRM_OK;
+        return true;
+    }
+    search->explain.examined++;
+    if (scan->status == CRM_OK)
+        scan->status =
+            term_extract(search->rows.schema, scan->kind, &record, &search->row, &terms);
+    if (scan->status == CRM_OK && fits_all(search, &terms)) {
+        search->explain.matched++;
+        search->stop =
+            !search->emit(search->arg, &record) ||
+            (search->query->limit && search->explain.matched == search->query->limit);
+    }
+    arena_reset(&search->row);
+    return scan->status == CRM_OK && !search->stop;
+}
+
+static enum crm_status scan_kind(struct search *search, size_t rank)
+{
+    struct scan scan = { .search = search, .kind = search->space.kinds[rank] };
+    struct key from = { .size = 0 }, to = { .size = 0 };
+    enum crm_status status;
+
+    key_u8(&from, (uint8_t)scan.kind->kind);
+    key_u8(&to, (uint8_t)(scan.kind->kind + 1));
+    status = view_scan(search->space.view, STORE_RECORD,
+                       &(struct store_range){ .from = key_slice(&from),
+                                              .to = key_slice(&to),
+                                              .reverse = true,
+                                              .values = STORE_VALUES_PASS },
+                       ask_record, &scan);
+    return status == CRM_OK ? scan.status : status;
+}
+
 enum crm_status search_run(const struct view *view, const struct search_query *query,
                            struct arena *arena, list_emit *emit, void *arg,
                            struct list_explain *out_explain, struct failure *failure)
@@ -308,6 +379,7 @@ enum crm_status search_run(const struct view *view, const struct search_query *q
     arena_init(&search->row, ROW_BUDGET);
     search->rows = *view;
     search->rows.arena = &search->row;
+    search->scans = !store_keeps(view->txn, STORE_TERM);
     choose_kinds(search);
     status = open_postings(search, &words, alternatives);
     describe(search);
@@ -315,7 +387,7 @@ enum crm_status search_run(const struct view *view, const struct search_query *q
     search->space.looked =
         0; /* leaping has an allowance of its own, or a collected prefix would leave nothing */
     for (size_t rank = 0; rank < search->space.n_kinds && !search->stop && status == CRM_OK; rank++)
-        status = search_kind(search, rank);
+        status = search->scans ? scan_kind(search, rank) : search_kind(search, rank);
     arena_fini(&search->row);
     if (status == CRM_OK && out_explain)
         *out_explain = search->explain;

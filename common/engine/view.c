@@ -7,6 +7,7 @@
  */
 #include "common/engine/view.h"
 
+#include "common/engine/derive.h"
 #include "common/engine/index.h"
 
 /* Room to fold one text for a lookup: TEXT_MAX grows at most some times by NFKD. */
@@ -55,6 +56,8 @@ enum crm_status view_get(const struct view *view, enum store_db db, struct slice
 {
     struct slice value;
 
+    if (!store_keeps(view->txn, db))
+        return derive_get(view, db, key, out_value);
     if ((view->own && writeset_get(view->own, db, key, &value)) ||
         (view->group && writeset_get(view->group, db, key, &value))) {
         if (!value.data)
@@ -89,8 +92,11 @@ enum crm_status view_seek(const struct view *view, enum store_db db,
     struct store_range rest = *range;
     uint8_t bound[STORE_KEY_MAX + 1];
     struct slice key, value, over_key, over_value;
-    enum crm_status status = store_seek(view->txn, db, &rest, &key, &value);
+    enum crm_status status;
 
+    if (!store_keeps(view->txn, db))
+        return derive_seek(view, db, range, out_key, out_value);
+    status = store_seek(view->txn, db, &rest, &key, &value);
     for (;;) {
         if (status != CRM_OK && status != CRM_NOT_FOUND)
             return status;
@@ -174,6 +180,8 @@ enum crm_status view_scan(const struct view *view, enum store_db db,
     };
     enum crm_status status;
 
+    if (!store_keeps(view->txn, db))
+        return derive_scan(view, db, range, visit, arg);
     scan.has_over = overlay_seek(view, db, range, &scan.over_key, &scan.over_value);
     if (!scan.has_over)
         return store_scan(view->txn, db, range, visit, arg);

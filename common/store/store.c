@@ -35,6 +35,16 @@ const struct store_traits *store_traits(const struct store *store)
     return &store->engine->traits;
 }
 
+bool store_keeps(const struct store_txn *txn, enum store_db db)
+{
+    return !(txn->engine->traits.without & UINT32_C(1) << db);
+}
+
+struct arena *store_arena(struct store_txn *txn)
+{
+    return txn->arena;
+}
+
 enum crm_status store_read_begin(struct store *store, struct store_txn **out_txn)
 {
     return store->engine->read_begin(store, out_txn);

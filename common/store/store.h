@@ -44,6 +44,7 @@ enum store_db { STORE_DB_LIST(STORE_DB_ENUM) STORE_DB_COUNT };
 /* The name on disk. */
 const char *store_db_name(enum store_db db);
 
+struct arena;
 struct store;
 struct store_txn;
 
@@ -51,6 +52,7 @@ struct store_txn;
 struct store_traits {
     bool is_local;            /* reads are memory accesses: only then do they run on io threads */
     size_t transaction_bytes; /* most bytes one write run may put; beyond it CRM_TOO_LARGE before any put */
+    uint32_t without;         /* databases that hold nothing, whatever is put: a bit for each, 1 << enum store_db */
 };
 
 /* How the LMDB engine is opened. */
@@ -101,16 +103,29 @@ void store_read_end(struct store_txn *txn);
  */
 enum crm_status store_write_run(struct store *store, store_fn *fn, void *arg) MUST_CHECK;
 
+/* Is what is put into a database kept? Else it holds nothing, and what leads to records has to be made from them. */
+bool store_keeps(const struct store_txn *txn, enum store_db db);
+/* Memory until the run ends, for what is made in that way. NULL where all databases are kept. */
+struct arena *store_arena(struct store_txn *txn);
+
 /* CRM_OK, CRM_NOT_FOUND, CRM_IO or CRM_CORRUPT. */
 enum crm_status store_get(struct store_txn *txn, enum store_db db, struct slice key, struct slice *out_value) MUST_CHECK;
 /* Many keys at once; out_values[i].data is NULL where there is none. Best given in key order. */
 enum crm_status store_get_many(struct store_txn *txn, enum store_db db, const struct slice *keys, size_t n, struct slice *out_values) MUST_CHECK;
+
+/* What a scan does with values; the less is asked of it, the less an engine that has to make them (store_cover.h) must do and keep. */
+enum store_values {
+    STORE_VALUES_STAY, /* borrowed until the run ends, as below */
+    STORE_VALUES_PASS, /* borrowed until the visitor returns */
+    STORE_VALUES_NONE, /* not looked at: what is given as one has no meaning */
+};
 
 /* Keys with from <= key < to; an empty to means to the end. */
 struct store_range {
     struct slice from;
     struct slice to;
     bool reverse; /* from the end of the range backwards */
+    enum store_values values;
 };
 
 /* Called with each pair; both are borrowed until it returns (until the run ends in a read run). false stops the scan. */

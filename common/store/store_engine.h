@@ -49,6 +49,7 @@ struct store_txn {
     const struct store_engine *engine;
     bool is_writable;
     size_t put_bytes; /* keys and values put so far, held against traits.transaction_bytes */
+    struct arena *arena; /* see store_arena */
 };
 
 #endif
