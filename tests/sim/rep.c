@@ -1,0 +1,179 @@
+/*
+ * rep.c - one who has a replica: the commands that they run, each a process of its own over the replica's disk
+ */
+#include "tests/sim/sim.h"
+
+#include "client/replica/local.h"
+#include "client/replica/push.h"
+#include "client/replica/sync.h"
+
+void rep_init(struct rep *rep, struct sim *sim, enum person who)
+{
+    *rep = (struct rep){ .sim = sim, .who = who, .name = person_names[who], .scope = CRM__SYNC_SCOPE__SYNC_SCOPE_ALL };
+    disk_init(&rep->disk, NULL);
+}
+
+void rep_fini(struct rep *rep)
+{
+    disk_fini(&rep->disk);
+}
+
+static struct replica *open_replica(struct rep *rep)
+{
+    struct failure failure = { 0 };
+    struct replica *replica;
+    enum crm_status status = replica_open_store(disk_open(&rep->disk), &replica, &failure);
+
+    if (status != CRM_OK)
+        sim_fail("%s: the replica cannot be opened: %s", rep->name, failure.text);
+    return replica;
+}
+
+/* What a process that has died was armed with is over with it. */
+static void end_process(struct rep *rep, struct replica *replica)
+{
+    replica_close(replica);
+    if (rep->disk.is_dead)
+        sim_trace("  %s dies at a commit", rep->name);
+    rep->disk.fuse = 0;
+}
+
+/* --- sync */
+
+static void note_answered(void *arg, struct word *word)
+{
+    (void)arg;
+    word->is_answered = true;
+}
+
+static void on_answer(void *arg, const Crm__QueuedMutation *queued, const Crm__MutateResult *answer)
+{
+    struct rep *rep = arg;
+    const Crm__Mutation *mutation = queued->mutation;
+
+    sim_trace("  %s is told of change %llu: %s%s%s", rep->name, (unsigned long long)queued->number, crm_status_info((int)answer->status)->name,
+              answer->outcome == CRM__MUTATE_OUTCOME__MUTATE_OUTCOME_MERGED ? " (merged)" : "", answer->error ? answer->error->text : "");
+    if (answer->status != CRM_OK)
+        return;
+    words_find(&rep->sim->words, slice_of(mutation->set.data, mutation->set.len), note_answered, NULL);
+    words_find(&rep->sim->words, slice_of(mutation->add.data, mutation->add.len), note_answered, NULL);
+}
+
+static enum crm_status push_and_pull(struct rep *rep, struct replica *replica, struct crm_client *client, struct failure *failure)
+{
+    const struct push_options pushing = { .on_answer = on_answer, .arg = rep };
+    const struct sync_options pulling = { .scope = rep->scope };
+    struct push_counts counts;
+    struct sync_progress progress;
+    enum crm_status status = CRM_OK;
+
+    if (replica_state(replica)->is_usable)
+        status = push_run(replica, client, &pushing, &counts, failure);
+    if (status == CRM_OK)
+        status = sync_run(replica, client, &pulling, &progress, failure);
+    if (status == CRM_OK)
+        sim_trace("  %s has %llu records told, %llu to forget, %s, %u cuts", rep->name, (unsigned long long)progress.records,
+                  (unsigned long long)progress.forgets, progress.is_snapshot ? "anew" : "what changed", progress.cuts);
+    return status;
+}
+
+enum crm_status rep_sync(struct rep *rep, const struct weather *weather)
+{
+    struct replica *replica = open_replica(rep);
+    struct failure failure = { 0 };
+    struct crm_client *client;
+    enum crm_status status;
+
+    rep->n_syncs++;
+    sim_must(line_client_create(&rep->sim->host, weather, rep->sim->base->tokens[rep->who], &client), "a client");
+    status = push_and_pull(rep, replica, client, &failure);
+    if (status != CRM_OK)
+        sim_trace("  %s: %s: %s", rep->name, crm_status_info((int)status)->name, failure.text);
+    crm_client_destroy(client);
+    end_process(rep, replica);
+    return status;
+}
+
+/* --- changes */
+
+enum crm_status rep_change(struct rep *rep, Crm__Mutation *mutation)
+{
+    struct replica *replica = open_replica(rep);
+    Crm__MutateRequest request = CRM__MUTATE_REQUEST__INIT;
+    const Crm__MutateReply *reply;
+    struct crm_client *client;
+    struct crm_call *call = NULL;
+    enum crm_status status;
+
+    sim_must(local_client_create(replica, &client), "a client of the replica");
+    request.mutations = &mutation;
+    request.n_mutations = 1;
+    status = crm_mutate(client, &request, &call, &reply);
+    if (status == CRM_OK)
+        status = (enum crm_status)reply->results[0]->status;
+    if (status != CRM_OK)
+        sim_trace("  %s: %s: %s", rep->name, crm_status_info((int)status)->name,
+                  call && crm_call_reply(call) ? reply->results[0]->error->text : crm_call_error(call)->text);
+    crm_call_destroy(call);
+    crm_client_destroy(client);
+    end_process(rep, replica);
+    return status;
+}
+
+/* --- looking */
+
+struct picking {
+    enum kind kind;
+    struct arena *arena;
+    uint64_t left;
+    struct record *record;
+    bool is_found;
+};
+
+static bool pick_one(void *arg, struct slice key, struct slice value)
+{
+    struct picking *picking = arg;
+    struct uuid id;
+    enum kind kind;
+
+    if (!record_key_parse(key, &kind, &id) || record_decode(kind, &id, value, picking->record) != CRM_OK)
+        sim_fail("a replica holds what is no record");
+    if (picking->left-- > 0)
+        return true;
+    picking->record->body.data = arena_memdup(picking->arena, value.data, value.size);
+    if (!picking->record->body.data)
+        sim_fail("out of memory");
+    picking->record->body.data += RECORD_HEADER_SIZE;
+    picking->is_found = true;
+    return false;
+}
+
+static bool count_one(void *arg, struct slice key, struct slice value)
+{
+    (void)key;
+    (void)value;
+    ++*(uint64_t *)arg;
+    return true;
+}
+
+static enum crm_status pick(struct store_txn *txn, void *arg)
+{
+    struct picking *picking = arg;
+    const uint8_t from = (uint8_t)picking->kind, to = (uint8_t)(picking->kind + 1);
+    const struct store_range range = { .from = slice_of(&from, 1), .to = slice_of(&to, 1) };
+    uint64_t n = 0;
+    enum crm_status status = store_scan(txn, STORE_RECORD, &range, count_one, &n);
+
+    if (status != CRM_OK || n == 0)
+        return status;
+    picking->left = seed_draw(DICE_SCRIPT, n);
+    return store_scan(txn, STORE_RECORD, &range, pick_one, picking);
+}
+
+bool rep_pick(struct rep *rep, enum kind kind, struct record *out_record)
+{
+    struct picking picking = { .kind = kind, .arena = &rep->sim->arena, .record = out_record };
+
+    sim_must(store_read_run(rep->disk.map, pick, &picking), "a replica's records");
+    return picking.is_found;
+}
