@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "client/cli/command.h"
+#include "client/cli/first.h"
 #include "client/cli/help.h"
 #include "client/replica/replica.h"
 #include "common/base/calendar.h"
@@ -54,6 +55,8 @@ void cli_init(struct cli *cli)
     *cli = (struct cli){ 0 };
     arena_init(&cli->arena, ARENA_BUDGET);
     titles_init(&cli->titles);
+    cli->out = stdout;
+    cli->err = stderr;
     cli->in_is_tty = isatty(STDIN_FILENO) == 1;
     cli->out_is_tty = isatty(STDOUT_FILENO) == 1;
     cli->err_is_tty = isatty(STDERR_FILENO) == 1;
@@ -126,6 +129,19 @@ static enum crm_status unknown_command(struct cli *cli, const char *name)
                 name);
 }
 
+/* cli->command, over the connection that it needs. */
+static enum crm_status connect_and_run(struct cli *cli, int argc, char **argv)
+{
+    enum crm_status status = CRM_OK;
+
+    if (cli->command->flags & COMMAND_CONNECTS) {
+        if (first_begin(cli))
+            return first_run(cli, argc, argv);
+        status = cli_connect(cli);
+    }
+    return status ? status : cli->command->run(cli, argc, argv);
+}
+
 /* crm without a command: today for who is logged in, else how to begin. */
 static enum crm_status run_bare(struct cli *cli, int argc, char **argv)
 {
@@ -147,8 +163,7 @@ static enum crm_status run_bare(struct cli *cli, int argc, char **argv)
         return CRM_OK;
     }
     cli->command = command_find(today);
-    status = cli_connect(cli);
-    return status ? status : cmd_today(cli, 1, (char *[]){ today, NULL });
+    return connect_and_run(cli, 1, (char *[]){ today, NULL });
 }
 
 /* A group without a verb, or with one that it does not have: say which there are. */
@@ -201,9 +216,7 @@ static enum crm_status run_command(struct cli *cli, int argc, char **argv)
         return fail(&cli->failure, CRM_USAGE, NULL, "usage: crm %s %s", command->name,
                     command->synopsis);
     status = cli_prepare(cli, !(command->flags & COMMAND_PURE));
-    if (!status && command->flags & COMMAND_CONNECTS)
-        status = cli_connect(cli);
-    return status ? status : command->run(cli, n + 1, argv);
+    return status ? status : connect_and_run(cli, n + 1, argv);
 }
 
 /* Has whoever read our output gone away? The failed write was somewhere in the middle, its errno is

@@ -5,6 +5,8 @@
 #ifndef CRM_CLI_CLI_H
 #define CRM_CLI_CLI_H
 
+#include <stdio.h>
+
 #include "client/cli/options.h"
 #include "client/cli/profile.h"
 #include "client/cli/titles.h"
@@ -31,10 +33,13 @@ struct cli {
     const char *detail;   /* lines to print under the failure: candidates, how to repeat; NULL if
                              there are none */
     struct known **known; /* select.c: names that were looked up */
+    FILE *out; /* where reading commands write: the standard output, or what keeps it (first.c) */
+    FILE *err; /* where hints go */
     bool in_is_tty, out_is_tty, err_is_tty;
     bool colour;   /* of the standard output */
     bool chinese;  /* labels for people: the locale is Chinese */
     bool has_api_token; /* the profile's token is one that was given with this call: not to be kept */
+    uint32_t patience_ms; /* to reach the server; 0: 10 s */
     bool is_stranger; /* connections show neither session nor certificate */
     bool reported; /* the command has said itself what went wrong */
 };
@@ -61,15 +66,23 @@ enum crm_status cli_client_create(struct cli *cli, struct crm_client **out_clien
  * (a new password, a second factor come first). CRM_NOT_LOGGED_IN without a token. */
 enum crm_status cli_connect_bare(struct cli *cli) MUST_CHECK;
 /* Log in by token and bring the schema up to date. CRM_NOT_LOGGED_IN without a profile. What is
- * asked for offline, and on a terminal what only reads while the server cannot be reached, is
- * answered by the replica. */
+ * asked for offline, and on a terminal changes while the server cannot be reached, is answered by
+ * the replica. */
 enum crm_status cli_connect(struct cli *cli) MUST_CHECK;
 /* offline.c: must this command be answered by the replica? --offline, CRM_OFFLINE. */
 bool cli_is_offline(const struct cli *cli);
+/* The same as cli_connect, of the server alone. How long its first answer took. */
+enum crm_status cli_connect_measured(struct cli *cli, int64_t *out_took_us) MUST_CHECK;
 /* Answer from the replica instead, and say how old it is. */
 enum crm_status cli_connect_offline(struct cli *cli) MUST_CHECK;
-/* May it, now that the server cannot be reached? Only for people, never for a program. */
-bool cli_may_fall_back(const struct cli *cli);
+/* The same without a word; write: to queue changes. */
+enum crm_status cli_open_replica(struct cli *cli, bool write) MUST_CHECK;
+/* Is there one that may be shown to this user? */
+bool cli_has_replica(struct cli *cli);
+/* May it answer before the server does? What people read on a terminal, never a program. */
+bool cli_may_answer_first(const struct cli *cli);
+/* May a change be queued in it, where the server cannot be reached? The same. */
+bool cli_may_queue(const struct cli *cli);
 /* "5 minutes", in the language of the locale; in the arena. */
 const char *cli_age(struct cli *cli, int64_t since_us);
 

@@ -86,7 +86,7 @@ static const char *sums_text(const struct count *count, const Crm__CountGroup *g
 static enum crm_status count_table(const struct count *count)
 {
     struct cli *cli = count->cli;
-    struct table *table = table_create(stdout, cli->colour);
+    struct table *table = table_create(cli->out, cli->colour);
     enum crm_status status = table ? CRM_OK : CRM_NO_MEMORY;
 
     if (!status && count->by)
@@ -123,13 +123,13 @@ static enum crm_status count_show(const struct count *count)
     char number[32];
 
     if (cli->options.json)
-        return json_print(stdout, count_json(count), true);
+        return json_print(cli->out, count_json(count), true);
     if (count->reply->n_groups > 0)
         return count_table(count);
     if (cli->out_is_tty)
-        puts(cli_grouped((int64_t)count->reply->count, number));
+        fprintf(cli->out, "%s\n", cli_grouped((int64_t)count->reply->count, number));
     else
-        printf("%" PRIu64 "\n", count->reply->count);
+        fprintf(cli->out, "%" PRIu64 "\n", count->reply->count);
     return CRM_OK;
 }
 

@@ -113,7 +113,7 @@ static const char *field_notes(struct cli *cli, const struct field_def *field)
 
 static enum crm_status describe_fields(struct cli *cli, const struct kind_def *kind)
 {
-    struct table *table = table_create(stdout, cli->colour);
+    struct table *table = table_create(cli->out, cli->colour);
     const struct field_def *field;
     enum crm_status status = table ? CRM_OK : CRM_NO_MEMORY;
 
@@ -136,7 +136,7 @@ static enum crm_status describe_fields(struct cli *cli, const struct kind_def *k
 
 static enum crm_status describe_kinds(struct cli *cli)
 {
-    struct table *table = table_create(stdout, cli->colour);
+    struct table *table = table_create(cli->out, cli->colour);
     const struct kind_def *kind;
     enum crm_status status = table ? CRM_OK : CRM_NO_MEMORY;
 
@@ -168,11 +168,11 @@ enum crm_status cmd_describe(struct cli *cli, int argc, char **argv)
         kinds = json_array();
         for (size_t i = 0; (kind = kind_at(i)); i++)
             json_array_append_new(kinds, kind_json(cli, kind));
-        return json_print(stdout, kinds, true);
+        return json_print(cli->out, kinds, true);
     }
     status = select_kind(cli, argv[1], &kind);
     if (status)
         return status;
-    return cli->options.json ? json_print(stdout, kind_json(cli, kind), true)
+    return cli->options.json ? json_print(cli->out, kind_json(cli, kind), true)
                              : describe_fields(cli, kind);
 }

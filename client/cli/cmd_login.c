@@ -269,17 +269,17 @@ enum crm_status cmd_whoami(struct cli *cli, int argc, char **argv)
     if (!session)
         return fail(&cli->failure, CRM_NOT_LOGGED_IN, NULL, "you are not logged in");
     if (cli->options.json)
-        return json_print(stdout, session_json(cli, session), true);
-    printf(cli->chinese ? "%s (%s),角色 %s,服务器 %s:%d\n" : "%s (%s), role %s, on %s:%d\n",
+        return json_print(cli->out, session_json(cli, session), true);
+    fprintf(cli->out, cli->chinese ? "%s (%s),角色 %s,服务器 %s:%d\n" : "%s (%s), role %s, on %s:%d\n",
            cli_safe(cli, session->name ? session->name : ""), cli_safe(cli, cli->profile.login),
            cli_safe(cli, session->role ? session->role : "-"), cli_safe(cli, cli->profile.host),
            (int)cli->profile.port);
     if (*cli->profile.company)
-        printf("%s, %s\n", cli_safe(cli, cli->profile.company),
+        fprintf(cli->out, "%s, %s\n", cli_safe(cli, cli->profile.company),
                cli_safe(cli, cli->profile.currency));
     if (session->has_expires_at) {
         instant_format_short(session->expires_at, expires);
-        printf(cli->chinese ? "会话有效期至 %s\n" : "session until %s\n", expires);
+        fprintf(cli->out, cli->chinese ? "会话有效期至 %s\n" : "session until %s\n", expires);
     }
     return CRM_OK;
 }

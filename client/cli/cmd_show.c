@@ -82,7 +82,7 @@ static enum crm_status add_field(struct cli *cli, struct table *table,
 static enum crm_status show_fields(struct cli *cli, const struct kind_def *kind,
                                    const struct record *record)
 {
-    struct table *table = table_create(stdout, cli->colour);
+    struct table *table = table_create(cli->out, cli->colour);
     const struct field_def *field;
     enum crm_status status = table ? CRM_OK : CRM_NO_MEMORY;
 
@@ -148,7 +148,7 @@ static enum crm_status tell_more(struct cli *cli, const struct kind_def *kind,
         return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
     status = query_count(cli, request, &count);
     if (!status && count > n_shown)
-        printf(cli->chinese ? "还有 %s 条: crm list %s '%s'\n" : "%s more: crm list %s '%s'\n",
+        fprintf(cli->out, cli->chinese ? "还有 %s 条: crm list %s '%s'\n" : "%s more: crm list %s '%s'\n",
                cli_grouped((int64_t)(count - n_shown), number), kind->plural, filter);
     return status;
 }
@@ -174,7 +174,7 @@ static enum crm_status show_related(struct cli *cli, const struct kind_def *kind
     request.deleted = false; /* of a deleted record too: what is still there */
     status = query_run(cli, OP_LIST, &request.base, rows, &call, &reply);
     if (!status && rows_count(rows) > 0) {
-        printf("\n%s%s%s\n", cli->colour ? "\033[1m" : "", display_kind_label(cli, kind, true),
+        fprintf(cli->out, "\n%s%s%s\n", cli->colour ? "\033[1m" : "", display_kind_label(cli, kind, true),
                cli->colour ? "\033[0m" : "");
         status = rows_finish(rows);
         if (!status && reply->has_token && reply->token.len > 0)
@@ -209,7 +209,7 @@ static enum crm_status show_people(struct cli *cli, const struct kind_def *kind,
 {
     enum crm_status status;
 
-    printf("%s%s%s%s\n", cli->colour ? "\033[1m" : "", display_record(cli, record, &cli->arena),
+    fprintf(cli->out, "%s%s%s%s\n", cli->colour ? "\033[1m" : "", display_record(cli, record, &cli->arena),
            cli->colour ? "\033[0m" : "",
            record->header.flags & RECORD_DELETED ? cli_label(cli, "  (deleted)", "(已删除)") : "");
     status = show_fields(cli, kind, record);
@@ -217,7 +217,7 @@ static enum crm_status show_people(struct cli *cli, const struct kind_def *kind,
         return status;
     if (!status && !(record->header.flags & RECORD_DELETED))
         status = shares_show(cli, record);
-    fflush(stdout);
+    fflush(cli->out);
     return status ? status : show_all_related(cli, record);
 }
 

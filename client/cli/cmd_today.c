@@ -30,7 +30,7 @@ static const struct section sections[] = {
 
 static void heading(const struct cli *cli, const char *text)
 {
-    printf("%s%s%s\n", cli->colour ? "\033[1m" : "", text, cli->colour ? "\033[0m" : "");
+    fprintf(cli->out, "%s%s%s\n", cli->colour ? "\033[1m" : "", text, cli->colour ? "\033[0m" : "");
 }
 
 static enum crm_status show_section(struct cli *cli, const struct section *section)
@@ -62,16 +62,16 @@ static enum crm_status show_section(struct cli *cli, const struct section *secti
     heading(cli, cli_label(cli, section->label_en, section->label_zh));
     status = query_run(cli, OP_LIST, &request.base, rows, &call, &reply);
     if (!status && rows_count(rows) == 0)
-        puts(cli_label(cli, "none", "无"));
+        fprintf(cli->out, "%s\n", cli_label(cli, "none", "无"));
     else if (!status)
         status = rows_finish(rows);
     if (!status && reply->has_token && reply->token.len > 0) {
         status = query_count(cli, &request, &count);
         if (!status)
-            printf(cli->chinese ? "共 %s 条: crm list %s '%s'\n" : "%s in all: crm list %s '%s'\n",
+            fprintf(cli->out, cli->chinese ? "共 %s 条: crm list %s '%s'\n" : "%s in all: crm list %s '%s'\n",
                    cli_grouped((int64_t)count, number), kind->plural, filter);
     }
-    putchar('\n');
+    fputc('\n', cli->out);
     crm_call_destroy(call);
     rows_destroy(rows);
     return status;
@@ -105,7 +105,7 @@ static void on_recent(void *arg, const ProtobufCMessage *message)
 
 static enum crm_status recent_table(struct recent *recent)
 {
-    struct table *table = table_create(stdout, recent->cli->colour);
+    struct table *table = table_create(recent->cli->out, recent->cli->colour);
     enum crm_status status = table ? CRM_OK : CRM_NO_MEMORY;
 
     for (int i = 0; i < 4 && !status; i++)

@@ -16,7 +16,8 @@ struct cli;
 enum command_flag {
     COMMAND_CONNECTS = 1, /* talks to the server as who is logged in */
     COMMAND_PURE = 2,     /* needs neither profile nor server */
-    COMMAND_READS = 4,    /* the replica may answer it while the server cannot be reached */
+    COMMAND_READS = 4,    /* on a terminal the replica may answer it before the server does */
+    COMMAND_QUEUES = 8,   /* on a terminal its changes may be queued while the server cannot be reached */
 };
 
 /* One positional argument after the command's name, for completion. */

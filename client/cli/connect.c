@@ -7,6 +7,7 @@
 
 #include "client/cli/cli.h"
 #include "client/cli/display.h"
+#include "client/cli/line.h"
 #include "common/base/clock.h"
 #include "common/model/schema_wire.h"
 #include "proto/codec.h"
@@ -32,7 +33,7 @@ enum crm_status cli_client_create(struct cli *cli, struct crm_client **out_clien
         .software = "crm/" CRM_VERSION,
         .locale = cli->chinese ? "zh" : NULL,
         .request_timeout_ms = (uint32_t)(seconds < TIMEOUT_MAX_S ? seconds : TIMEOUT_MAX_S) * 1000,
-        .connect_timeout_ms = (uint32_t)(seconds < 10 ? seconds : 10) * 1000,
+        .connect_timeout_ms = cli->patience_ms ? cli->patience_ms : (uint32_t)(seconds < 10 ? seconds : 10) * 1000,
     };
     enum crm_status status;
 
@@ -156,13 +157,15 @@ static void renew_device(struct cli *cli)
     crm_call_destroy(call);
 }
 
-static enum crm_status connect_online(struct cli *cli)
+enum crm_status cli_connect_measured(struct cli *cli, int64_t *out_took_us)
 {
     Crm__DescribeRequest request = CRM__DESCRIBE_REQUEST__INIT;
+    const struct crm_call_options options = { .deadline_ms = cli->patience_ms };
     const Crm__DescribeReply *reply;
     struct crm_call *call = NULL;
     struct schema *schema;
     struct slice packed;
+    int64_t began_us = clock_monotonic_us();
     enum crm_status status = cli_connect_bare(cli);
 
     if (status)
@@ -170,7 +173,9 @@ static enum crm_status connect_online(struct cli *cli)
     schema_from_cache(cli);
     request.has_known_level = true;
     request.known_level = schema_level(cli->schema);
-    status = crm_describe(cli->client, &request, &call, &reply);
+    status = crm_call_run(cli->client, OP_DESCRIBE, &request.base, &options, &call);
+    reply = (const Crm__DescribeReply *)crm_call_reply(call);
+    *out_took_us = clock_monotonic_us() - began_us;
     if (status)
         status = cli_call_failed(cli, status, call);
     else if (reply->n_kinds > 0)
@@ -188,24 +193,63 @@ static enum crm_status connect_online(struct cli *cli)
     return status;
 }
 
+/* Over the line, and learn from it how long that takes. */
+static enum crm_status connect_online(struct cli *cli)
+{
+    struct line line;
+    int64_t took_us = 0;
+    enum crm_status status = cli_connect_measured(cli, &took_us);
+
+    if (cli->has_api_token || (status && status != CRM_DEADLINE))
+        return status;
+    line_read(cli->profile.home, &line);
+    if (status)
+        line_missed(&line);
+    else
+        line_answered(&line, took_us);
+    line_write(cli->profile.home, &line);
+    return status;
+}
+
+/* Whoever changes something waits a little longer than whoever looks. */
+static uint32_t patience_of(const struct cli *cli)
+{
+    struct line line;
+    int64_t budget_us;
+
+    line_read(cli->profile.home, &line);
+    budget_us = line_budget_us(&line);
+    return (uint32_t)((budget_us > LINE_BUDGET_FIRST_US ? budget_us : LINE_BUDGET_FIRST_US) / 1000);
+}
+
+/* Nothing was sent yet: to queue a change does not do it twice. */
+static enum crm_status queue_instead(struct cli *cli, enum crm_status status)
+{
+    const struct failure why = cli->failure;
+
+    cli->failure = (struct failure){ 0 };
+    crm_client_destroy(cli->client);
+    cli->client = NULL;
+    if (cli_open_replica(cli, true) != CRM_OK) {
+        cli->failure = why; /* that is what people should see to */
+        return status;
+    }
+    cli_hint(cli, "%s", cli_label(cli, "The server cannot be reached: what is changed waits for crm sync.", "无法连接服务器:更改将等待 crm sync 提交。"));
+    return CRM_OK;
+}
+
 enum crm_status cli_connect(struct cli *cli)
 {
-    struct failure why;
+    bool may_queue;
     enum crm_status status;
 
     if (cli_is_offline(cli))
         return cli_connect_offline(cli);
+    may_queue = cli_may_queue(cli) && cli_has_replica(cli);
+    if (may_queue)
+        cli->patience_ms = patience_of(cli);
     status = connect_online(cli);
-    if (status != CRM_UNREACHABLE || !cli_may_fall_back(cli))
-        return status;
-    why = cli->failure;
-    cli->failure = (struct failure){ 0 };
-    crm_client_destroy(cli->client);
-    cli->client = NULL;
-    if (cli_connect_offline(cli) == CRM_OK)
-        return CRM_OK;
-    cli->failure = why; /* that is what people should see to */
-    return status;
+    return may_queue && (status == CRM_UNREACHABLE || status == CRM_DEADLINE) ? queue_instead(cli, status) : status;
 }
 
 /* One line for each record that an ambiguous selector fits. */

@@ -19,12 +19,12 @@ const char *cli_label(const struct cli *cli, const char *en, const char *zh)
     return cli->chinese ? zh : en;
 }
 
-static void PRINTF_LIKE(1, 0) say(const char *format, va_list arguments)
+static void PRINTF_LIKE(2, 0) say(FILE *to, const char *format, va_list arguments)
 {
-    flockfile(stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    funlockfile(stderr);
+    flockfile(to);
+    vfprintf(to, format, arguments);
+    fputc('\n', to);
+    funlockfile(to);
 }
 
 void cli_hint(const struct cli *cli, const char *format, ...)
@@ -34,7 +34,7 @@ void cli_hint(const struct cli *cli, const char *format, ...)
     if (!cli->err_is_tty || cli->options.quiet)
         return;
     va_start(arguments, format);
-    say(format, arguments);
+    say(cli->err, format, arguments);
     va_end(arguments);
 }
 
@@ -45,7 +45,7 @@ void cli_verbose(const struct cli *cli, const char *format, ...)
     if (!cli->options.verbose)
         return;
     va_start(arguments, format);
-    say(format, arguments);
+    say(cli->err, format, arguments);
     va_end(arguments);
 }
 
@@ -76,7 +76,7 @@ static void print_caret(struct cli *cli, const char *text, size_t position)
     if (!line || !before)
         return;
     before = cli_safe(cli, before);
-    fprintf(stderr, "  %s\n  %*s^\n", cli_safe(cli, line), (int)text_width(slice_text(before)), "");
+    fprintf(cli->err, "  %s\n  %*s^\n", cli_safe(cli, line), (int)text_width(slice_text(before)), "");
 }
 
 static void print_next_step(struct cli *cli, enum crm_status status)
@@ -100,17 +100,17 @@ void cli_print_failure(struct cli *cli, const struct failure *failure)
     const char *text =
         *failure->text ? failure->text : crm_status_info((int)failure->status)->sentence;
 
-    fflush(stdout);
+    fflush(cli->out);
     if (*failure->field)
-        fprintf(stderr, "crm: field '%s': %s\n", cli_safe(cli, failure->field),
+        fprintf(cli->err, "crm: field '%s': %s\n", cli_safe(cli, failure->field),
                 cli_safe(cli, text));
     else
-        fprintf(stderr, "crm: %s\n", cli_safe(cli, text));
+        fprintf(cli->err, "crm: %s\n", cli_safe(cli, text));
     if (cli->filter_text && failure->position >= 0 &&
         (failure->status == CRM_INVALID || failure->status == CRM_NOT_FOUND))
         print_caret(cli, cli->filter_text, (size_t)failure->position);
     if (cli->detail)
-        fputs(cli->detail, stderr);
+        fputs(cli->detail, cli->err);
     print_next_step(cli, failure->status);
 }
 

@@ -20,9 +20,20 @@ bool cli_is_offline(const struct cli *cli)
     return cli->options.offline || (value && *value && strcmp(value, "0") != 0);
 }
 
-bool cli_may_fall_back(const struct cli *cli)
+/* Somebody is logged in and looks at a terminal. */
+static bool is_for_people(const struct cli *cli)
 {
-    return cli->command && cli->command->flags & COMMAND_READS && cli->out_is_tty && !rows_for_programs(cli) && !cli->has_api_token;
+    return cli->out_is_tty && !rows_for_programs(cli) && !cli->has_api_token && cli->profile.token_size > 0 && !cli_is_offline(cli);
+}
+
+bool cli_may_answer_first(const struct cli *cli)
+{
+    return cli->command->flags & COMMAND_READS && is_for_people(cli);
+}
+
+bool cli_may_queue(const struct cli *cli)
+{
+    return cli->command->flags & COMMAND_QUEUES && !cli->options.from && !cli->options.where && is_for_people(cli);
 }
 
 const char *cli_age(struct cli *cli, int64_t since_us)
@@ -66,42 +77,70 @@ static void take_state(struct cli *cli, const struct replica_state *state)
     cli->schema = schema_ref(state->schema);
 }
 
-/* What may change something is its one writer; only a sync makes one. */
-static enum crm_status open_replica(struct cli *cli)
+/* To write it must be there: only a sync makes one. */
+static enum crm_status open_replica(struct cli *cli, bool write)
 {
     enum crm_status status = replica_open(cli->profile.home, REPLICA_READ, &cli->replica, &cli->failure);
 
-    if (status || cli->command->flags & COMMAND_READS)
+    if (status || !write)
         return status;
     replica_close(cli->replica);
     cli->replica = NULL;
     return replica_open(cli->profile.home, REPLICA_WRITE, &cli->replica, &cli->failure);
 }
 
+/* Open, and this user's to see. */
+static enum crm_status open_usable(struct cli *cli, bool write)
+{
+    enum crm_status status = open_replica(cli, write);
+
+    if (!status)
+        status = replica_check(cli->replica, clock_now_us(), &cli->failure);
+    if (!status)
+        status = check_user(cli, replica_state(cli->replica));
+    return status;
+}
+
+static void close_replica(struct cli *cli)
+{
+    crm_client_destroy(cli->client);
+    cli->client = NULL;
+    replica_close(cli->replica);
+    cli->replica = NULL;
+}
+
+bool cli_has_replica(struct cli *cli)
+{
+    bool has = open_usable(cli, false) == CRM_OK;
+
+    close_replica(cli);
+    cli->failure = (struct failure){ 0 };
+    return has;
+}
+
+enum crm_status cli_open_replica(struct cli *cli, bool write)
+{
+    enum crm_status status = open_usable(cli, write);
+
+    if (!status && local_client_create(cli->replica, &cli->client))
+        status = fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
+    if (!status && crm_client_connect(cli->client))
+        status = fail(&cli->failure, CRM_IO, NULL, "%s", crm_client_error(cli->client)->text);
+    if (status)
+        close_replica(cli);
+    else
+        take_state(cli, replica_state(cli->replica)); /* greeting has read it anew */
+    return status;
+}
+
 enum crm_status cli_connect_offline(struct cli *cli)
 {
-    enum crm_status status = open_replica(cli);
+    enum crm_status status = cli_open_replica(cli, !(cli->command->flags & COMMAND_READS));
     const struct replica_state *state;
 
     if (status)
         return status;
     state = replica_state(cli->replica);
-    status = replica_check(cli->replica, clock_now_us(), &cli->failure);
-    if (!status)
-        status = check_user(cli, state);
-    if (!status && local_client_create(cli->replica, &cli->client))
-        status = fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
-    if (!status && crm_client_connect(cli->client))
-        status = fail(&cli->failure, CRM_IO, NULL, "%s", crm_client_error(cli->client)->text);
-    if (status) {
-        crm_client_destroy(cli->client);
-        cli->client = NULL;
-        replica_close(cli->replica);
-        cli->replica = NULL;
-        return status;
-    }
-    state = replica_state(cli->replica); /* greeting has read it anew */
-    take_state(cli, state);
     cli_hint(cli, cli->chinese ? "离线:数据为%s前" : "offline: as of %s ago", cli_age(cli, state->synced_us));
     return CRM_OK;
 }

@@ -11,4 +11,10 @@ const char *outbox_what(struct cli *cli, const Crm__QueuedMutation *queued);
 /* Why the server has not taken it, or not all of it. */
 const char *outbox_why(struct cli *cli, const Crm__MutateResult *answer);
 
+/* outbox.c: changes that the server has not answered, and those that it has not taken. */
+struct outbox_tally {
+    uint64_t waiting, conflicts, rejected;
+};
+enum crm_status outbox_tally(struct replica *replica, struct outbox_tally *out_tally, struct failure *failure) MUST_CHECK;
+
 #endif

@@ -243,7 +243,7 @@ void query_tell_plan(struct cli *cli, const Crm__Explain *explain)
 
     if (!explain)
         return;
-    fprintf(stderr, "%s\n%s examined, %s matched, %s µs\n",
+    fprintf(cli->err, "%s\n%s examined, %s matched, %s µs\n",
             cli_safe(cli, explain->plan ? explain->plan : ""),
             cli_grouped((int64_t)explain->examined, examined),
             cli_grouped((int64_t)explain->matched, matched),

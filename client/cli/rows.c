@@ -98,7 +98,7 @@ static enum crm_status begin_table(struct rows *rows)
 {
     struct cli *cli = rows->cli;
 
-    rows->table = table_create(stdout, cli->colour);
+    rows->table = table_create(cli->out, cli->colour);
     if (!rows->table)
         return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
     if (!rows->kind)
@@ -121,10 +121,10 @@ static void begin_csv(struct rows *rows)
     static const char *const mixed[] = { "kind", "number", "name", "id" };
 
     for (size_t i = 0; rows->kind && i < rows->n_columns; i++)
-        csv_cell(stdout, slice_text(rows->columns[i]->name), i == 0);
+        csv_cell(rows->cli->out, slice_text(rows->columns[i]->name), i == 0);
     for (size_t i = 0; !rows->kind && i < ARRAY_LEN(mixed); i++)
-        csv_cell(stdout, slice_text(mixed[i]), i == 0);
-    csv_end(stdout);
+        csv_cell(rows->cli->out, slice_text(mixed[i]), i == 0);
+    csv_end(rows->cli->out);
 }
 
 enum crm_status rows_create(struct cli *cli, const struct kind_def *kind, struct rows **out_rows)
@@ -152,7 +152,7 @@ enum crm_status rows_create(struct cli *cli, const struct kind_def *kind, struct
     if (rows->form == ROWS_CSV)
         begin_csv(rows);
     else if (rows->form == ROWS_JSON)
-        fputs("[", stdout);
+        fputs("[", rows->cli->out);
     *out_rows = rows;
     return CRM_OK;
 }
@@ -173,11 +173,11 @@ static enum crm_status add_json(struct rows *rows, const struct record *record)
     bool is_written;
 
     if (rows->form == ROWS_JSONL)
-        return json_print(stdout, object, false);
+        return json_print(rows->cli->out, object, false);
     if (!object)
         return CRM_NO_MEMORY;
-    fputs(rows->n > 0 ? ",\n " : "\n ", stdout);
-    is_written = json_dumpf(object, stdout, JSON_COMPACT) == 0;
+    fputs(rows->n > 0 ? ",\n " : "\n ", rows->cli->out);
+    is_written = json_dumpf(object, rows->cli->out, JSON_COMPACT) == 0;
     json_decref(object);
     return is_written ? CRM_OK : CRM_IO;
 }
@@ -199,7 +199,7 @@ static enum crm_status add_csv(struct rows *rows, const struct record *record)
 
             if (!text)
                 return CRM_NO_MEMORY;
-            csv_cell(stdout, slice_text(text), i == 0);
+            csv_cell(rows->cli->out, slice_text(text), i == 0);
         }
     } else {
         const char *number =
@@ -210,12 +210,12 @@ static enum crm_status add_csv(struct rows *rows, const struct record *record)
         if (!number || !name)
             return CRM_NO_MEMORY;
         uuid_format(&record->header.id, id);
-        csv_cell(stdout, slice_text(kind->name), true);
-        csv_cell(stdout, slice_text(number), false);
-        csv_cell(stdout, slice_text(name), false);
-        csv_cell(stdout, slice_text(id), false);
+        csv_cell(rows->cli->out, slice_text(kind->name), true);
+        csv_cell(rows->cli->out, slice_text(number), false);
+        csv_cell(rows->cli->out, slice_text(name), false);
+        csv_cell(rows->cli->out, slice_text(id), false);
     }
-    csv_end(stdout);
+    csv_end(rows->cli->out);
     return CRM_OK;
 }
 
@@ -282,7 +282,7 @@ enum crm_status rows_add_chunk(struct rows *rows, const Crm__ListChunk *chunk)
 enum crm_status rows_finish(struct rows *rows)
 {
     if (rows->form == ROWS_JSON)
-        fputs(rows->n > 0 ? "\n]\n" : "]\n", stdout);
+        fputs(rows->n > 0 ? "\n]\n" : "]\n", rows->cli->out);
     if (rows->form == ROWS_TABLE && table_flush(rows->table))
         return fail(&rows->cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
     return CRM_OK;

@@ -34,7 +34,7 @@ static enum crm_status print_lines(struct cli *cli, const Crm__AccessSharesReply
 
         if (!text)
             return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
-        puts(text);
+        fprintf(cli->out, "%s\n", text);
     }
     return CRM_OK;
 }
@@ -52,7 +52,7 @@ enum crm_status shares_show(struct cli *cli, const struct record *record)
         cli->failure = (struct failure){ 0 };
         status = CRM_OK;
     } else if (!status && reply->n_shares > 0) {
-        printf("\n%s%s%s\n", cli->colour ? "\033[1m" : "", cli_label(cli, "Shared with", "共享给"),
+        fprintf(cli->out, "\n%s%s%s\n", cli->colour ? "\033[1m" : "", cli_label(cli, "Shared with", "共享给"),
                cli->colour ? "\033[0m" : "");
         status = print_lines(cli, reply);
     }
@@ -66,7 +66,7 @@ static enum crm_status print_json(struct cli *cli, const Crm__AccessSharesReply 
 
     for (size_t i = 0; i < reply->n_shares; i++)
         json_array_append_new(all, change_share_object(cli, reply->shares[i]));
-    return json_print(stdout, all, true);
+    return json_print(cli->out, all, true);
 }
 
 enum crm_status shares_show_alone(struct cli *cli, const struct record *record)
@@ -80,7 +80,7 @@ enum crm_status shares_show_alone(struct cli *cli, const struct record *record)
     else if (!status && reply->n_shares > 0)
         status = print_lines(cli, reply);
     else if (!status)
-        puts(cli_label(cli, "Not shared.", "未共享。"));
+        fprintf(cli->out, "%s\n", cli_label(cli, "Not shared.", "未共享。"));
     crm_call_destroy(call);
     return status;
 }

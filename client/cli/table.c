@@ -23,6 +23,11 @@ struct table *table_create(FILE *out, bool colour)
         return NULL;
     table->scols = scols_new_table();
     table->colour = colour;
+    /* What is kept in memory (first.c) is printed on the terminal in the end. */
+    if (table->scols && fileno(out) < 0 && scols_table_set_termforce(table->scols, SCOLS_TERMFORCE_ALWAYS) != 0) {
+        table_destroy(table);
+        return NULL;
+    }
     if (table->scols && scols_table_set_stream(table->scols, out) == 0 &&
         scols_table_enable_colors(table->scols, colour) == 0 &&
         scols_table_set_column_separator(table->scols, "  ") == 0 &&

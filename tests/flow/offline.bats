@@ -124,8 +124,10 @@ END
     fails 7 as lena crm list customers
     run script -qec "CRM_HOME=$BATS_FILE_TMPDIR/lena crm list customers --json" /dev/null
     [ "$status" -eq 7 ]
-    run script -qec "CRM_HOME=$BATS_FILE_TMPDIR/lena crm set C-1 industry=finance" /dev/null
+    fails 7 as lena crm set C-1 industry=finance
+    run script -qec "CRM_HOME=$BATS_FILE_TMPDIR/lena crm set C-1 industry=finance --json" /dev/null
     [ "$status" -eq 7 ]
+    [ "$(as lena crm outbox list --json)" = '[]' ]
     run script -qec "CRM_HOME=$BATS_FILE_TMPDIR/lena crm list customers" /dev/null
     [ "$status" -eq 0 ]
     contains 'offline: as of'
