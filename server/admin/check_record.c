@@ -7,6 +7,7 @@
 #include "server/admin/check_inside.h"
 #include "server/admin/rebuild.h"
 #include "server/engine/change.h"
+#include "server/engine/number.h"
 
 /* What visiting one record's entries needs. */
 struct claim {

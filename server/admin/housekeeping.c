@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/uuid.h"
+#include "server/engine/done.h"
 #include "server/engine/outcome.h"
 #include "common/base/sealed.h"
 #include "server/session/api_token.h"
@@ -36,6 +37,7 @@ static const struct sweep sweeps[HOUSEKEEPING_SWEEPS] = {
     { STORE_CREDENTIAL, "e", 16, 0 },       /* device.h: the end of a device's code */
     { STORE_CREDENTIAL, "o", 0, 0 },        /* device.h: a session of a device expires */
     { STORE_JOB, "u", 16, UPLOAD_KEPT_US }, /* upload.h: started */
+    { STORE_JOB, DONE_PREFIX, 0, DONE_KEPT_US },
 };
 
 struct turn {
@@ -72,7 +74,7 @@ static bool chunk_is_over(const struct turn *turn, struct slice key)
 static bool sweep_row(void *arg, struct slice key, struct slice value)
 {
     struct turn *turn = arg;
-    bool is_chunk = turn->sweep->db == STORE_JOB && key.size > UPLOAD_KEY_SIZE;
+    bool is_chunk = turn->sweep->kept_us == UPLOAD_KEPT_US && key.size > UPLOAD_KEY_SIZE;
 
     if (turn->left-- == 0) {
         turn->next->size = 0;

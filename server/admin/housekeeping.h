@@ -13,7 +13,7 @@
 #include "common/store/key.h"
 #include "server/dispatch/writer.h"
 
-#define HOUSEKEEPING_SWEEPS 7
+#define HOUSEKEEPING_SWEEPS 8
 
 /* Lives until the writer has ended. Zero it, then housekeeping_turn. */
 struct housekeeping {

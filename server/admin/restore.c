@@ -11,10 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "server/admin/archive.h"
 #include "server/admin/command.h"
 #include "server/admin/directory.h"
 #include "server/engine/core.h"
+#include "server/engine/number.h"
 
 #define ARENA_SIZE 65536
 
@@ -76,6 +78,8 @@ static enum crm_status raise_epoch(struct store_txn *txn, void *arg)
     arena_init(&arena, ARENA_SIZE);
     set = writeset_create(&arena);
     status = set ? meta_put(set, "epoch", epoch, sizeof *epoch, &arena) : CRM_NO_MEMORY;
+    if (status == CRM_OK)
+        status = number_jump(&view, set, clock_now_us(), &arena);
     if (status == CRM_OK)
         status = writeset_apply(set, txn);
     arena_fini(&arena);

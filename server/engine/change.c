@@ -13,9 +13,6 @@
 #include "common/base/sealed.h"
 #include "server/engine/taken.h"
 
-#define RANDOM_COUNT UINT64_C(9000000000) /* numbers of ten digits */
-#define RANDOM_TRIES 16
-
 void change_group_init(struct change_group *group, struct store_txn *txn, const struct schema *schema, struct arena *arena, int64_t now_us)
 {
     *group = (struct change_group){
@@ -76,67 +73,6 @@ bool kind_decides_access(enum kind kind)
 bool actor_has_right(const struct change_actor *actor, Crm__Right right)
 {
     return actor->is_system || (actor->rights & (1u << right)) != 0;
-}
-
-/* Numbers that follow each other tell how much there is; a company may choose not to. */
-static enum crm_status wants_random_numbers(struct change *change, bool *out_wants)
-{
-    struct record company;
-    struct value value;
-    enum crm_status status = view_first(&change->view, KIND_COMPANY, &company);
-
-    *out_wants = status == CRM_OK && reflect_get(kind_field_by_name(kind_def(KIND_COMPANY), "random_numbers"), &company, &value) && value.integer;
-    return status == CRM_NOT_FOUND ? CRM_OK : status;
-}
-
-/* A number that no live record of the kind has. */
-static enum crm_status random_number(struct change *change, const struct kind_def *kind, uint64_t *out_number)
-{
-    struct uuid taken;
-    enum crm_status status = CRM_OK;
-
-    for (int tries = 0; tries < RANDOM_TRIES && status == CRM_OK; tries++) {
-        uint64_t number;
-
-        random_bytes(&number, sizeof number);
-        *out_number = NUMBER_RANDOM_FIRST + number % RANDOM_COUNT;
-        status = view_number(&change->view, kind->kind, *out_number, &taken);
-    }
-    if (status == CRM_NOT_FOUND)
-        return CRM_OK;
-    return status == CRM_OK ? fail(&change->failure, CRM_FAILED, NULL, "there is no free number left") : status;
-}
-
-enum crm_status change_next_number(struct change *change, const struct kind_def *kind, uint64_t *out_number)
-{
-    struct key key = { 0 };
-    struct slice value, content;
-    uint8_t *sealed, *out;
-    uint64_t last = 0;
-    bool is_random;
-    enum crm_status status;
-
-    key_bytes(&key, "number.", 7);
-    key_u8(&key, (uint8_t)kind->kind);
-    status = view_get(&change->view, STORE_META, key_slice(&key), &value);
-    if (status == CRM_OK)
-        status = sealed_open(value, sizeof last, &content);
-    if (status == CRM_OK)
-        memcpy(&last, content.data, sizeof last);
-    else if (status != CRM_NOT_FOUND)
-        return status;
-    status = wants_random_numbers(change, &is_random);
-    if (status == CRM_OK && is_random)
-        return random_number(change, kind, out_number);
-    if (status != CRM_OK)
-        return status;
-    last++;
-    sealed = sealed_alloc(change->group->arena, sizeof last, &out);
-    if (!sealed)
-        return CRM_NO_MEMORY;
-    memcpy(out, &last, sizeof last);
-    *out_number = last;
-    return writeset_put(change->own, STORE_META, key_slice(&key), sealed_close(sealed, sizeof last));
 }
 
 static enum crm_status check_room_for_grant(struct change *change, const struct uuid *root)

@@ -61,6 +61,7 @@ struct change {
     struct change_event *events, **last_event;
     struct audit_note *notes; /* audit_change.c: what the audit trail gets when the change is accepted */
     struct uuid job;       /* of what belongs together; nil for a single change */
+    uint64_t wanted;       /* the number of the record that it makes, where that is free (number.h); 0: any */
     unsigned depth;        /* of rules that ask for further changes */
     unsigned records;      /* changed so far */
     bool schema_changed;
@@ -87,12 +88,6 @@ enum crm_status change_accept(struct change *change) MUST_CHECK;
 bool kind_decides_access(enum kind kind);
 
 bool actor_has_right(const struct change_actor *actor, Crm__Right right);
-
-/* Counted numbers lie below it, random ones (Company.random_numbers) from it on. */
-#define NUMBER_RANDOM_FIRST UINT64_C(1000000000)
-
-/* The next human number of a kind: from a counter in meta, from 1; or at random, where the company does not want numbers to tell how much there is. */
-enum crm_status change_next_number(struct change *change, const struct kind_def *kind, uint64_t *out_number) MUST_CHECK;
 
 /* What is to be stored, decided and complete. */
 struct change_record {

@@ -5,9 +5,11 @@
  */
 #include <inttypes.h>
 
+#include "common/model/merge.h"
 #include "common/rules/rule.h"
 #include "server/engine/late.h"
 #include "server/engine/mutate_inside.h"
+#include "server/engine/number.h"
 
 static struct failure *failure_of(struct work *work)
 {
@@ -105,7 +107,7 @@ static enum crm_status put_record(struct work *work)
     enum crm_status status;
 
     if (!evolve->has_before && !(evolve->kind->flags & KIND_NO_NUMBER)) {
-        status = change_next_number(change, evolve->kind, &evolve->after.header.number);
+        status = number_next(change, evolve->kind, work->mutation ? change->wanted : 0, &evolve->after.header.number);
         if (status != CRM_OK)
             return fail(failure_of(work), status, NULL, "the counter of numbers cannot be read");
     }
@@ -179,10 +181,37 @@ static bool is_deleted(const struct work *work)
     return work->evolve.before.header.flags & RECORD_DELETED;
 }
 
+/*
+ * Was it created already, by the same author with the same content? Who makes the id sends the creation again where the answer was lost, for example with a
+ * replica's older copy. Values that were cleared since do not count, as nothing was typed that is not known.
+ */
+static bool is_there(struct work *work, const struct uuid *id)
+{
+    const struct evolve *evolve = &work->evolve;
+    const Crm__Mutation *mutation = work->mutation;
+    struct record *before = &work->evolve.before;
+    struct merge_result result;
+    struct body_patch patch;
+    struct merge_input input = { .schema = evolve->view->schema, .kind = evolve->kind, .patch = &patch };
+
+    if (view_record(evolve->seen, evolve->kind->kind, id, before) != CRM_OK || !uuid_equal(&before->header.created_by, &evolve->actor) ||
+        (mutation->has_owner && !slice_equal(slice_of(mutation->owner.data, mutation->owner.len), uuid_slice(&before->header.owner))) ||
+        (mutation->has_team && !slice_equal(slice_of(mutation->team.data, mutation->team.len), uuid_slice(&before->header.team))) ||
+        evolve_read_patch(&work->evolve, mutation, &patch) != CRM_OK)
+        return false;
+    input.now = before->body;
+    return merge_patch(evolve->arena, &input, &result) == CRM_OK && result.merged.n == 0 && result.conflicts.n == 0;
+}
+
 static enum crm_status create(struct work *work, const struct uuid *id, struct record_header *out_header)
 {
     enum crm_status status = evolve_create(&work->evolve, work->mutation, id);
 
+    if (status == CRM_EXISTS && is_there(work, id)) {
+        *failure_of(work) = (struct failure){ 0 };
+        *out_header = work->evolve.before.header;
+        return CRM_OK;
+    }
     return status == CRM_OK ? store(work, out_header) : status;
 }
 

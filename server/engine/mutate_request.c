@@ -93,7 +93,10 @@ static enum crm_status run_nth(struct request_run *run, struct change *change, s
     struct record_header header;
     struct failure why = { 0 };
     struct work work;
-    enum crm_status status = work_run(&work, change, run->request->mutations[i], &header);
+    enum crm_status status;
+
+    change->wanted = i < run->request->n_numbers ? run->request->numbers[i] : 0;
+    status = work_run(&work, change, run->request->mutations[i], &header);
 
     if (status != CRM_OK && evolve_give_up(&work.evolve, status)) {
         why = change->failure;

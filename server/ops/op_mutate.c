@@ -6,6 +6,7 @@
 #include "common/base/calendar.h"
 #include "common/base/clock.h"
 #include "proto/codec.h"
+#include "server/engine/done.h"
 #include "server/engine/late.h"
 #include "server/engine/mutate.h"
 #include "server/engine/outcome.h"
@@ -14,20 +15,51 @@
 
 #define OUTCOME_REPLY_MAX (STORE_VALUE_MAX - 64u) /* of an answer that is kept, beside what stands before it */
 
-static void hash_request(const Crm__MutateRequest *request, struct arena *arena, uint8_t out[16], enum crm_status *status)
+/* By what a request is known again: its number within its client, and the name of its change. */
+struct request_keys {
+    struct outcome_key number;
+    struct done_key done;
+    bool has_done;
+};
+
+static enum crm_status hash_content(const Crm__MutateRequest *content, struct arena *arena, uint8_t out[16])
 {
-    Crm__MutateRequest content = *request;
     uint8_t hash[SHA256_SIZE];
     struct slice packed;
+    enum crm_status status = codec_pack(&content->base, arena, &packed);
 
-    /* What is asked for, not how it is sent. */
-    content.meta = NULL;
-    content.has_low_mark = false;
-    *status = codec_pack(&content.base, arena, &packed);
-    if (*status != CRM_OK)
-        return;
+    if (status != CRM_OK)
+        return status;
     sha256(&packed, 1, hash);
     memcpy(out, hash, 16);
+    return CRM_OK;
+}
+
+/* What is asked for, not how it is sent; for the change neither by whom, nor with which numbers for records that were lost. */
+static enum crm_status hash_request(const Crm__MutateRequest *request, struct arena *arena, struct request_keys *keys)
+{
+    Crm__MutateRequest content = *request;
+    enum crm_status status;
+
+    content.meta = NULL;
+    content.has_low_mark = false;
+    status = hash_content(&content, arena, keys->number.hash);
+    content.has_client = content.has_number = content.has_change = false;
+    content.n_numbers = 0;
+    return status == CRM_OK ? hash_content(&content, arena, keys->done.hash) : status;
+}
+
+static enum crm_status read_keys(struct op_ctx *ctx, const Crm__MutateRequest *request, struct request_keys *out_keys)
+{
+    *out_keys = (struct request_keys){
+        .number = { .number = request->number, .low_mark = request->low_mark }, .done = { .user = ctx->session->user }, .has_done = request->has_change,
+    };
+    if (request->client.len != CLIENT_SIZE)
+        return op_fail_field(ctx, CRM_INVALID, "client", "a client's id has %d bytes", CLIENT_SIZE);
+    memcpy(out_keys->number.client, request->client.data, CLIENT_SIZE);
+    if (request->has_change && !uuid_from_slice(slice_of(request->change.data, request->change.len), &out_keys->done.change))
+        return op_fail_field(ctx, CRM_INVALID, "change", "the name of a change has 16 bytes");
+    return hash_request(request, ctx->arena, out_keys);
 }
 
 /* Where the mutations are in a staged upload, they take the place of the request's own. */
@@ -64,22 +96,11 @@ static struct change_actor actor_of(const struct op_ctx *ctx)
     };
 }
 
-/*
- * The answer as it is kept for the key, without the values of conflicts. A batch of which much was refused may be longer than a value can be: then it is kept without sentences, which
- * the statuses stand for.
- */
-static enum crm_status pack_kept(struct op_ctx *ctx, Crm__MutateReply *reply, struct slice *out_packed)
+/* The statuses stand for the sentences. */
+static enum crm_status take_sentences(Crm__MutateReply *reply, struct arena *arena)
 {
-    struct arena *arena = ctx->group->arena;
-    Crm__MutateReply brief = *reply;
-    enum crm_status status = late_take_values(&brief, arena);
-
-    if (status == CRM_OK)
-        status = codec_pack(&brief.base, arena, out_packed);
-    if (status != CRM_OK || out_packed->size <= OUTCOME_REPLY_MAX)
-        return status;
-    for (size_t i = 0; i < brief.n_results; i++) {
-        Crm__MutateResult *result = brief.results[i];
+    for (size_t i = 0; i < reply->n_results; i++) {
+        Crm__MutateResult *result = reply->results[i];
 
         if (!result->error)
             continue;
@@ -88,16 +109,51 @@ static enum crm_status pack_kept(struct op_ctx *ctx, Crm__MutateReply *reply, st
             return CRM_NO_MEMORY;
         result->error->text = NULL;
     }
-    return codec_pack(&brief.base, arena, out_packed);
+    return CRM_OK;
 }
 
-/* A key that was answered before gets its stored answer. *out_done says so. */
-static enum crm_status answered_before(struct op_ctx *ctx, const struct change_actor *actor, const struct outcome_key *key, bool *out_done)
+/*
+ * The answer as it is kept, without the values of conflicts. A batch of which much was refused may be longer than a value can be: then it is kept without
+ * sentences, which the change's never has.
+ */
+static enum crm_status keep_answer(struct op_ctx *ctx, const struct request_keys *keys, Crm__MutateReply *reply)
+{
+    struct arena *arena = ctx->group->arena;
+    Crm__MutateReply brief = *reply;
+    struct slice whole, packed = { 0 };
+    enum crm_status status = late_take_values(&brief, arena);
+
+    if (status == CRM_OK)
+        status = codec_pack(&brief.base, arena, &whole);
+    if (status == CRM_OK)
+        status = take_sentences(&brief, arena);
+    if (status == CRM_OK)
+        status = codec_pack(&brief.base, arena, &packed);
+    if (status == CRM_OK)
+        status = outcome_keep(ctx->group, &keys->number, &ctx->session->user, whole.size <= OUTCOME_REPLY_MAX ? whole : packed);
+    return status == CRM_OK && keys->has_done ? done_keep(ctx->group, &keys->done, packed) : status;
+}
+
+/* What was answered before, by its name or by its number; empty: nothing. */
+static enum crm_status find_answer(struct op_ctx *ctx, const struct request_keys *keys, struct slice *out_packed)
+{
+    enum crm_status status = CRM_OK;
+
+    *out_packed = (struct slice){ 0 };
+    if (keys->has_done)
+        status = done_find(ctx->group, &keys->done, out_packed, &ctx->failure);
+    if (status == CRM_OK && !out_packed->data)
+        status = outcome_find(ctx->group, &keys->number, &ctx->session->user, out_packed, &ctx->failure);
+    return status;
+}
+
+/* What was answered before gets its stored answer. *out_done says so. */
+static enum crm_status answered_before(struct op_ctx *ctx, const struct change_actor *actor, const struct request_keys *keys, bool *out_done)
 {
     const struct view view = { .txn = ctx->group->txn, .group = ctx->group->set, .schema = ctx->schema };
     Crm__MutateReply *reply = ctx->reply, *stored;
     struct slice packed;
-    enum crm_status status = outcome_find(ctx->group, key, &ctx->session->user, &packed, &ctx->failure);
+    enum crm_status status = find_answer(ctx, keys, &packed);
 
     if (status != CRM_OK || !packed.data)
         return status;
@@ -117,27 +173,21 @@ static enum crm_status run_keyed(struct op_ctx *ctx, const Crm__MutateRequest *r
 {
     struct change_actor actor = actor_of(ctx);
     Crm__MutateReply *reply = ctx->reply;
-    struct outcome_key key = { .number = request->number, .low_mark = request->low_mark };
-    struct slice packed;
+    struct request_keys keys;
     bool done = false;
     enum crm_status status;
 
     if (!request->has_client)
         return mutate_run(ctx->group, &actor, request, reply, &ctx->failure);
-    if (request->client.len != CLIENT_SIZE)
-        return op_fail_field(ctx, CRM_INVALID, "client", "a client's id has %d bytes", CLIENT_SIZE);
-    memcpy(key.client, request->client.data, CLIENT_SIZE);
-    hash_request(request, ctx->arena, key.hash, &status);
+    status = read_keys(ctx, request, &keys);
     if (status == CRM_OK)
-        status = answered_before(ctx, &actor, &key, &done);
+        status = answered_before(ctx, &actor, &keys, &done);
     if (status != CRM_OK || done)
         return status;
     status = mutate_run(ctx->group, &actor, request, reply, &ctx->failure);
     if (status != CRM_OK)
         return status;
-    status = pack_kept(ctx, reply, &packed);
-    if (status == CRM_OK)
-        status = outcome_keep(ctx->group, &key, &ctx->session->user, packed);
+    status = keep_answer(ctx, &keys, reply);
     if (status != CRM_OK)
         change_group_spoil(ctx->group); /* changes without a kept answer could be doubled */
     return status;

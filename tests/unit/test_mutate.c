@@ -78,9 +78,10 @@ static void refuses_a_stale_base(void **state)
 static void refuses_what_is_no_mutation(void **state)
 {
     struct server *s = *state;
-    struct uuid id, nil = { { 0 } }, nobody = uuid_create();
-    Crm__Mutation *mutation = server_creation(s, KIND_CUSTOMER, &id, "name=Acme", NULL);
+    struct uuid id, other_id, nil = { { 0 } }, nobody = uuid_create();
+    Crm__Mutation *other, *mutation = server_creation(s, KIND_CUSTOMER, &id, "name=Acme", NULL);
     Crm__MutateRequest request = CRM__MUTATE_REQUEST__INIT;
+    uint64_t seq;
 
     mutation->kind = 99;
     server_refuses(s, mutation, CRM_INVALID, "kind");
@@ -99,7 +100,13 @@ static void refuses_what_is_no_mutation(void **state)
 
     mutation->id.len = UUID_SIZE;
     server_must(s, mutation);
-    server_refuses(s, mutation, CRM_EXISTS, "id");
+    seq = s->seq;
+    server_must(s, mutation); /* sent again: it is there */
+    assert_int_equal(s->seq, seq);
+    other = server_creation(s, KIND_CUSTOMER, &other_id, "name=Acme", "industry=retail", NULL);
+    other->id = mutation->id;
+    server_change(s, KIND_CUSTOMER, &id, "industry=finance");
+    server_refuses(s, other, CRM_EXISTS, "id"); /* not the same */
     server_refuses(s, server_action(s, KIND_CUSTOMER, &id, "fly", NULL), CRM_INVALID, "action");
     server_refuses(s, server_restoration(s, KIND_CUSTOMER, &id), CRM_INVALID, "");
     server_delete(s, KIND_CUSTOMER, &id);
