@@ -83,6 +83,31 @@ static enum crm_status take_forgets(struct page_run *run, struct rows *rows)
     return status;
 }
 
+static enum crm_status take_strays(struct page_run *run, struct rows *rows)
+{
+    const Crm__SyncChunk *page = run->page;
+    enum crm_status status = CRM_OK;
+
+    for (size_t i = 0; i < page->n_strays && status == CRM_OK; i++)
+        status = run->pull->compare ? compare_stray(run->pull->compare, rows, page->strays[i]) : CRM_PROTOCOL;
+    return status;
+}
+
+/* Are the differences all here? Behind what the page puts. */
+static enum crm_status confirm(struct page_run *run, struct store_txn *txn)
+{
+    ProtobufCBinaryData told = run->page->compared;
+    struct compare *compare = run->pull->compare;
+    struct record_sum sum;
+    enum crm_status status;
+
+    if (!compare || told.len != RECORD_SUM_SIZE)
+        return CRM_PROTOCOL;
+    sum = record_sum_of(told.data);
+    status = compare_check(compare, txn, &sum, &run->pull->arena);
+    return status == CRM_CONFLICT ? fail(&run->failure, status, NULL, "the replica does not add up") : status;
+}
+
 /* Does what has arrived add up to what the server has told? */
 static bool adds_up(const struct pull_place *place, uint64_t records, ProtobufCBinaryData hash)
 {
@@ -90,6 +115,21 @@ static bool adds_up(const struct pull_place *place, uint64_t records, ProtobufCB
 
     return record_sum_read(slice_of(hash.data, hash.len), &told) && place->records == records && place->sum.part[0] == told.part[0] &&
            place->sum.part[1] == told.part[1];
+}
+
+static bool is_between(const Crm__SyncChunk *page)
+{
+    return page->cursor->mode == CRM__SYNC_MODE__SYNC_MODE_COMPARE;
+}
+
+/* A page of a comparison takes the cursor away: what the replica has is on its way from one view to another. */
+static enum crm_status keep_place(struct page_run *run, struct store_txn *txn)
+{
+    enum crm_status status = replica_put_number(txn, ROW_PHASE, run->place.phase);
+
+    if (status != CRM_OK)
+        return status;
+    return is_between(run->page) ? replica_put(txn, ROW_CURSOR, slice_of("", 0)) : put_cursor(txn, run->page->cursor, &run->pull->arena);
 }
 
 static enum crm_status store_page(struct store_txn *txn, void *arg)
@@ -113,13 +153,15 @@ static enum crm_status store_page(struct store_txn *txn, void *arg)
         status = take_records(run, &rows);
     if (status == CRM_OK)
         status = take_forgets(run, &rows);
+    if (status == CRM_OK)
+        status = take_strays(run, &rows);
     if (status == CRM_OK && !adds_up(&run->place, run->page->cursor->records, run->page->cursor->hash))
         status = fail(&run->failure, CRM_PROTOCOL, NULL, "a part of what the server told has not arrived");
     if (status == CRM_OK)
         status = rows_apply(&rows);
     if (status == CRM_OK)
-        status = replica_put_number(txn, ROW_PHASE, run->place.phase);
-    return status == CRM_OK ? put_cursor(txn, run->page->cursor, &pull->arena) : status;
+        status = keep_place(run, txn);
+    return status == CRM_OK && run->page->has_compared ? confirm(run, txn) : status;
 }
 
 static enum crm_status failed(struct failure *failure, enum crm_status status)
@@ -203,7 +245,7 @@ enum crm_status pull_page(struct pull *pull, const Crm__SyncChunk *page, struct 
     struct store *store = replica_store(pull->replica);
     enum crm_status status = CRM_OK;
 
-    if (!page->cursor)
+    if (!page->cursor || (is_between(page) && !pull->compare))
         return fail(failure, CRM_PROTOCOL, NULL, "the server's page has no cursor");
     if (page->begins) {
         /* What an earlier snapshot named does not count; without a cursor nobody goes on with that. */
@@ -217,9 +259,23 @@ enum crm_status pull_page(struct pull *pull, const Crm__SyncChunk *page, struct 
         return run.failure.status ? fail(failure, status, NULL, "%s", run.failure.text) : failed(failure, status);
     pull->place = run.place;
     pull->n_records += page->n_records;
-    pull->n_forgets += page->n_forgets;
+    pull->n_forgets += page->n_forgets + page->n_strays;
     pull->n_pages++;
     return CRM_OK;
+}
+
+void pull_compare(struct pull *pull, struct compare *compare)
+{
+    pull->compare = compare;
+    if (compare)
+        pull->place = (struct pull_place){ .phase = PHASE_FOLLOWS };
+}
+
+enum crm_status pull_begin_anew(struct pull *pull, struct failure *failure)
+{
+    enum crm_status status = store_write_run(replica_store(pull->replica), drop_cursor, NULL);
+
+    return status == CRM_OK ? CRM_OK : failed(failure, status);
 }
 
 struct end_run {
@@ -252,7 +308,7 @@ enum crm_status pull_end(struct pull *pull, const Crm__SyncReply *reply, int64_t
                            .phase = pull->place.phase == PHASE_REPLACES ? PHASE_FORGETS : PHASE_FOLLOWS };
     enum crm_status status;
 
-    if (!reply->cursor || !adds_up(&pull->place, reply->records, reply->hash))
+    if (!reply->cursor || !adds_up(&pull->place, reply->records, reply->hash) || (pull->compare && !pull->compare->is_confirmed))
         return fail(failure, CRM_PROTOCOL, NULL, "a part of what the server told has not arrived");
     status = store_write_run(replica_store(pull->replica), store_end, &run);
     if (status == CRM_OK) {

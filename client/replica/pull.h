@@ -7,7 +7,7 @@
 #ifndef CRM_REPLICA_PULL_H
 #define CRM_REPLICA_PULL_H
 
-#include "client/replica/replica.h"
+#include "client/replica/compare.h"
 #include "common/base/arena.h"
 #include "common/model/record_sum.h"
 
@@ -22,7 +22,8 @@ struct pull {
     struct replica *replica;
     struct schema *schema; /* its own reference: a load replaces the replica's */
     struct pull_place place;
-    struct arena arena; /* of one page */
+    struct compare *compare; /* what is told are the differences from it; NULL: no comparison is under way */
+    struct arena arena;      /* of one page */
     /* What this run has brought, for people. */
     uint64_t n_records, n_forgets, n_pages;
 };
@@ -41,9 +42,20 @@ struct pull_terms {
 enum crm_status pull_init(struct pull *pull, struct replica *replica, const struct pull_terms *terms, struct failure *failure) MUST_CHECK;
 void pull_fini(struct pull *pull);
 
-/* Store a page. CRM_PROTOCOL: it is not whole. */
+/*
+ * What comes next is the answer to a comparison, until its end. Its pages are stored like others but leave no cursor behind: the next comparison after a cut
+ * finds what has arrived to agree. With compare NULL there is none any more.
+ */
+void pull_compare(struct pull *pull, struct compare *compare);
+/* What the replica has does not count: the next pull begins with a snapshot over it. */
+enum crm_status pull_begin_anew(struct pull *pull, struct failure *failure) MUST_CHECK;
+
+/* Store a page. CRM_CONFLICT: after a comparison the replica does not add up. CRM_PROTOCOL: it is not whole. */
 enum crm_status pull_page(struct pull *pull, const Crm__SyncChunk *page, struct failure *failure) MUST_CHECK;
-/* All has arrived: what a snapshot did not name is forgotten now, and only now. now_us is the time of the sync. */
+/*
+ * All has arrived: what a snapshot did not name is forgotten now, and only now. now_us is the time of the sync. However much that is, nobody is asked: count
+ * and hash say that nothing is missing, what may be seen no more has to go, and what somebody typed here is in the outbox, not in what goes.
+ */
 enum crm_status pull_end(struct pull *pull, const Crm__SyncReply *reply, int64_t now_us, struct failure *failure) MUST_CHECK;
 
 #endif

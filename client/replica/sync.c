@@ -1,7 +1,8 @@
 /*
  * sync.c - the conversation of a sync
  *
- * Called by crm sync. The client's callbacks store a page before the server is allowed the next.
+ * Called by crm sync. The client's callbacks store a page before the server is allowed the next. The first question goes out with the hello, beside that
+ * for the fields; whose answer that is and with which fields is looked at before the first page is stored.
  */
 #include "client/replica/sync.h"
 
@@ -22,6 +23,10 @@ struct sync {
     struct sync_progress *progress;
     struct pull pull;
     struct arena arena;
+    struct crm_call *describe; /* of the first flight */
+    bool is_begun;             /* pull is in use */
+    bool takes_all;            /* comparing does not help: a snapshot */
+    bool is_in_doubt;          /* what came did not add up: compare */
     struct crm_call *call;     /* under way */
     struct failure *failure;
     enum crm_status page_status; /* the first page that could not be stored */
@@ -57,38 +62,41 @@ static enum crm_status call_failed(struct sync *sync, enum crm_status status, co
 
 /* --- who asks, and what fields there are */
 
-/* The fields, where they are not those that the replica knows. *out_reply lives as long as the call. */
-static enum crm_status ask_fields(struct sync *sync, struct crm_call **out_call, const Crm__DescribeReply **out_reply)
+/* The fields, where they are not those that the replica knows. */
+static enum crm_status ask_fields(struct sync *sync)
 {
     const struct replica_state *state = replica_state(sync->replica);
     Crm__DescribeRequest request = CRM__DESCRIBE_REQUEST__INIT;
-    enum crm_status status;
 
     request.has_known_level = state->describe.size > 0;
     request.known_level = schema_level(state->schema);
-    status = crm_describe(sync->client, &request, out_call, out_reply);
-    if (status == CRM_OK && (*out_reply)->n_kinds == 0)
-        *out_reply = NULL;
-    return status == CRM_OK ? CRM_OK : call_failed(sync, status, *out_call);
+    return crm_call_start(sync->client, OP_DESCRIBE, &request.base, NULL, &sync->describe);
 }
 
+/* Once the fields are known. */
 static enum crm_status begin(struct sync *sync)
 {
-    struct crm_call *call = NULL;
-    const Crm__DescribeReply *describe;
-    struct pull_terms terms = { .scope = sync_scope_name(sync->options->scope) };
-    enum crm_status status = ask_fields(sync, &call, &describe);
+    const Crm__DescribeReply *describe = (const Crm__DescribeReply *)crm_call_reply(sync->describe);
     const Crm__Hello *hello = crm_client_hello(sync->client);
+    struct pull_terms terms = { .scope = sync_scope_name(sync->options->scope) };
 
-    if (status == CRM_OK && (!hello || !hello->session || !uuid_from_slice(slice_of(hello->database.data, hello->database.len), &terms.database)))
-        status = fail(sync->failure, CRM_NOT_LOGGED_IN, NULL, "you are not logged in");
-    if (status == CRM_OK) {
-        terms.session = hello->session;
-        terms.describe = describe;
-        status = pull_init(&sync->pull, sync->replica, &terms, sync->failure);
-    }
-    crm_call_destroy(call);
-    return status;
+    if (!hello || !hello->session || !uuid_from_slice(slice_of(hello->database.data, hello->database.len), &terms.database))
+        return fail(sync->failure, CRM_NOT_LOGGED_IN, NULL, "you are not logged in");
+    terms.session = hello->session;
+    terms.describe = describe && describe->n_kinds > 0 ? describe : NULL;
+    sync->is_begun = true;
+    return pull_init(&sync->pull, sync->replica, &terms, sync->failure);
+}
+
+/* Before anything of an answer is used. */
+static enum crm_status begin_once(struct sync *sync)
+{
+    enum crm_status status;
+
+    if (sync->is_begun)
+        return CRM_OK;
+    status = crm_call_wait(sync->describe);
+    return status == CRM_OK ? begin(sync) : call_failed(sync, status, sync->describe);
 }
 
 /* --- pages */
@@ -107,15 +115,16 @@ static void on_page(void *arg, const ProtobufCMessage *message)
     const Crm__SyncChunk *page = (const Crm__SyncChunk *)message;
     struct sync *sync = arg;
 
-    if (sync->page_status != CRM_OK)
-        return;
-    sync->page_status = pull_page(&sync->pull, page, sync->failure);
+    if (sync->page_status == CRM_OK && !sync->is_begun)
+        sync->page_status = crm_call_is_done(sync->describe) && !crm_call_error(sync->describe)->status ? begin(sync) : CRM_UNREACHABLE; /* then again */
+    if (sync->page_status == CRM_OK)
+        sync->page_status = pull_page(&sync->pull, page, sync->failure);
     if (sync->page_status != CRM_OK) {
         crm_call_cancel(sync->call);
         return;
     }
     sync->progress->bytes += protobuf_c_message_get_packed_size(message);
-    sync->progress->is_snapshot = page->cursor->mode == CRM__SYNC_MODE__SYNC_MODE_SNAPSHOT;
+    sync->progress->is_snapshot = page->cursor->mode == CRM__SYNC_MODE__SYNC_MODE_SNAPSHOT && !sync->progress->is_comparison;
     tell_progress(sync);
 }
 
@@ -152,24 +161,23 @@ static enum crm_status make_request(struct sync *sync, Crm__SyncRequest *request
     }
     if (store_read_run(replica_store(sync->replica), count_held, &held) != CRM_OK)
         return fail(sync->failure, CRM_IO, NULL, "the replica cannot be read");
-    request->has_replica = request->has_scope = request->has_held = true;
+    request->has_scope = request->has_held = true;
+    request->has_replica = !uuid_is_nil(&state->id);
     request->replica = (ProtobufCBinaryData){ .data = (uint8_t *)(uintptr_t)state->id.bytes, .len = UUID_SIZE };
     request->scope = sync->options->scope;
     request->held = held;
+    request->has_compares = request->compares = !sync->takes_all;
     return CRM_OK;
 }
 
-/* One request and what comes of it. */
-static enum crm_status attempt(struct sync *sync)
+/* One request; its pages are stored when the reply is there, which lives as long as sync->call. */
+static enum crm_status ask(struct sync *sync, const Crm__SyncRequest *request, const Crm__SyncReply **out_reply)
 {
     struct crm_call_options options = { .on_chunk = on_page, .arg = sync, .deadline_ms = CRM_NO_DEADLINE };
-    Crm__SyncRequest request = CRM__SYNC_REQUEST__INIT;
-    enum crm_status status = make_request(sync, &request);
+    enum crm_status status;
 
-    if (status != CRM_OK)
-        return status;
     sync->page_status = CRM_OK;
-    status = crm_call_start(sync->client, OP_SYNC_CHANGES, &request.base, &options, &sync->call);
+    status = crm_call_start(sync->client, OP_SYNC_CHANGES, &request->base, &options, &sync->call);
     if (status == CRM_OK)
         status = crm_call_wait(sync->call);
     if (sync->page_status != CRM_OK)
@@ -177,15 +185,118 @@ static enum crm_status attempt(struct sync *sync)
     else if (status != CRM_OK)
         status = call_failed(sync, status, sync->call);
     else
-        status = pull_end(&sync->pull, (const Crm__SyncReply *)crm_call_reply(sync->call), clock_now_us(), sync->failure);
-    crm_call_destroy(sync->call);
-    sync->call = NULL;
+        status = begin_once(sync);
+    *out_reply = status == CRM_OK ? (const Crm__SyncReply *)crm_call_reply(sync->call) : NULL;
     return status;
 }
 
-/* Was it the line, or what the user may see that changed meanwhile? Then the next attempt goes on where this one stopped. */
-static bool may_go_on(enum crm_status status)
+static void ask_end(struct sync *sync)
 {
+    crm_call_destroy(sync->call);
+    sync->call = NULL;
+}
+
+/* --- comparing */
+
+/* The second question: what of these buckets is not as the replica has it? */
+static enum crm_status ask_items(struct sync *sync, struct compare *compare, Crm__SyncRequest *request, const Crm__SyncReply *sums)
+{
+    const Crm__SyncReply *reply;
+    struct crm_call *first = sync->call; /* its reply is used */
+    struct slice items;
+    enum crm_status status = compare_items(compare, slice_of(sums->differ.data, sums->differ.len), &items);
+
+    if (status != CRM_OK)
+        return status == CRM_TOO_LARGE ? status : fail(sync->failure, status, NULL, "the server's comparison cannot be followed");
+    request->cursor = sums->cursor;
+    request->has_buckets = false;
+    request->has_items = true;
+    request->items = (ProtobufCBinaryData){ .data = (uint8_t *)(uintptr_t)items.data, .len = items.size };
+    pull_compare(&sync->pull, compare);
+    status = ask(sync, request, &reply);
+    if (status == CRM_OK && reply->mode == CRM__SYNC_MODE__SYNC_MODE_COMPARE)
+        status = CRM_ACCESS_CHANGED; /* since the first one */
+    if (status == CRM_OK)
+        status = pull_end(&sync->pull, reply, clock_now_us(), sync->failure);
+    crm_call_destroy(first);
+    return status;
+}
+
+static enum crm_status ask_sums(struct sync *sync, struct compare *compare)
+{
+    Crm__SyncRequest request = CRM__SYNC_REQUEST__INIT;
+    const Crm__SyncReply *reply;
+    struct slice sums;
+    enum crm_status status = make_request(sync, &request);
+
+    if (status == CRM_OK)
+        status = compare_sums(compare, &sums);
+    if (status != CRM_OK)
+        return status;
+    request.cursor = NULL;
+    request.has_buckets = true;
+    request.buckets = (ProtobufCBinaryData){ .data = (uint8_t *)(uintptr_t)sums.data, .len = sums.size };
+    status = ask(sync, &request, &reply);
+    if (status == CRM_OK && reply->mode != CRM__SYNC_MODE__SYNC_MODE_COMPARE)
+        status = pull_end(&sync->pull, reply, clock_now_us(), sync->failure); /* it cannot compare: that was a snapshot */
+    else if (status == CRM_OK)
+        status = ask_items(sync, compare, &request, reply);
+    ask_end(sync);
+    return status;
+}
+
+static enum crm_status compare(struct sync *sync)
+{
+    struct compare compare;
+    enum crm_status status = compare_init(&compare, sync->replica);
+
+    sync->progress->is_comparison = true;
+    if (status == CRM_OK)
+        status = ask_sums(sync, &compare);
+    pull_compare(&sync->pull, NULL);
+    compare_fini(&compare);
+    if (status == CRM_TOO_LARGE || status == CRM_CONFLICT) {
+        sync->takes_all = true;
+        sync->is_in_doubt = sync->progress->is_comparison = false;
+        *sync->failure = (struct failure){ 0 };
+        status = pull_begin_anew(&sync->pull, sync->failure);
+        return status == CRM_OK ? CRM_ACCESS_CHANGED : status;
+    }
+    return status;
+}
+
+/* --- an attempt */
+
+/* Go on behind the last page that was stored; where the server wants to know what there is, compare. */
+static enum crm_status attempt(struct sync *sync)
+{
+    Crm__SyncRequest request = CRM__SYNC_REQUEST__INIT;
+    const Crm__SyncReply *reply;
+    bool compares = sync->is_in_doubt;
+    enum crm_status status = CRM_OK;
+
+    if (!compares) {
+        status = make_request(sync, &request);
+        if (status == CRM_OK)
+            status = ask(sync, &request, &reply);
+        compares = status == CRM_OK && reply->mode == CRM__SYNC_MODE__SYNC_MODE_COMPARE;
+        if (status == CRM_OK && !compares)
+            status = pull_end(&sync->pull, reply, clock_now_us(), sync->failure);
+        ask_end(sync);
+    }
+    return status == CRM_OK && compares ? compare(sync) : status;
+}
+
+/*
+ * Was it the line, or what the user may see that changed meanwhile? Then the next attempt goes on where this one stopped. What does not add up is compared,
+ * once.
+ */
+static bool may_go_on(struct sync *sync, enum crm_status status)
+{
+    if (status == CRM_PROTOCOL && sync->is_begun && !sync->is_in_doubt && !sync->takes_all) {
+        sync->is_in_doubt = true;
+        return true;
+    }
     return status == CRM_UNREACHABLE || status == CRM_ACCESS_CHANGED || status == CRM_SHUTTING_DOWN;
 }
 
@@ -199,14 +310,14 @@ enum crm_status sync_run(struct replica *replica, struct crm_client *client, con
 
     *out_progress = (struct sync_progress){ 0 };
     arena_init(&sync.arena, ARENA_BUDGET);
-    status = begin(&sync);
+    status = ask_fields(&sync);
     if (status == CRM_OK && conflicts_ask(client, &conflicts) != CRM_OK)
         conflicts = NULL;
     while (status == CRM_OK) {
         uint64_t pages = sync.pull.n_pages;
 
         status = attempt(&sync);
-        if (!may_go_on(status))
+        if (!may_go_on(&sync, status))
             break;
         idle = sync.pull.n_pages > pages ? 0 : idle + 1;
         if (idle == IDLE_ATTEMPTS)
@@ -226,6 +337,7 @@ enum crm_status sync_run(struct replica *replica, struct crm_client *client, con
     if (status == CRM_OK)
         status = outbox_carry(replica, clock_now_us(), failure);
     crm_call_destroy(conflicts);
+    crm_call_destroy(sync.describe);
     pull_fini(&sync.pull);
     arena_fini(&sync.arena);
     return status;

@@ -13,6 +13,7 @@ struct sync_progress {
     uint64_t bytes;                   /* of their pages, unpacked */
     unsigned cuts;                    /* connections that were lost on the way */
     bool is_snapshot;
+    bool is_comparison;               /* only what differed from what was there has come */
 };
 
 struct sync_options {

@@ -29,8 +29,22 @@ void record_sum_add(struct record_sum *sum, unsigned kind, const struct uuid *id
 
     put_u64(rev_bytes, rev);
     sha256(parts, ARRAY_LEN(parts), digest);
-    sum->part[0] += get_u64(digest);
-    sum->part[1] += get_u64(digest + 8);
+    *sum = record_sum_join(*sum, record_sum_of(digest));
+}
+
+struct record_sum record_sum_of(const uint8_t bytes[RECORD_SUM_SIZE])
+{
+    return (struct record_sum){ { get_u64(bytes), get_u64(bytes + 8) } };
+}
+
+struct record_sum record_sum_join(struct record_sum a, struct record_sum b)
+{
+    return (struct record_sum){ { a.part[0] + b.part[0], a.part[1] + b.part[1] } };
+}
+
+bool record_sum_equal(const struct record_sum *a, const struct record_sum *b)
+{
+    return a->part[0] == b->part[0] && a->part[1] == b->part[1];
 }
 
 void record_sum_write(const struct record_sum *sum, uint8_t out[RECORD_SUM_SIZE])
@@ -45,6 +59,6 @@ bool record_sum_read(struct slice bytes, struct record_sum *out_sum)
         return false;
     *out_sum = (struct record_sum){ { 0 } };
     if (bytes.size)
-        *out_sum = (struct record_sum){ { get_u64(bytes.data), get_u64(bytes.data + 8) } };
+        *out_sum = record_sum_of(bytes.data);
     return true;
 }

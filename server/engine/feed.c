@@ -94,8 +94,15 @@ bool feed_may_go_on(struct feed *feed)
     return true;
 }
 
+static bool is_walking(const struct feed *feed)
+{
+    return feed->cursor.mode == FEED_SNAPSHOT && !feed->cursor.is_walked;
+}
+
 void feed_send(struct feed *feed, const struct record *record)
 {
+    if (feed->sink->has && is_walking(feed) && feed->sink->has(feed->sink->arg, record))
+        return;
     feed->cursor.n_records++;
     record_sum_add(&feed->cursor.sum, record->header.kind, &record->header.id, record->header.rev);
     if (!feed->sink->send(feed->sink->arg, record))
@@ -109,11 +116,6 @@ void feed_forget(struct feed *feed, enum kind kind, const struct uuid *id)
         feed->is_full = true;
 }
 
-static bool is_walking(const struct feed *feed)
-{
-    return feed->cursor.mode == FEED_SNAPSHOT && !feed->cursor.is_walked;
-}
-
 static bool is_done(const struct feed *feed)
 {
     return !is_walking(feed) && feed->cursor.seq >= feed->newest;
@@ -123,6 +125,7 @@ enum crm_status feed_step(struct feed *feed, const struct view *view, const stru
                           int64_t deadline_us, bool *out_more)
 {
     struct log_head head;
+    bool was_walking = is_walking(feed);
     enum crm_status status = log_head_load(view, &head);
 
     feed->view = view;
@@ -134,7 +137,7 @@ enum crm_status feed_step(struct feed *feed, const struct view *view, const stru
     feed->is_full = feed->has_root = false;
     if (status == CRM_OK)
         feed->newest = head.seq;
-    while (status == CRM_OK && !is_done(feed) && feed_may_go_on(feed))
+    while (status == CRM_OK && !is_done(feed) && was_walking == is_walking(feed) && feed_may_go_on(feed))
         status = is_walking(feed) ? feed_snapshot_unit(feed) : feed_changes_unit(feed);
     *out_more = !is_done(feed);
     return status;

@@ -51,6 +51,8 @@ struct feed_cursor {
 
 /* Where it goes. A record is borrowed until the call returns. false: that was the last for now, the page is full. */
 struct feed_sink {
+    /* NULL, or for each record of a snapshot before it is told: the replica has it already, just so. */
+    bool (*has)(void *arg, const struct record *record);
     bool (*send)(void *arg, const struct record *record);
     bool (*forget)(void *arg, enum kind kind, const struct uuid *id);
     void *arg;
@@ -66,7 +68,7 @@ enum crm_status feed_begin(const struct view *view, const struct feed_scope *sco
                            struct feed **out_feed) MUST_CHECK;
 
 /*
- * At most max entries or rows, until deadline_us of clock_monotonic_us, until the sink has enough. view is of this turn, with the user's guard. *out_more:
+ * At most max entries or rows, until deadline_us of clock_monotonic_us, until the sink has enough; a turn ends with the walk of a snapshot. view is of this turn, with the user's guard. *out_more:
  * false when the replica now has all.
  */
 enum crm_status feed_step(struct feed *feed, const struct view *view, const struct feed_sink *sink, struct arena *scratch, unsigned max,

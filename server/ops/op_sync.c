@@ -3,11 +3,13 @@
  *
  * A page is gathered over as many turns as it takes: small ones would compress badly and cost a cursor each. The cursor goes to the replica and comes
  * back in plain fields, which the replica reads too (a new epoch: the server was restored); it opens nothing, so that it needs no seal: what is told is
- * what this session may see now, and a cursor of other eyes, another scope, another database or another epoch begins a snapshot.
+ * what this session may see now, and a cursor of other eyes, another scope, another database or another epoch begins a snapshot, or, where the replica can do
+ * that, a comparison of what it has.
  */
 #include "common/base/clock.h"
 #include "proto/codec.h"
 #include "server/engine/feed.h"
+#include "server/engine/feed_compare.h"
 #include "server/ops/wire.h"
 
 #define TURN_ROWS       200
@@ -23,8 +25,20 @@ struct forget {
     struct uuid id;
 };
 
+/* What is asked. */
+enum sync_task {
+    TASK_PULL,   /* what is new */
+    TASK_REFUSE, /* to be asked again as a comparison */
+    TASK_SUMS,   /* which buckets differ? */
+    TASK_ITEMS,  /* what of those is not as the replica has it? And then what is new */
+};
+
 /* A pull between its turns. */
 struct sync_state {
+    enum sync_task task;
+    struct feed_sums sums;
+    struct feed_items items;
+    bool is_compared; /* of TASK_ITEMS: its end has been told */
     struct feed_scope scope;
     struct feed *feed;
     uint8_t view[VIEW_SIZE];
@@ -37,6 +51,8 @@ struct sync_state {
     size_t n_records;
     struct forget forgets[PAGE_RECORDS];
     size_t n_forgets;
+    uint32_t strays[PAGE_RECORDS];
+    size_t n_strays;
 };
 
 /* --- the request */
@@ -100,7 +116,7 @@ static bool read_cursor(const struct op_ctx *ctx, const struct sync_state *state
         !equals(wire->view, state->view, VIEW_SIZE) || (wire->has_id && wire->id.len != UUID_SIZE) || wire->kind > KIND_MAX)
         return false;
     *out_cursor = (struct feed_cursor){
-        .mode = (enum feed_mode)wire->mode, .is_walked = wire->walked, .base = wire->since, .seq = wire->seq, .head = wire->head,
+        .mode = wire->mode == CRM__SYNC_MODE__SYNC_MODE_COMPARE ? FEED_SNAPSHOT : (enum feed_mode)wire->mode, .is_walked = wire->walked, .base = wire->since, .seq = wire->seq, .head = wire->head,
         .base_us = wire->since_at, .head_us = wire->head_at, .kind = (enum kind)wire->kind, .n_records = wire->records, .n_forgets = wire->forgets,
     };
     if (wire->has_id)
@@ -113,12 +129,38 @@ static size_t bounded(uint32_t wanted, size_t least, size_t most)
     return wanted == 0 || wanted > most ? most : wanted < least ? least : wanted;
 }
 
+/* How the replica wants it, and how it is to be had. */
+static enum crm_status begin_feed(struct op_ctx *ctx, const Crm__SyncRequest *request, struct sync_state *state)
+{
+    struct feed_cursor from;
+    bool has_from = read_cursor(ctx, state, request->cursor, &from);
+    const struct feed_cursor *use = has_from ? &from : NULL;
+    enum crm_status status = CRM_OK;
+
+    if (request->has_items) {
+        state->task = TASK_ITEMS;
+        status = feed_items_init(&state->items, slice_of(request->items.data, request->items.len), ctx->arena);
+    } else if (request->has_buckets) {
+        state->task = TASK_SUMS;
+        use = NULL;
+        status = feed_sums_init(&state->sums, slice_of(request->buckets.data, request->buckets.len), ctx->arena);
+    }
+    if (status == CRM_INVALID)
+        return op_fail_field(ctx, status, request->has_items ? "items" : "buckets", "buckets follow each other, and are whole");
+    if (status == CRM_OK)
+        status = feed_begin(ctx->view, &state->scope, use, request->held, ctx->arena, &state->feed);
+    if (status != CRM_OK)
+        return op_fail(ctx, status, "the log cannot be read");
+    /* Who has something, or was told of buckets as others see them, has it compared. */
+    if (feed_is_anew(state->feed) && (state->task == TASK_ITEMS || (state->task == TASK_PULL && request->compares && request->held > 0)))
+        state->task = TASK_REFUSE;
+    return CRM_OK;
+}
+
 static enum crm_status begin_sync(struct op_ctx *ctx)
 {
     const Crm__SyncRequest *request = ctx->request;
     struct sync_state *state = arena_zalloc(ctx->arena, sizeof *state);
-    struct feed_cursor from;
-    bool has_from;
     enum crm_status status;
 
     if (!state)
@@ -136,18 +178,14 @@ static enum crm_status begin_sync(struct op_ctx *ctx)
     status = read_filters(ctx, request, state);
     if (status == CRM_OK)
         status = make_view(ctx, request, state);
-    if (status != CRM_OK)
-        return status;
-    has_from = read_cursor(ctx, state, request->cursor, &from);
-    status = feed_begin(ctx->view, &state->scope, has_from ? &from : NULL, request->held, ctx->arena, &state->feed);
-    return status == CRM_OK ? CRM_OK : op_fail(ctx, status, "the log cannot be read");
+    return status == CRM_OK ? begin_feed(ctx, request, state) : status;
 }
 
 /* --- the page */
 
 static bool has_room(const struct sync_state *state)
 {
-    return state->n_records < state->max_records && state->n_forgets < state->max_records &&
+    return state->n_records < state->max_records && state->n_forgets < state->max_records && state->n_strays < state->max_records &&
            state->bytes + FORGET_BYTES * state->n_forgets < state->max_bytes;
 }
 
@@ -177,6 +215,23 @@ static bool page_forget(void *arg, enum kind kind, const struct uuid *id)
     return has_room(state);
 }
 
+/* A record of the walk in a comparison: first only added up, then sent where the replica has it not, or not so. */
+static bool page_has(void *arg, const struct record *record)
+{
+    struct sync_state *state = arg;
+
+    if (state->task == TASK_ITEMS)
+        return feed_items_have(&state->items, record);
+    feed_sums_take(&state->sums, record);
+    return true;
+}
+
+/* Is the walk of a comparison still under way? Its cursors lead nowhere: after a cut the replica has it compared again, and what has arrived agrees. */
+static bool is_comparing(const struct sync_state *state)
+{
+    return state->task == TASK_SUMS || (state->task == TASK_ITEMS && !state->is_compared);
+}
+
 static Crm__SyncCursor *make_cursor(struct op_ctx *ctx, struct sync_state *state, const struct feed_cursor *cursor, struct arena *arena)
 {
     Crm__SyncCursor *wire = arena_alloc(arena, sizeof *wire);
@@ -189,7 +244,7 @@ static Crm__SyncCursor *make_cursor(struct op_ctx *ctx, struct sync_state *state
     wire->database = (ProtobufCBinaryData){ .data = ctx->core->database, .len = UUID_SIZE };
     wire->epoch = ctx->core->epoch;
     wire->view = (ProtobufCBinaryData){ .data = state->view, .len = VIEW_SIZE };
-    wire->mode = (Crm__SyncMode)cursor->mode;
+    wire->mode = is_comparing(state) ? CRM__SYNC_MODE__SYNC_MODE_COMPARE : (Crm__SyncMode)cursor->mode;
     wire->since = cursor->base;
     wire->seq = cursor->seq;
     wire->head = cursor->head;
@@ -230,13 +285,15 @@ static enum crm_status send_page(struct op_ctx *ctx, struct sync_state *state)
         chunk->forgets[chunk->n_forgets++] = &forgets[i];
     }
     chunk->has_begins = chunk->begins = feed_is_anew(state->feed) && !state->is_begun;
+    chunk->strays = state->strays;
+    chunk->n_strays = state->n_strays;
     if (codec_pack(&chunk->base, ctx->scratch, &behind) != CRM_OK || !(whole = arena_alloc(ctx->scratch, state->bytes + behind.size)))
         return CRM_NO_MEMORY;
     if (state->bytes)
         memcpy(whole, state->packed, state->bytes);
     memcpy(whole + state->bytes, behind.data, behind.size);
     ctx->packed = slice_of(whole, state->bytes + behind.size);
-    state->bytes = state->n_records = state->n_forgets = 0;
+    state->bytes = state->n_records = state->n_forgets = state->n_strays = 0;
     state->examined_before = feed_examined(state->feed);
     state->is_begun = true;
     return CRM_OK;
@@ -246,11 +303,25 @@ static enum crm_status send_page(struct op_ctx *ctx, struct sync_state *state)
 static bool is_due(const struct sync_state *state, bool more)
 {
     if (!more)
-        return state->n_records > 0 || state->n_forgets > 0 || (feed_is_anew(state->feed) && !state->is_begun);
+        return state->n_records > 0 || state->n_forgets > 0 || state->n_strays > 0 || (feed_is_anew(state->feed) && !state->is_begun);
     return !has_room(state) || feed_examined(state->feed) - state->examined_before > SILENT_MAX;
 }
 
-static enum crm_status end_sync(struct op_ctx *ctx, struct sync_state *state)
+/* What a cursor of TASK_SUMS says is as it was when the walk began: changes since are told behind the second one. */
+static enum crm_status end_sums(struct op_ctx *ctx, struct sync_state *state)
+{
+    Crm__SyncReply *reply = ctx->reply;
+
+    feed_sums_end(&state->sums);
+    reply->has_differ = true;
+    reply->differ = (ProtobufCBinaryData){ .data = state->sums.differ, .len = state->sums.differ_size };
+    reply->cursor = make_cursor(ctx, state, &(struct feed_cursor){
+        .base = feed_cursor(state->feed)->base, .seq = feed_cursor(state->feed)->base, .head = feed_cursor(state->feed)->base,
+        .base_us = feed_cursor(state->feed)->base_us, .head_us = feed_cursor(state->feed)->base_us }, ctx->arena);
+    return reply->cursor ? CRM_OK : CRM_NO_MEMORY;
+}
+
+static enum crm_status end_pull(struct op_ctx *ctx, struct sync_state *state)
 {
     Crm__SyncReply *reply = ctx->reply;
     const struct feed_cursor *told = feed_cursor(state->feed), next = feed_end_cursor(state->feed);
@@ -260,28 +331,116 @@ static enum crm_status end_sync(struct op_ctx *ctx, struct sync_state *state)
     if (!reply->cursor || !sum)
         return CRM_NO_MEMORY;
     record_sum_write(&told->sum, sum);
-    reply->has_records = reply->has_forgets = reply->has_hash = reply->has_seq = reply->has_mode = reply->has_examined = true;
+    reply->has_records = reply->has_forgets = reply->has_hash = reply->has_seq = true;
     reply->records = told->n_records;
     reply->forgets = told->n_forgets;
     reply->hash = (ProtobufCBinaryData){ .data = sum, .len = RECORD_SUM_SIZE };
     reply->seq = next.seq;
     reply->backed_up_seq = atomic_load(&ctx->core->backed_up_seq);
     reply->has_backed_up_seq = reply->backed_up_seq > 0;
-    reply->mode = (Crm__SyncMode)told->mode;
-    reply->examined = feed_examined(state->feed);
     return CRM_OK;
+}
+
+static enum crm_status end_sync(struct op_ctx *ctx, struct sync_state *state)
+{
+    Crm__SyncReply *reply = ctx->reply;
+
+    reply->has_mode = reply->has_examined = true;
+    reply->mode = CRM__SYNC_MODE__SYNC_MODE_COMPARE;
+    reply->examined = feed_examined(state->feed);
+    if (state->task == TASK_REFUSE)
+        return CRM_OK;
+    if (state->task == TASK_SUMS)
+        return end_sums(ctx, state);
+    reply->mode = (Crm__SyncMode)feed_cursor(state->feed)->mode;
+    return end_pull(ctx, state);
+}
+
+/* --- turns */
+
+static bool is_walked(const struct sync_state *state)
+{
+    const struct feed_cursor *cursor = feed_cursor(state->feed);
+
+    return cursor->mode != FEED_SNAPSHOT || cursor->is_walked;
+}
+
+/* Strays of what the walk is behind, as many as fit. false: there are more. */
+static bool take_strays(struct sync_state *state)
+{
+    uint32_t position;
+
+    while (has_room(state)) {
+        if (!feed_items_next_stray(&state->items, &position))
+            return true;
+        state->strays[state->n_strays++] = position;
+    }
+    return false;
+}
+
+/* The walk of a comparison is at its end, with all its strays: say so, by the sum over what is in its buckets now. */
+static enum crm_status tell_compared(struct op_ctx *ctx, struct sync_state *state)
+{
+    Crm__SyncChunk *chunk = ctx->chunk;
+    uint8_t *sum = arena_alloc(ctx->scratch, RECORD_SUM_SIZE);
+
+    if (!sum)
+        return CRM_NO_MEMORY;
+    record_sum_write(&state->items.sum, sum);
+    chunk->has_compared = true;
+    chunk->compared = (ProtobufCBinaryData){ .data = sum, .len = RECORD_SUM_SIZE };
+    state->is_compared = true;
+    return send_page(ctx, state);
+}
+
+/* A turn of the walk that compares. */
+static enum crm_status step_items(struct op_ctx *ctx, struct sync_state *state, const struct feed_sink *sink, int64_t deadline_us, bool *out_more)
+{
+    bool more = true, are_told = take_strays(state);
+    enum crm_status status = CRM_OK;
+
+    if (are_told && !is_walked(state)) {
+        status = feed_step(state->feed, ctx->view, sink, ctx->scratch, TURN_ROWS, deadline_us, &more);
+        if (is_walked(state))
+            feed_items_end(&state->items);
+        are_told = take_strays(state);
+    }
+    *out_more = true;
+    if (status != CRM_OK)
+        return status;
+    if (are_told && is_walked(state)) {
+        *out_more = more;
+        return tell_compared(ctx, state);
+    }
+    return is_due(state, true) ? send_page(ctx, state) : CRM_OK;
+}
+
+static enum crm_status step(struct op_ctx *ctx, struct sync_state *state, bool *out_more)
+{
+    const struct feed_sink sink = { .has = is_comparing(state) ? page_has : NULL, .send = page_send, .forget = page_forget, .arg = state };
+    int64_t deadline_us = clock_monotonic_us() + TURN_US;
+    enum crm_status status;
+
+    *out_more = false;
+    if (state->task == TASK_REFUSE)
+        return CRM_OK;
+    if (state->task == TASK_ITEMS && !state->is_compared)
+        return step_items(ctx, state, &sink, deadline_us, out_more);
+    status = feed_step(state->feed, ctx->view, &sink, ctx->scratch, TURN_ROWS, deadline_us, out_more);
+    if (state->task == TASK_SUMS) {
+        *out_more = !is_walked(state);
+        return status;
+    }
+    return status == CRM_OK && is_due(state, *out_more) ? send_page(ctx, state) : status;
 }
 
 static enum crm_status step_sync(struct op_ctx *ctx, bool *out_more)
 {
     struct sync_state *state = ctx->state;
-    const struct feed_sink sink = { .send = page_send, .forget = page_forget, .arg = state };
     enum crm_status status;
 
     state->scope.access = ctx->session->access;
-    status = feed_step(state->feed, ctx->view, &sink, ctx->scratch, TURN_ROWS, clock_monotonic_us() + TURN_US, out_more);
-    if (status == CRM_OK && is_due(state, *out_more))
-        status = send_page(ctx, state);
+    status = step(ctx, state, out_more);
     if (status == CRM_OK && !*out_more)
         status = end_sync(ctx, state);
     return status == CRM_OK ? CRM_OK : op_fail(ctx, status, "%s", crm_status_info((int)status)->sentence);
