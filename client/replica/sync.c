@@ -78,7 +78,7 @@ static enum crm_status begin(struct sync *sync)
 {
     const Crm__DescribeReply *describe = (const Crm__DescribeReply *)crm_call_reply(sync->describe);
     const Crm__Hello *hello = crm_client_hello(sync->client);
-    struct pull_terms terms = { .scope = sync_scope_name(sync->options->scope) };
+    struct pull_terms terms = { .scope = sync->options->scope_text ? sync->options->scope_text : sync_scope_name(sync->options->scope) };
 
     if (!hello || !hello->session || !uuid_from_slice(slice_of(hello->database.data, hello->database.len), &terms.database))
         return fail(sync->failure, CRM_NOT_LOGGED_IN, NULL, "you are not logged in");
@@ -165,6 +165,8 @@ static enum crm_status make_request(struct sync *sync, Crm__SyncRequest *request
     request->has_replica = !uuid_is_nil(&state->id);
     request->replica = (ProtobufCBinaryData){ .data = (uint8_t *)(uintptr_t)state->id.bytes, .len = UUID_SIZE };
     request->scope = sync->options->scope;
+    request->n_filters = sync->options->n_filters;
+    request->filters = sync->options->filters;
     request->held = held;
     request->has_compares = request->compares = !sync->takes_all;
     return CRM_OK;

@@ -18,6 +18,9 @@ struct sync_progress {
 
 struct sync_options {
     Crm__SyncScope scope;
+    size_t n_filters; /* of kinds of which only a part is carried, each once; borrowed until sync_run returns */
+    Crm__SyncFilter **filters;
+    const char *scope_text; /* what the replica remembers as its scope; NULL: the scope's name */
     void (*on_progress)(void *arg, const struct sync_progress *progress); /* NULL: none */
     void *arg;
 };
