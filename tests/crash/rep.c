@@ -1,0 +1,448 @@
+/*
+ * rep.c - somebody with a replica: runs crm, changes offline, compares
+ *
+ * The replica is read through libcrm's own calls, answered by client/replica, as every command reads it.
+ */
+#include "tests/crash/rep.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "client/replica/local.h"
+#include "client/replica/outbox.h"
+#include "common/base/clock.h"
+
+#define ARGUMENTS_MAX 16
+#define RECORDS_MAX   65536
+#define MEMORY        ((size_t)64 << 20)
+
+/* --- crm */
+
+/* In the child: never returns. */
+static void become_crm(const struct rep *rep, const char *const *arguments, int output)
+{
+    const char *folder = getenv("CRM_BIN");
+    const char *words[ARGUMENTS_MAX + 2] = { "crm" };
+    char path[PATH_MAX];
+
+    for (size_t i = 0; arguments[i] && i < ARGUMENTS_MAX; i++)
+        words[i + 1] = arguments[i];
+    snprintf(path, sizeof path, "%s/crm", folder ? folder : ".");
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    dup2(output, STDOUT_FILENO);
+    dup2(output, STDERR_FILENO);
+    setenv("CRM_HOME", rep->home, 1);
+    setenv("CRM_PASSWORD", DAEMON_PASSWORD, 1);
+    setenv("CRM_NEW_PASSWORD", DAEMON_PASSWORD, 1);
+    setenv("LC_ALL", "C.UTF-8", 1);
+    execv(path, (char *const *)(uintptr_t)words);
+    fprintf(stderr, "%s: %s\n", path, strerror(errno));
+    _exit(127);
+}
+
+bool rep_start(const struct rep *rep, const char *const *arguments, struct command *out_command)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return false;
+    out_command->pid = fork();
+    if (out_command->pid == 0)
+        become_crm(rep, arguments, ends[1]);
+    close(ends[1]);
+    out_command->output = ends[0];
+    if (out_command->pid > 0)
+        return true;
+    close(ends[0]);
+    return false;
+}
+
+int rep_finish(const struct command *command, char output[REP_OUTPUT_MAX])
+{
+    char rest[4096];
+    size_t size = 0;
+    ssize_t n;
+    int status = 0;
+
+    while ((n = read(command->output, size < REP_OUTPUT_MAX - 1 ? output + size : rest, size < REP_OUTPUT_MAX - 1 ? REP_OUTPUT_MAX - 1 - size : sizeof rest)) > 0)
+        size += size < REP_OUTPUT_MAX - 1 ? (size_t)n : 0;
+    output[size] = '\0';
+    close(command->output);
+    while (waitpid(command->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+bool rep_run(const struct rep *rep, const char *const *arguments, char output[REP_OUTPUT_MAX])
+{
+    struct command command;
+    int code;
+
+    if (!rep_start(rep, arguments, &command))
+        return false;
+    code = rep_finish(&command, output);
+    if (code == 0)
+        return true;
+    fprintf(stderr, "%s: crm %s: exit code %d: %s\n", rep->login, arguments[0], code, output);
+    return false;
+}
+
+/* --- its life */
+
+/* The profile leads to another port from now on. */
+static bool set_port(const struct rep *rep, uint16_t port)
+{
+    char path[PATH_MAX + 16], text[4096], *line, *rest;
+    FILE *file;
+    size_t size;
+    bool ok;
+
+    snprintf(path, sizeof path, "%s/profile", rep->home);
+    file = fopen(path, "r+e");
+    size = file ? fread(text, 1, sizeof text - 1, file) : 0;
+    text[size] = '\0';
+    line = strstr(text, "\nport = ");
+    rest = line ? strchr(++line, '\n') : NULL;
+    ok = rest && freopen(path, "we", file);
+    if (ok)
+        ok = fprintf(file, "%.*sport = %u%s", (int)(line - text), text, port, rest) > 0;
+    if (file)
+        ok = fclose(file) == 0 && ok;
+    if (!ok)
+        fprintf(stderr, "%s has no port in it\n", path);
+    return ok;
+}
+
+bool rep_init_admin(struct rep *rep, const struct daemon *daemon, const char *home)
+{
+    static char output[REP_OUTPUT_MAX];
+    char address[32];
+
+    *rep = (struct rep){ .daemon = daemon, .login = "admin" };
+    snprintf(rep->home, sizeof rep->home, "%s/%s", daemon->root, home);
+    snprintf(address, sizeof address, "127.0.0.1:%u", daemon->port);
+    return rep_run(rep, (const char *const[]){ "login", address, "--ca", daemon->ca_file, "--user", rep->login, "--quiet", NULL }, output);
+}
+
+bool rep_init(struct rep *rep, const struct rep *admin, const char *login, const char *role, const char *home, uint16_t port)
+{
+    static char output[REP_OUTPUT_MAX];
+    char invitation[512], *url, *end;
+
+    *rep = (struct rep){ .daemon = admin->daemon, .login = login };
+    snprintf(rep->home, sizeof rep->home, "%s/%s", admin->daemon->root, home);
+    if (!rep_run(admin, (const char *const[]){ "admin", "user", "add", login, "--name", login, "--team", "Company", "--role", role, "--json", NULL }, output))
+        return false;
+    url = strstr(output, "crm://");
+    end = url ? strchr(url, '"') : NULL;
+    if (!end) {
+        fprintf(stderr, "no invitation in %s\n", output);
+        return false;
+    }
+    *end = '\0';
+    snprintf(invitation, sizeof invitation, "%s", url);
+    return rep_run(rep, (const char *const[]){ "login", invitation, "--quiet", NULL }, output) && (port == 0 || set_port(rep, port));
+}
+
+static bool take_session(struct rep *rep, struct crm_client *client)
+{
+    Crm__LoginRequest request = CRM__LOGIN_REQUEST__INIT;
+    const Crm__LoginReply *reply;
+    struct crm_call *call;
+    bool ok;
+
+    request.login = (char *)(uintptr_t)rep->login;
+    request.password = (char *)(uintptr_t)DAEMON_PASSWORD;
+    ok = crm_login(client, &request, &call, &reply) == CRM_OK && reply->token.len <= sizeof rep->token;
+    if (ok) {
+        memcpy(rep->token, reply->token.data, reply->token.len);
+        rep->token_size = reply->token.len;
+    } else {
+        fprintf(stderr, "%s cannot log in: %s\n", rep->login, crm_call_error(call)->text);
+    }
+    crm_call_destroy(call);
+    return ok;
+}
+
+struct crm_client *rep_connect(struct rep *rep)
+{
+    struct crm_options options = {
+        .host = "127.0.0.1", .port = rep->daemon->port, .ca_file = rep->daemon->ca_file, .token = rep->token, .token_size = rep->token_size,
+        .software = "crash/1",
+    };
+    struct crm_client *client;
+
+    if (crm_client_create(&options, &client) != CRM_OK)
+        return NULL;
+    if ((rep->token_size > 0 || take_session(rep, client)) && crm_client_connect(client) == CRM_OK)
+        return client;
+    fprintf(stderr, "%s cannot connect: %s\n", rep->login, crm_client_error(client)->text);
+    crm_client_destroy(client);
+    return NULL;
+}
+
+/* --- the replica */
+
+static enum crm_status refuse(const struct rep *rep, enum crm_status status, const struct failure *failure)
+{
+    fprintf(stderr, "the replica of %s: %s\n", rep->login, failure->text[0] ? failure->text : crm_status_info((int)status)->sentence);
+    return status;
+}
+
+/* NULL: told. */
+static struct replica *open_replica(const struct rep *rep, enum replica_access access)
+{
+    struct failure failure = { 0 };
+    struct replica *replica;
+    enum crm_status status = replica_open(rep->home, access, &replica, &failure);
+
+    if (status == CRM_OK)
+        return replica;
+    refuse(rep, status, &failure);
+    return NULL;
+}
+
+enum crm_status online_change(struct crm_client *client, Crm__Mutation *mutation)
+{
+    Crm__MutateRequest request = CRM__MUTATE_REQUEST__INIT;
+    const Crm__MutateReply *reply;
+    struct crm_call *call;
+    enum crm_status status;
+
+    request.mutations = &mutation;
+    request.n_mutations = 1;
+    status = crm_mutate(client, &request, &call, &reply);
+    if (status == CRM_OK)
+        status = reply->n_results == 1 ? (enum crm_status)reply->results[0]->status : CRM_PROTOCOL;
+    crm_call_destroy(call);
+    return status;
+}
+
+enum crm_status rep_change(const struct rep *rep, Crm__Mutation *mutation)
+{
+    struct replica *replica = open_replica(rep, REPLICA_WRITE);
+    struct crm_client *client = NULL;
+    enum crm_status status = replica ? local_client_create(replica, &client) : CRM_IO;
+
+    if (status == CRM_OK)
+        status = online_change(client, mutation);
+    crm_client_destroy(client);
+    replica_close(replica);
+    return status;
+}
+
+int rep_count_queued(const struct rep *rep, const char *text, bool is_answered)
+{
+    struct replica *replica = open_replica(rep, REPLICA_READ);
+    struct failure failure = { 0 };
+    struct outbox_list list = { 0 };
+    struct arena arena;
+    int n = replica ? 0 : -1;
+
+    arena_init(&arena, MEMORY);
+    if (replica && outbox_load(replica, &arena, &list, &failure) != CRM_OK)
+        n = -1;
+    for (size_t i = 0; i < list.n; i++) {
+        const Crm__QueuedMutation *queued = list.items[i].queued;
+        ProtobufCBinaryData set = queued->mutation->set;
+
+        n += (!*text || (set.len > 0 && memmem(set.data, set.len, text, strlen(text)))) && (queued->answer || !is_answered);
+    }
+    arena_fini(&arena);
+    replica_close(replica);
+    return n;
+}
+
+bool rep_drop_answered(const struct rep *rep, unsigned *out_n)
+{
+    struct replica *replica = open_replica(rep, REPLICA_WRITE);
+    struct failure failure = { 0 };
+    struct outbox_list list = { 0 };
+    struct arena arena;
+    enum crm_status status;
+
+    if (!replica)
+        return false;
+    *out_n = 0;
+    arena_init(&arena, MEMORY);
+    status = outbox_load(replica, &arena, &list, &failure);
+    for (size_t i = 0; i < list.n && status == CRM_OK; i++) {
+        if (!list.items[i].queued->answer)
+            continue;
+        status = outbox_drop(replica, list.items[i].place, clock_now_us(), &failure);
+        *out_n += status == CRM_OK;
+    }
+    if (status != CRM_OK)
+        refuse(rep, status, &failure);
+    arena_fini(&arena);
+    replica_close(replica);
+    return status == CRM_OK;
+}
+
+/* --- the comparison */
+
+/* A record as one side has it. */
+struct row {
+    uint32_t kind;
+    uint8_t id[CRM_KEY_SIZE];
+    uint64_t rev, number;
+    uint8_t *body;
+    size_t size;
+};
+
+struct rows {
+    struct row *rows;
+    size_t n;
+};
+
+static void take_rows(void *arg, const ProtobufCMessage *message)
+{
+    const Crm__ListChunk *chunk = (const Crm__ListChunk *)message;
+    struct rows *rows = arg;
+
+    for (size_t i = 0; i < chunk->n_records && rows->n < RECORDS_MAX; i++) {
+        const Crm__Record *record = chunk->records[i];
+        struct row *row = &rows->rows[rows->n++];
+
+        *row = (struct row){ .kind = record->header->kind, .rev = record->header->rev, .number = record->header->number, .size = record->body.len };
+        memcpy(row->id, record->header->id.data, CRM_KEY_SIZE);
+        row->body = malloc(row->size + 1);
+        if (row->body)
+            memcpy(row->body, record->body.data, row->size);
+    }
+}
+
+/* -1, 0, 1 */
+static int compare_ids(const void *a, const void *b)
+{
+    int order = memcmp(((const struct row *)a)->id, ((const struct row *)b)->id, CRM_KEY_SIZE);
+
+    return (order > 0) - (order < 0);
+}
+
+static void free_rows(struct rows *rows)
+{
+    for (size_t i = 0; i < rows->n; i++)
+        free(rows->rows[i].body);
+    free(rows->rows);
+}
+
+/* Everything of the kinds that a rep works with. */
+static bool read_rows(struct crm_client *client, struct rows *out_rows)
+{
+    static const char *const kinds[] = { "customer", "contact", "deal", "activity", "task" };
+    bool ok;
+
+    *out_rows = (struct rows){ .rows = calloc(RECORDS_MAX, sizeof(struct row)) };
+    ok = out_rows->rows != NULL;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && ok; i++) {
+        Crm__ListRequest request = CRM__LIST_REQUEST__INIT;
+        const Crm__ListReply *reply;
+        struct crm_call *call;
+
+        request.has_kind = true;
+        request.kind = crm_kind(kinds[i]);
+        ok = crm_list(client, &request, take_rows, out_rows, &call, &reply) == CRM_OK;
+        if (!ok)
+            fprintf(stderr, "list %s: %s\n", kinds[i], crm_call_error(call)->text);
+        crm_call_destroy(call);
+    }
+    if (ok)
+        qsort(out_rows->rows, out_rows->n, sizeof(struct row), compare_ids);
+    return ok;
+}
+
+static void tell_row(const struct row *row, const char *what)
+{
+    fprintf(stderr, "%s %" PRIu64 " at revision %" PRIu64 " %s\n", crm_kind_name(row->kind), row->number, row->rev, what);
+}
+
+/* Both sorted. */
+static bool rows_equal(const struct rows *view, const struct rows *replica)
+{
+    size_t i = 0, k = 0, n_equal = 0;
+
+    while (i < view->n || k < replica->n) {
+        int order = i == view->n ? 1 : k == replica->n ? -1 : compare_ids(&view->rows[i], &replica->rows[k]);
+        const struct row *there = &view->rows[i], *here = &replica->rows[k];
+
+        if (order < 0)
+            tell_row(there, "is not in the replica");
+        else if (order > 0)
+            tell_row(here, "is in the replica, but not in the view");
+        else if (there->rev != here->rev || there->number != here->number || there->size != here->size || memcmp(there->body, here->body, here->size) != 0)
+            tell_row(here, "is in the replica, but not as in the view");
+        else
+            n_equal++;
+        i += order <= 0;
+        k += order >= 0;
+    }
+    return n_equal == view->n && n_equal == replica->n;
+}
+
+bool rep_equals_view(const struct rep *rep, struct crm_client *client, unsigned *out_records)
+{
+    struct replica *replica = open_replica(rep, REPLICA_READ);
+    struct crm_client *local = NULL;
+    struct rows view = { 0 }, here = { 0 };
+    bool ok = replica && local_client_create(replica, &local) == CRM_OK && read_rows(local, &here) && read_rows(client, &view) && rows_equal(&view, &here);
+
+    *out_records = (unsigned)here.n;
+    free_rows(&view);
+    free_rows(&here);
+    crm_client_destroy(local);
+    replica_close(replica);
+    return ok;
+}
+
+/* --- the server */
+
+struct search {
+    const char *text; /* NULL: creates are counted */
+    int n;
+};
+
+static void search_changes(void *arg, const ProtobufCMessage *message)
+{
+    const Crm__HistoryChunk *chunk = (const Crm__HistoryChunk *)message;
+    struct search *search = arg;
+
+    for (size_t i = 0; i < chunk->n_changes; i++) {
+        if (!search->text)
+            search->n += chunk->changes[i]->verb == CRM__VERB__VERB_CREATE;
+        for (size_t k = 0; search->text && k < chunk->changes[i]->n_fields; k++) {
+            ProtobufCBinaryData after = chunk->changes[i]->fields[k]->after;
+
+            search->n += after.len > 0 && memmem(after.data, after.len, search->text, strlen(search->text));
+        }
+    }
+}
+
+int online_count_history(struct crm_client *client, uint32_t kind, const uint8_t id[CRM_KEY_SIZE], const char *text)
+{
+    Crm__HistoryRequest request = CRM__HISTORY_REQUEST__INIT;
+    struct search search = { .text = text };
+    const Crm__HistoryReply *reply;
+    struct crm_call *call;
+    enum crm_status status;
+
+    request.has_kind = request.has_id = true;
+    request.kind = kind;
+    request.id = (ProtobufCBinaryData){ .data = (uint8_t *)(uintptr_t)id, .len = CRM_KEY_SIZE };
+    status = crm_history(client, &request, search_changes, &search, &call, &reply);
+    if (status != CRM_OK && status != CRM_NOT_FOUND) {
+        fprintf(stderr, "history: %s\n", crm_call_error(call)->text);
+        search.n = -1;
+    }
+    crm_call_destroy(call);
+    return search.n;
+}
