@@ -1,70 +1,15 @@
 /*
  * cmd_edit.c - crm edit: a record in the user's editor, or field by field at a prompt
  */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "client/cli/command.h"
 #include "client/cli/display.h"
+#include "client/cli/editor.h"
 #include "client/cli/form.h"
 #include "client/cli/prompt.h"
 #include "client/cli/result.h"
 #include "client/cli/select.h"
-
-#define FORM_SIZE_MAX ((size_t)1 << 20)
-
-/* Run the editor on a file and wait. The shell splits $EDITOR, which may hold options. */
-static enum crm_status run_editor(struct cli *cli, const char *editor, const char *path)
-{
-    const char *script = arena_printf(&cli->arena, "%s \"$1\"", editor);
-    int status = -1;
-    pid_t pid;
-
-    if (!script)
-        return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
-    pid = fork();
-    if (pid == 0) {
-        execl("/bin/sh", "sh", "-c", script, editor, path, (char *)NULL);
-        _exit(127);
-    }
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return fail(&cli->failure, CRM_FAILED, NULL, "the editor '%s' failed: nothing was changed",
-                    editor);
-    return CRM_OK;
-}
-
-/* The text as the user leaves it. The file is private and gone afterwards: it holds what may be
- * confidential. */
-static enum crm_status edit_text(struct cli *cli, const char *editor, const char *text,
-                                 struct slice *out_text)
-{
-    const char *directory = getenv("TMPDIR");
-    char *path = arena_printf(&cli->arena, "%s/crm-edit-XXXXXX.txt",
-                              directory && *directory ? directory : "/tmp");
-    int fd = path ? mkstemps(path, 4) : -1;
-    FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
-    enum crm_status status = CRM_OK;
-
-    if (!file) {
-        if (fd >= 0)
-            close(fd);
-        return fail(&cli->failure, CRM_IO, NULL, "no temporary file: %s", strerror(errno));
-    }
-    fputs(text, file);
-    if (fclose(file) != 0)
-        status = fail(&cli->failure, CRM_IO, NULL, "%s: %s", path, strerror(errno));
-    if (!status)
-        status = run_editor(cli, editor, path);
-    if (!status)
-        status = file_read(path, FORM_SIZE_MAX, &cli->arena, out_text, &cli->failure);
-    unlink(path);
-    return status;
-}
 
 static void begin_change(struct cli *cli, const struct record *record, struct change *change)
 {
@@ -87,7 +32,7 @@ static enum crm_status edit_form(struct cli *cli, const char *editor, const stru
 
         if (!text)
             return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
-        status = edit_text(cli, editor, text, &edited);
+        status = editor_run(cli, editor, text, &edited);
         if (status)
             return status;
         begin_change(cli, record, change);
@@ -170,7 +115,7 @@ static enum crm_status save(struct cli *cli, const struct record *record, struct
 enum crm_status cmd_edit(struct cli *cli, int argc, char **argv)
 {
     struct selection selection = { .titles = true };
-    const char *editor = getenv("VISUAL");
+    const char *editor = editor_name();
     struct record record;
     struct change change;
     int n;
@@ -180,10 +125,8 @@ enum crm_status cmd_edit(struct cli *cli, int argc, char **argv)
         status = select_record(cli, &selection, &record);
     if (status)
         return status;
-    if (!editor || !*editor)
-        editor = getenv("EDITOR");
-    status = editor && *editor ? edit_form(cli, editor, &record, &change)
-                               : edit_prompts(cli, &record, &change);
+    status = editor ? edit_form(cli, editor, &record, &change)
+                    : edit_prompts(cli, &record, &change);
     if (status)
         return status;
     if (change_is_empty(&change)) {

@@ -297,6 +297,43 @@ static const struct command commands[] = {
       VERBS(&outbox_list_command, &outbox_show_command, &outbox_drop_command),
       .description = "With --offline, changes are shown at once and queued; crm sync sends them, each exactly once. What the "
                      "server did not take stays here, with the reason." },
+    { .name = "conflicts",
+      .synopsis = "[[KIND] RECORD]",
+      .summary = "changes of yours that were not taken, because others came first",
+      .run = cmd_conflicts,
+      .flags = COMMAND_CONNECTS | COMMAND_READS,
+      OPTIONS(OPT_JSON, OPT_CSV),
+      .arguments = { ARGUMENT_KIND },
+      .min_args = 0,
+      .max_args = 2,
+      .description =
+          "A change made without the server is merged with what others have changed meanwhile, "
+          "field by field. Where both have changed the same field the record keeps theirs, and "
+          "yours stays here until you choose: crm resolve. The oldest come first. crm describe "
+          "KIND says which fields merge, and how. A sync brings them to each of your machines.",
+      EXAMPLES("crm conflicts", "all that is open", "crm conflicts C-4 --json", "of one record") },
+    { .name = "resolve",
+      .synopsis = "[KIND] RECORD [FIELD=VALUE...]",
+      .summary = "choose between your change and theirs",
+      .run = cmd_resolve,
+      .flags = COMMAND_CONNECTS | COMMAND_QUEUES,
+      OPTIONS(OPT_MINE, OPT_THEIRS, OPT_DROP, OPT_KEY, OPT_REV, OPT_DRY_RUN, OPT_JSON),
+      .arguments = { ARGUMENT_KIND },
+      .min_args = 1,
+      .max_args = -1,
+      .description =
+          "On a terminal, without a choice on the command line, it shows what the record had, what "
+          "you wanted and what it has, side by side, asks for each field, and writes once you have "
+          "said yes.\n\n"
+          "--mine takes all of yours, --theirs leaves all as it is; with --mine=A,B or "
+          "--theirs=A,B they are of these fields alone, and field=value gives a field another "
+          "value. What nothing is said of stays open. It is one change, in the history like any "
+          "other, and refused where you may not make it: then the conflict stays.\n\n"
+          "An action that was refused as a whole (crm move) can only be done again, or be left "
+          "with --theirs. Of a record that is gone --drop gives your change up.",
+      EXAMPLES("crm resolve C-4", "asks field by field", "crm resolve C-4 --mine", "all as I wanted",
+               "crm resolve C-4 --mine=phones --theirs", "my number, the rest as it is",
+               "crm resolve C-4 name='Acme Holding'", "another name than both") },
     { .name = "describe",
       .synopsis = "[KIND]",
       .summary = "kinds of record, and the fields of one",

@@ -76,6 +76,21 @@ enum crm_status table_row(struct table *table, const char *const *cells, unsigne
     return CRM_OK;
 }
 
+enum crm_status table_row_coloured(struct table *table, const char *const *cells,
+                                   const char *const *colours)
+{
+    size_t at = table_rows(table), n = scols_table_get_ncols(table->scols);
+    enum crm_status status = table_row(table, cells, 0);
+    struct libscols_line *line = status ? NULL : scols_table_get_line(table->scols, at);
+
+    if (status || !table->colour)
+        return status;
+    for (size_t i = 0; i < n && line; i++)
+        if (colours[i] && scols_cell_set_color(scols_line_get_cell(line, i), colours[i]))
+            return CRM_NO_MEMORY;
+    return line ? CRM_OK : CRM_NO_MEMORY;
+}
+
 enum crm_status table_flush(struct table *table)
 {
     if (table_rows(table) == 0 && table->is_begun)

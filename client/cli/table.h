@@ -18,6 +18,10 @@ enum table_flag {
     TABLE_WRAP = 8,     /* goes on in the next line where the terminal is narrow */
 };
 
+/* Colours of cells: what I wanted, and what others have. */
+#define TABLE_MINE   "green"
+#define TABLE_THEIRS "yellow"
+
 /* NULL when memory is spent. colour: headings and totals stand out. */
 struct table *table_create(FILE *out, bool colour);
 /* Accepts NULL. */
@@ -27,6 +31,9 @@ enum crm_status table_column(struct table *table, const char *heading, unsigned 
 /* One cell a column; texts are copied and must be safe for a terminal (display.h). NULL is an empty
  * cell. */
 enum crm_status table_row(struct table *table, const char *const *cells, unsigned flags) MUST_CHECK;
+/* The same with colours of cells (NULL: none), where there are colours at all. */
+enum crm_status table_row_coloured(struct table *table, const char *const *cells,
+                                   const char *const *colours) MUST_CHECK;
 /* Print and forget the rows; headings the first time only. Long results go out in parts, so that
  * memory stays bounded. */
 enum crm_status table_flush(struct table *table) MUST_CHECK;
