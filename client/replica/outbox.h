@@ -41,11 +41,14 @@ struct outbox_add {
     struct arena *arena;
     int64_t now_us;
     bool keep;
+    struct slice key; /* 16 bytes: under which whoever asks would not have it done twice; empty: none */
 };
 enum crm_status outbox_add(const struct outbox_add *add, const Crm__Mutation *mutation, Crm__MutateResult *out_result, struct failure *failure) MUST_CHECK;
 enum crm_status outbox_add_group(const struct outbox_add *add, Crm__Mutation *const *mutations, size_t n, Crm__MutateResult *const *out_results,
                                  size_t *out_at, struct failure *failure) MUST_CHECK;
 
+/* Is it still to be sent, or under way? Else it was answered; what the server has taken may be kept for a while. */
+bool outbox_waits(const Crm__QueuedMutation *queued);
 /* A mutation of an item: most have one, a group has several. */
 size_t outbox_mutations(const Crm__QueuedMutation *queued);
 struct outbox_part {
@@ -55,7 +58,17 @@ struct outbox_part {
 };
 struct outbox_part outbox_part(const Crm__QueuedMutation *queued, size_t n);
 
-/* Change an item; within a write run. */
+/* --- rows, within a run. Writing: within a write run. */
+
+/* A key and value of REPLICA_OUTBOX. CRM_CORRUPT. */
+enum crm_status outbox_open(struct slice key, struct slice value, struct arena *arena, struct outbox_item *out_item) MUST_CHECK;
+/* As outbox_read, from a place on, at most so many; most 0: all. */
+enum crm_status outbox_read_some(struct store_txn *txn, uint64_t from, size_t most, struct arena *arena, struct outbox_list *out_list) MUST_CHECK;
+/* CRM_NOT_FOUND. */
+enum crm_status outbox_find(struct store_txn *txn, uint64_t place, struct arena *arena, struct outbox_item *out_item) MUST_CHECK;
+/* The last place that is taken; 0: none. */
+enum crm_status outbox_last(struct store_txn *txn, uint64_t *out_place) MUST_CHECK;
+/* Change an item. */
 enum crm_status outbox_put(struct store_txn *txn, const struct outbox_item *item, struct arena *arena) MUST_CHECK;
 /* Take an item out. What it shows stays shown until the next outbox_carry. */
 enum crm_status outbox_take(struct store_txn *txn, uint64_t place) MUST_CHECK;
@@ -75,6 +88,8 @@ enum crm_status outbox_edit(struct replica *replica, uint64_t place, const Crm__
  */
 enum crm_status outbox_retry(struct replica *replica, uint64_t place, int64_t now_us, struct failure *failure) MUST_CHECK;
 
+/* Remember that a record that is made here has this number. */
+enum crm_status outbox_put_alias(struct store_txn *txn, enum kind kind, uint64_t number, const struct uuid *id) MUST_CHECK;
 /* The record that had this number here (RECORD_NUMBER_LOCAL), also when the server has given it another. */
 enum crm_status outbox_alias(struct store_txn *txn, enum kind kind, uint64_t number, struct uuid *out_id) MUST_CHECK;
 

@@ -105,15 +105,15 @@ static enum crm_status put_known(struct rows *rows, const struct record *record)
     return status == CRM_OK ? put_base(rows, record->header.kind, &record->header.id, value) : status;
 }
 
-enum crm_status rows_change(struct rows *rows, const struct record *record)
+/* What the server has of a record that gets its first pending change. */
+static enum crm_status keep_base(struct rows *rows, const struct record_header *header)
 {
-    const struct record_header *header = &record->header;
     uint8_t key[RECORD_KEY_SIZE];
     struct slice value = slice_of("", 0);
     enum crm_status status = find_base(rows, header->kind, &header->id, &value);
 
     if (status == CRM_OK)
-        return put_shown(rows, record);
+        return CRM_OK;
     record_key(header->kind, &header->id, key);
     if (status == CRM_NOT_FOUND)
         status = view_get(&rows->view, STORE_RECORD, slice_of(key, sizeof key), &value);
@@ -121,9 +121,102 @@ enum crm_status rows_change(struct rows *rows, const struct record *record)
         value = slice_of("", 0);
         status = CRM_OK;
     }
-    if (status == CRM_OK)
-        status = put_base(rows, header->kind, &header->id, value);
+    return status == CRM_OK ? put_base(rows, header->kind, &header->id, value) : status;
+}
+
+enum crm_status rows_change(struct rows *rows, const struct record *record)
+{
+    enum crm_status status = keep_base(rows, &record->header);
+
     return status == CRM_OK ? put_shown(rows, record) : status;
+}
+
+static enum crm_status take_shown(struct rows *rows, const struct kind_def *kind, const struct uuid *id)
+{
+    uint8_t key[RECORD_KEY_SIZE];
+    struct record storage;
+    const struct record *before;
+    enum crm_status status = find_before(rows, kind->kind, id, &storage, &before);
+
+    if (status != CRM_OK || !before)
+        return status;
+    record_key(kind->kind, id, key);
+    status = index_follow(&rows->view, rows->set, kind, before, NULL, rows->arena);
+    return status == CRM_OK ? writeset_delete(rows->set, STORE_RECORD, slice_of(key, sizeof key)) : status;
+}
+
+/* As on the server: what went along with a deletion is found by the one that it went with. */
+static void companion_key(const struct uuid *with, enum kind kind, const struct uuid *id, struct key *key)
+{
+    key->size = 0;
+    key_bytes(key, with->bytes, UUID_SIZE);
+    key_u8(key, 0xff);
+    key_u16(key, (uint16_t)kind);
+    key_bytes(key, id->bytes, UUID_SIZE);
+}
+
+enum crm_status rows_put_away(struct rows *rows, const struct record *record, const struct uuid *with)
+{
+    const struct record_header *header = &record->header;
+    uint8_t key[RECORD_KEY_SIZE];
+    struct key companion;
+    struct slice value;
+    enum crm_status status = keep_base(rows, header);
+
+    if (status == CRM_OK)
+        status = record_encode(record, rows->arena, &value);
+    if (status == CRM_OK)
+        status = take_shown(rows, kind_def((unsigned)header->kind), &header->id);
+    if (status != CRM_OK)
+        return status;
+    record_key(header->kind, &header->id, key);
+    status = writeset_put(rows->set, STORE_DELETED, slice_of(key, sizeof key), value);
+    if (status != CRM_OK || !with)
+        return status;
+    companion_key(with, header->kind, &header->id, &companion);
+    return writeset_put(rows->set, STORE_CHILD, key_slice(&companion), slice_of("", 0));
+}
+
+/* Out of the bin, and what went along with it forgets that. */
+static enum crm_status leave_bin(struct rows *rows, enum kind kind, const struct uuid *id)
+{
+    uint8_t row[RECORD_KEY_SIZE];
+    struct key from = { 0 }, end;
+    struct slice key, value;
+    enum crm_status status;
+
+    record_key(kind, id, row);
+    status = view_get(&rows->view, STORE_DELETED, slice_of(row, sizeof row), &value);
+    if (status != CRM_OK)
+        return status == CRM_NOT_FOUND ? CRM_OK : status;
+    status = writeset_delete(rows->set, STORE_DELETED, slice_of(row, sizeof row));
+    key_bytes(&from, id->bytes, UUID_SIZE);
+    key_u8(&from, 0xff);
+    if (!key_after_prefix(&from, &end))
+        end.size = 0;
+    while (status == CRM_OK && (status = view_seek(&rows->view, STORE_CHILD, &(struct store_range){ .from = key_slice(&from), .to = key_slice(&end) },
+                                                   &key, &value)) == CRM_OK) {
+        from.size = 0;
+        key_bytes(&from, key.data, key.size);
+        status = writeset_delete(rows->set, STORE_CHILD, key_slice(&from));
+    }
+    return status == CRM_NOT_FOUND ? CRM_OK : status;
+}
+
+enum crm_status rows_put_back(struct rows *rows, const struct record *record, const struct uuid *with)
+{
+    const struct record_header *header = &record->header;
+    uint8_t key[RECORD_KEY_SIZE];
+    struct key companion;
+    enum crm_status status;
+
+    record_key(header->kind, &header->id, key);
+    status = writeset_delete(rows->set, STORE_DELETED, slice_of(key, sizeof key));
+    if (status == CRM_OK && with) {
+        companion_key(with, header->kind, &header->id, &companion);
+        status = writeset_delete(rows->set, STORE_CHILD, key_slice(&companion));
+    }
+    return status == CRM_OK ? rows_change(rows, record) : status;
 }
 
 enum crm_status rows_unchange(struct rows *rows, enum kind kind, const struct uuid *id)
@@ -137,6 +230,8 @@ enum crm_status rows_unchange(struct rows *rows, enum kind kind, const struct uu
         return status == CRM_NOT_FOUND ? CRM_OK : status;
     record_key(kind, id, key);
     status = writeset_delete(rows->set, (enum store_db)REPLICA_BASE, slice_of(key, sizeof key));
+    if (status == CRM_OK)
+        status = leave_bin(rows, kind, id);
     if (status == CRM_OK && base.size == 0)
         return rows_forget(rows, (uint32_t)kind, id);
     if (status == CRM_OK)
@@ -170,23 +265,15 @@ enum crm_status rows_index(struct rows *rows, enum kind kind, const struct uuid 
 enum crm_status rows_forget(struct rows *rows, uint32_t kind_number, const struct uuid *id)
 {
     const struct kind_def *kind = kind_def(kind_number);
-    uint8_t key[RECORD_KEY_SIZE], raw[REPLICA_RAW_KEY_SIZE];
-    struct record storage;
-    const struct record *before;
+    uint8_t raw[REPLICA_RAW_KEY_SIZE];
     struct slice base;
-    enum crm_status status;
 
     rows_raw_key(kind_number, id, raw);
     if (!kind)
         return writeset_delete(rows->set, (enum store_db)REPLICA_RAW, slice_of(raw, sizeof raw));
     if (find_base(rows, kind->kind, id, &base) == CRM_OK)
         return put_base(rows, kind->kind, id, slice_of("", 0));
-    status = find_before(rows, kind->kind, id, &storage, &before);
-    if (status != CRM_OK || !before)
-        return status;
-    record_key(kind->kind, id, key);
-    status = index_follow(&rows->view, rows->set, kind, before, NULL, rows->arena);
-    return status == CRM_OK ? writeset_delete(rows->set, STORE_RECORD, slice_of(key, sizeof key)) : status;
+    return take_shown(rows, kind, id);
 }
 
 enum crm_status rows_apply(struct rows *rows)

@@ -23,6 +23,10 @@ enum crm_status rows_index(struct rows *rows, enum kind kind, const struct uuid 
 enum crm_status rows_forget(struct rows *rows, uint32_t kind, const struct uuid *id) MUST_CHECK;
 /* Show a record with a change that the server does not have yet. What the server has of it is kept beside it, and follows what it tells. */
 enum crm_status rows_change(struct rows *rows, const struct record *record) MUST_CHECK;
+/* Show that a record is deleted: it lies in the bin of the replica, which holds nothing else. with: NULL, or the deleted record that it goes along with. */
+enum crm_status rows_put_away(struct rows *rows, const struct record *record, const struct uuid *with) MUST_CHECK;
+/* It is back, as this. */
+enum crm_status rows_put_back(struct rows *rows, const struct record *record, const struct uuid *with) MUST_CHECK;
 /* Show what the server has of it again. */
 enum crm_status rows_unchange(struct rows *rows, enum kind kind, const struct uuid *id) MUST_CHECK;
 /* Put everything. */
