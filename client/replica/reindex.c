@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "client/replica/walk.h"
+#include "common/engine/index.h"
 #include "proto/codec.h"
 
 static const enum store_db derived[] = { STORE_INDEX, STORE_TERM, STORE_CHILD, STORE_UNIQUE };
@@ -39,6 +40,13 @@ static enum crm_status adopt(struct walk *walk, struct slice key, struct slice v
     return status == CRM_OK ? writeset_delete(walk->rows.set, (enum store_db)REPLICA_RAW, key) : status;
 }
 
+/* All but what went along with a deletion, which is made of no record. */
+static enum crm_status drop_keys(struct walk *walk, struct slice key, struct slice value)
+{
+    (void)value;
+    return walk->db == STORE_CHILD && child_key_is_companion(key) ? CRM_OK : writeset_delete(walk->rows.set, walk->db, key);
+}
+
 static enum crm_status put_mark(struct store_txn *txn, void *arg)
 {
     const char *mark = arg;
@@ -48,11 +56,12 @@ static enum crm_status put_mark(struct store_txn *txn, void *arg)
 
 static enum crm_status make_anew(struct walk *walk)
 {
+    bool has_keys = !replica_state(walk->replica)->is_sealed;
     enum crm_status status = CRM_OK;
 
-    for (size_t i = 0; i < ARRAY_LEN(derived) && status == CRM_OK; i++)
-        status = walk_clear(walk, derived[i]);
-    if (status == CRM_OK)
+    for (size_t i = 0; i < ARRAY_LEN(derived) && status == CRM_OK && has_keys; i++)
+        status = walk_all(walk, derived[i], drop_keys);
+    if (status == CRM_OK && has_keys)
         status = walk_all(walk, STORE_RECORD, add_keys);
     return status == CRM_OK ? walk_all(walk, (enum store_db)REPLICA_RAW, adopt) : status;
 }

@@ -4,13 +4,12 @@
  * Called by sync (writing), by the local transport (reading) and by crm sync --status. Each fact is a row of `meta` by its name, so that an older build finds
  * what it knows and leaves the rest.
  */
-#include "client/replica/replica.h"
+#include "client/replica/replica_inside.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "client/replica/replica_file.h"
-#include "common/base/arena.h"
 #include "common/model/record.h"
 #include "common/model/schema_wire.h"
 #include "proto/codec.h"
@@ -18,22 +17,26 @@
 #define MAP_BYTES    ((size_t)16 << 30) /* address space, not disk */
 #define STATE_BUDGET ((size_t)16 << 20)
 
-struct replica {
-    struct store *store;
-    int lock_fd; /* -1: reading, or in a store of the caller's */
-    bool is_writable;
-    struct replica_state state;
-    struct arena arena; /* what state points at */
-};
-
 static const char *const row_names[ROW_COUNT] = {
     [ROW_FORMAT] = "format",     [ROW_DATABASE] = "database", [ROW_EPOCH] = "epoch",   [ROW_CURSOR] = "cursor",
     [ROW_SCOPE] = "scope",       [ROW_SESSION] = "session",   [ROW_DESCRIBE] = "describe", [ROW_SEQ] = "seq",
     [ROW_SYNCED] = "synced",     [ROW_EXPIRES] = "expires",   [ROW_PHASE] = "phase",   [ROW_ID] = "id",         [ROW_INDEXED] = "indexed",
-    [ROW_LOCAL] = "local",       [ROW_SENT] = "sent",
+    [ROW_LOCAL] = "local",       [ROW_SENT] = "sent",         [ROW_LOCK] = "lock",     [ROW_FORGOTTEN] = "forgotten",
 };
 
 /* --- rows */
+
+/* The format, since who does not know it must see that; and what the key is found by. */
+bool replica_row_is_clear(struct slice key)
+{
+    return slice_equal(key, slice_text(row_names[ROW_FORMAT])) || slice_equal(key, slice_text(row_names[ROW_LOCK]));
+}
+
+/* The lock, and with which fields the keys were made: there are none, or others. */
+bool replica_row_is_of_file(struct slice key)
+{
+    return slice_equal(key, slice_text(row_names[ROW_LOCK])) || slice_equal(key, slice_text(row_names[ROW_INDEXED]));
+}
 
 enum crm_status replica_put(struct store_txn *txn, enum replica_row row, struct slice value)
 {
@@ -200,6 +203,7 @@ enum crm_status replica_load(struct replica *replica, struct failure *failure)
     }
     schema_unref(replica->state.schema);
     arena_fini(&replica->arena);
+    state.is_sealed = replica->is_sealed;
     /* Nothing points at the arena itself: its blocks may change hands. */
     replica->arena = arena;
     replica->state = state;
@@ -214,17 +218,24 @@ enum crm_status replica_check(const struct replica *replica, int64_t now_us, str
         return fail(failure, CRM_NOT_FOUND, NULL, "the replica is not complete yet: crm sync");
     if (state->expires_us && now_us >= state->expires_us)
         return fail(failure, CRM_SESSION_EXPIRED, NULL, "the replica is too old to be shown: crm sync");
+    if (state->session && state->session->offline_encrypted && !state->is_sealed)
+        return fail(failure, CRM_NOT_ALLOWED, NULL, "your role wants the replica to be encrypted: crm sync --encrypt");
     return CRM_OK;
 }
 
 /* --- opening */
 
-static enum crm_status open_store(const char *directory, enum replica_access access, struct store **out_store, struct failure *failure)
+enum crm_status replica_open_file(const char *directory, enum replica_access access, struct store **out_store, struct failure *failure)
 {
     struct store_lmdb_options options = { .path = directory, .map_bytes = access == REPLICA_WRITE ? MAP_BYTES : 0, .read_only = access == REPLICA_READ };
     struct failure why = { 0 };
-    enum crm_status status = store_open_lmdb(&options, out_store, &why);
+    int guard;
+    enum crm_status status = replica_guard(directory, false, &guard, &why);
 
+    if (status == CRM_OK) {
+        status = store_open_lmdb(&options, out_store, &why);
+        close(guard);
+    }
     if (status == CRM_NOT_FOUND)
         return fail(failure, status, NULL, "there is no replica here: crm sync makes one");
     if (status == CRM_FORMAT || status == CRM_CORRUPT)
@@ -232,25 +243,66 @@ static enum crm_status open_store(const char *directory, enum replica_access acc
     return status == CRM_OK ? CRM_OK : fail(failure, status, NULL, "%s", why.text);
 }
 
+static enum crm_status find_lock(struct store_txn *txn, void *arg)
+{
+    struct slice packed;
+    enum crm_status status = store_get(txn, STORE_META, slice_text(row_names[ROW_LOCK]), &packed);
+
+    return status == CRM_OK ? seal_lock_parse(packed, arg) : status;
+}
+
+enum crm_status replica_read_lock(struct store *file, struct seal_lock *out_lock)
+{
+    return store_read_run(file, find_lock, out_lock);
+}
+
+/* Between a sealed file and who reads it comes the key. */
+static enum crm_status unseal(struct replica *replica, struct failure *failure)
+{
+    struct store *file = replica->store;
+    enum crm_status status = replica_read_lock(file, &replica->lock);
+
+    replica->is_sealed = status == CRM_OK;
+    if (status == CRM_NOT_FOUND)
+        return CRM_OK;
+    if (status == CRM_OK && !replica->key) {
+        replica->key = key_create();
+        status = replica->key ? key_find(&replica->lock, replica->key, failure) : CRM_NO_MEMORY;
+    }
+    if (status != CRM_OK)
+        return fail(failure, status, NULL, "the replica cannot be unlocked: %s", crm_status_info((int)status)->sentence);
+    replica->store = NULL; /* it moves */
+    status = seal_store(file, replica->key, &replica->store);
+    return status == CRM_OK ? CRM_OK : fail(failure, status, NULL, "out of memory");
+}
+
+enum crm_status replica_open_again(struct replica *replica, enum replica_access access, struct failure *failure)
+{
+    enum crm_status status = replica_open_file(replica->directory, access, &replica->store, failure);
+
+    if (status == CRM_OK)
+        status = unseal(replica, failure);
+    return status == CRM_OK ? replica_load(replica, failure) : status;
+}
+
 enum crm_status replica_open(const char *home, enum replica_access access, struct replica **out_replica, struct failure *failure)
 {
     struct replica *replica = calloc(1, sizeof *replica);
-    char directory[PATH_MAX];
     enum crm_status status;
 
     if (!replica)
         return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
     replica->lock_fd = -1;
     replica->is_writable = access == REPLICA_WRITE;
-    status = replica_directory(home, directory, failure);
+    status = replica_directory(home, replica->directory, failure);
     if (status == CRM_OK && access == REPLICA_WRITE)
-        status = replica_make_directory(directory, failure);
+        status = replica_make_directory(replica->directory, failure);
     if (status == CRM_OK && access == REPLICA_WRITE)
-        status = replica_lock(directory, &replica->lock_fd, failure);
+        status = replica_lock(replica->directory, &replica->lock_fd, failure);
+    if (status == CRM_OK && access == REPLICA_WRITE)
+        replica_next_remove(replica->directory); /* of somebody who was cut off */
     if (status == CRM_OK)
-        status = open_store(directory, access, &replica->store, failure);
-    if (status == CRM_OK)
-        status = replica_load(replica, failure);
+        status = replica_open_again(replica, access, failure);
     if (status == CRM_OK && access == REPLICA_READ && !replica->state.is_made)
         status = fail(failure, CRM_NOT_FOUND, NULL, "there is no replica here: crm sync makes one");
     if (status != CRM_OK) {
@@ -287,6 +339,7 @@ void replica_close(struct replica *replica)
     schema_unref(replica->state.schema);
     arena_fini(&replica->arena);
     store_close(replica->store);
+    key_destroy(replica->key);
     if (replica->lock_fd >= 0)
         close(replica->lock_fd); /* behind the store: whoever comes next finds it closed */
     free(replica);
@@ -328,7 +381,7 @@ static enum crm_status count_all(struct store_txn *txn, void *arg)
 {
     struct replica_counts *counts = arg;
     struct store_db_stats stats;
-    enum crm_status status = store_scan(txn, STORE_RECORD, &(struct store_range){ 0 }, count_record, counts);
+    enum crm_status status = store_scan(txn, STORE_RECORD, &(struct store_range){ .values = STORE_VALUES_NONE }, count_record, counts);
 
     if (status == CRM_OK)
         status = store_stats(txn, (enum store_db)REPLICA_RAW, &stats);

@@ -47,6 +47,7 @@ enum replica_phase {
 struct replica_state {
     bool is_made;              /* a sync has begun */
     bool is_usable;            /* one has come to its end: there is something to read */
+    bool is_sealed;            /* nobody reads it without its key: seal.h */
     struct uuid database;
     uint32_t epoch;
     struct slice cursor;       /* the server's bytes; empty: from the start */
@@ -65,7 +66,8 @@ struct replica_state {
 struct replica;
 
 /*
- * Open the one in a home directory. CRM_NOT_FOUND to read where there is none; CRM_BUSY names the process that writes; CRM_FORMAT: made by another version.
+ * Open the one in a home directory. CRM_NOT_FOUND to read where there is none; CRM_BUSY names the process that writes; CRM_FORMAT: made by another version;
+ * CRM_BAD_CREDENTIALS: it is sealed, and the key is not to be had (replica_asks).
  * That it has expired is for the caller to see (replica_check).
  */
 enum crm_status replica_open(const char *home, enum replica_access access, struct replica **out_replica, struct failure *failure) MUST_CHECK;
@@ -73,16 +75,49 @@ enum crm_status replica_open(const char *home, enum replica_access access, struc
 enum crm_status replica_open_store(struct store *take_store, struct replica **out_replica, struct failure *failure) MUST_CHECK;
 void replica_close(struct replica *replica);
 
+/*
+ * How this process comes by the passphrase of a sealed replica whose key the keyring does not have. Set once, by the program; NULL: it does not. What is
+ * written to passphrase is overwritten afterwards.
+ */
+#define REPLICA_PASSPHRASE_SIZE 1024
+typedef enum crm_status replica_ask(void *arg, char passphrase[REPLICA_PASSPHRASE_SIZE], struct failure *failure);
+void replica_asks(replica_ask *ask, void *arg);
+
 bool replica_is_writable(const struct replica *replica);
 struct store *replica_store(const struct replica *replica);
 const struct replica_state *replica_state(const struct replica *replica);
 /* Read the state anew: another process may have gone on. On failure it is as before. */
 enum crm_status replica_load(struct replica *replica, struct failure *failure) MUST_CHECK;
-/* May its records be shown at now_us? CRM_NOT_FOUND: no sync has come to its end; CRM_SESSION_EXPIRED. */
+/*
+ * May its records be shown at now_us? CRM_NOT_FOUND: no sync has come to its end; CRM_SESSION_EXPIRED; CRM_NOT_ALLOWED: the user's role wants it sealed, and
+ * it is not.
+ */
 enum crm_status replica_check(const struct replica *replica, int64_t now_us, struct failure *failure) MUST_CHECK;
 
-/* Remove a home's replica with all that is in it. CRM_OK also where there is none; CRM_BUSY as above. */
+/* Remove a home's replica with all that is in it, and its key from the keyring. CRM_OK also where there is none; CRM_BUSY as above. */
 enum crm_status replica_wipe(const char *home, struct failure *failure) MUST_CHECK;
+
+/* --- sealing: each opens the replica as its only writer */
+
+/* So long the keyring keeps a key that a passphrase has opened, where nobody says otherwise. */
+#define REPLICA_KEEP_S (8 * 3600)
+
+struct replica_sealing {
+    const char *passphrase; /* NULL: a key that is in the system's keyring only */
+    uint32_t keep_s;        /* 0: as long as the system runs */
+};
+/* Seal the replica, or, where it is sealed, have it open to another passphrase. Where there is none an empty one is made. */
+enum crm_status replica_encrypt(const char *home, const struct replica_sealing *sealing, struct failure *failure) MUST_CHECK;
+/* The way back. */
+enum crm_status replica_decrypt(const char *home, struct failure *failure) MUST_CHECK;
+/* Forget the key: the next to read needs the passphrase. CRM_NOT_FOUND: there is no replica; CRM_INVALID: it is not sealed, or has no passphrase. */
+enum crm_status replica_forget_key(const char *home, struct failure *failure) MUST_CHECK;
+
+/*
+ * Rid the file of what was forgotten since the last time: all that is kept is written anew, and the old file goes. Does nothing where too little was
+ * forgotten for what it costs. Within no run; the store is another one afterwards.
+ */
+enum crm_status replica_compact(struct replica *replica, struct failure *failure) MUST_CHECK;
 
 /* --- within a write run of its store: the state's rows. What they change is in replica_state after the next load. */
 
@@ -102,9 +137,13 @@ enum replica_row {
     ROW_INDEXED,
     ROW_LOCAL,
     ROW_SENT,
+    ROW_LOCK,
+    ROW_FORGOTTEN,
     ROW_COUNT,
 };
 
+/* Is the row of `meta` with that key readable without the key? */
+bool replica_row_is_clear(struct slice key);
 enum crm_status replica_put(struct store_txn *txn, enum replica_row row, struct slice value) MUST_CHECK;
 /* 0 where there is none. */
 enum crm_status replica_get_number(struct store_txn *txn, enum replica_row row, uint64_t *out_value) MUST_CHECK;

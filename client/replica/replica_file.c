@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "client/replica/replica.h"
+#include "client/replica/replica_inside.h"
 
 #define LOCK_TRIES 10 /* each time it was wiped meanwhile */
 
@@ -106,6 +106,85 @@ static enum crm_status remove_file(const char *directory, const char *name, stru
     return status;
 }
 
+/* --- another file in the place of the present one */
+
+#define NEXT "next"
+
+enum crm_status replica_guard(const char *directory, bool exclusive, int *out_fd, struct failure *failure)
+{
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return fail(failure, errno == ENOENT ? CRM_NOT_FOUND : CRM_IO, NULL, "%s: %s", directory, strerror(errno));
+    while (flock(fd, exclusive ? LOCK_EX : LOCK_SH)) {
+        if (errno == EINTR)
+            continue;
+        close(fd);
+        return fail(failure, CRM_IO, NULL, "%s: %s", directory, strerror(errno));
+    }
+    *out_fd = fd;
+    return CRM_OK;
+}
+
+void replica_next_remove(const char *directory)
+{
+    static const char *const files[] = { NEXT "/data.mdb", NEXT "/lock.mdb" };
+    struct failure ignored = { 0 };
+    char path[PATH_MAX];
+
+    for (size_t i = 0; i < ARRAY_LEN(files); i++)
+        if (remove_file(directory, files[i], &ignored) != CRM_OK)
+            return;
+    if (file_path(directory, NEXT, path, &ignored) == CRM_OK)
+        (void)rmdir(path);
+}
+
+enum crm_status replica_next_make(const char *directory, char path[PATH_MAX], struct failure *failure)
+{
+    enum crm_status status = file_path(directory, NEXT, path, failure);
+
+    replica_next_remove(directory);
+    if (status == CRM_OK && mkdir(path, 0700))
+        return fail(failure, CRM_IO, NULL, "%s: %s", path, strerror(errno));
+    return status;
+}
+
+/* The lock goes first: cut off in between, those who come find the old data and no lock, and make one. */
+static enum crm_status exchange(const char *directory, struct failure *failure)
+{
+    char from[PATH_MAX], to[PATH_MAX];
+    enum crm_status status = file_path(directory, NEXT "/data.mdb", from, failure);
+
+    if (status == CRM_OK)
+        status = file_path(directory, "data.mdb", to, failure);
+    if (status == CRM_OK)
+        status = remove_file(directory, "lock.mdb", failure);
+    if (status == CRM_OK && rename(from, to))
+        status = fail(failure, CRM_IO, NULL, "%s: %s", from, strerror(errno));
+    return status;
+}
+
+enum crm_status replica_next_take(const char *directory, struct failure *failure)
+{
+    int fd;
+    enum crm_status status = replica_guard(directory, true, &fd, failure);
+
+    if (status != CRM_OK)
+        return status;
+    status = exchange(directory, failure);
+    if (status == CRM_OK && fsync(fd))
+        status = fail(failure, CRM_IO, NULL, "%s: %s", directory, strerror(errno));
+    close(fd);
+    replica_next_remove(directory);
+    return status;
+}
+
+/* --- the end */
+
+/*
+ * The files are unlinked and not overwritten: LMDB and most file systems write anew beside what was there, so that overwriting a file does not reach what it
+ * once held. Against whoever reads the bare disk the replica is sealed (seal.h): without its key what is left is noise.
+ */
 enum crm_status replica_wipe(const char *home, struct failure *failure)
 {
     static const char *const files[] = { "data.mdb", "lock.mdb", "lock" }; /* what guards the others last */
@@ -120,6 +199,8 @@ enum crm_status replica_wipe(const char *home, struct failure *failure)
         return CRM_OK;
     if (status != CRM_OK)
         return fail(failure, status, NULL, "%s", absent.text);
+    replica_next_remove(directory);
+    replica_drop_key(directory);
     for (size_t i = 0; i < ARRAY_LEN(files) && status == CRM_OK; i++)
         status = remove_file(directory, files[i], failure);
     if (status == CRM_OK && rmdir(directory) && errno != ENOTEMPTY && errno != EEXIST)

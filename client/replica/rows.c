@@ -268,6 +268,7 @@ enum crm_status rows_forget(struct rows *rows, uint32_t kind_number, const struc
     uint8_t raw[REPLICA_RAW_KEY_SIZE];
     struct slice base;
 
+    rows->n_forgotten++;
     rows_raw_key(kind_number, id, raw);
     if (!kind)
         return writeset_delete(rows->set, (enum store_db)REPLICA_RAW, slice_of(raw, sizeof raw));
@@ -278,5 +279,11 @@ enum crm_status rows_forget(struct rows *rows, uint32_t kind_number, const struc
 
 enum crm_status rows_apply(struct rows *rows)
 {
-    return writeset_apply(rows->set, rows->view.txn);
+    uint64_t forgotten = 0;
+    enum crm_status status = writeset_apply(rows->set, rows->view.txn);
+
+    if (status != CRM_OK || rows->n_forgotten == 0)
+        return status;
+    status = replica_get_number(rows->view.txn, ROW_FORGOTTEN, &forgotten);
+    return status == CRM_OK ? replica_put_number(rows->view.txn, ROW_FORGOTTEN, forgotten + rows->n_forgotten) : status;
 }

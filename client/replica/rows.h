@@ -12,6 +12,7 @@ struct rows {
     struct view view; /* its own write set on top of the transaction */
     struct writeset *set;
     struct arena *arena;
+    uint64_t n_forgotten; /* of which something may be left in the file: see replica_compact */
 };
 
 enum crm_status rows_init(struct rows *rows, struct store_txn *txn, const struct schema *schema, struct arena *arena) MUST_CHECK;

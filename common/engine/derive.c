@@ -111,6 +111,14 @@ static bool take_record(void *arg, struct slice key, struct slice value)
     return derive->status == CRM_OK;
 }
 
+static bool take_kept(void *arg, struct slice key, struct slice value)
+{
+    struct derive *derive = arg;
+
+    derive->status = take_pair(derive, derive->db, key, value);
+    return derive->status == CRM_OK;
+}
+
 static int pair_compare(const void *a, const void *b)
 {
     return slice_compare(((const struct pair *)a)->key, ((const struct pair *)b)->key);
@@ -124,8 +132,11 @@ static enum crm_status gather(struct derive *derive, const struct view *view, en
     enum crm_status status;
 
     *derive = (struct derive){ .view = view, .db = db, .range = range, .extent = extent_of(db, range), .arena = store_arena(view->txn) };
-    if (derive->extent.first > derive->extent.last)
-        return CRM_OK;
+    status = view_scan_kept(view, db, &(struct store_range){ .from = range->from, .to = range->to }, take_kept, derive);
+    if (status == CRM_OK)
+        status = derive->status;
+    if (status != CRM_OK || derive->extent.first > derive->extent.last)
+        return status;
     key_u8(&from, (uint8_t)derive->extent.first);
     key_u8(&to, (uint8_t)(derive->extent.last + 1));
     records.from = key_slice(&from);
@@ -194,10 +205,10 @@ enum crm_status derive_get(const struct view *view, enum store_db db, struct sli
     uint8_t behind[STORE_KEY_MAX + 1] = { 0 };
     struct store_range range = { .from = key, .to = slice_of(behind, key.size + 1) };
     struct derive derive = { .view = &plain, .db = db, .range = &range, .arena = store_arena(view->txn) };
-    enum crm_status status;
+    enum crm_status status = view_get_kept(view, db, key, out_value);
 
-    if (key.size == 0 || key.size > STORE_KEY_MAX)
-        return CRM_NOT_FOUND;
+    if (status != CRM_NOT_FOUND || key.size == 0 || key.size > STORE_KEY_MAX)
+        return status;
     memcpy(behind, key.data, key.size);
     derive.extent = extent_of(db, &range);
     status = db == STORE_UNIQUE || db == STORE_TERM ? gather(&derive, view, db, &range) : get_of_record(&derive, key);

@@ -97,6 +97,11 @@ void child_prefix(struct key *key, const struct uuid *target, enum kind kind, ui
     key_u16(key, (uint16_t)ref);
 }
 
+bool child_key_is_companion(struct slice key)
+{
+    return key.size > UUID_SIZE && key.data[UUID_SIZE] == 0xff;
+}
+
 bool unique_key(struct key *key, enum kind kind, const struct field_def *field,
                 const struct value *value, struct arena *arena)
 {

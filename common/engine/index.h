@@ -45,6 +45,8 @@ void index_first_value(const struct field_def *field, const struct record *recor
 bool index_key_id(struct slice key, struct uuid *out_id);
 
 void child_prefix(struct key *key, const struct uuid *target, enum kind kind, uint32_t ref);
+/* Is it of the second form, which is not made of a record? */
+bool child_key_is_companion(struct slice key);
 bool unique_key(struct key *key, enum kind kind, const struct field_def *field, const struct value *value, struct arena *arena) MUST_CHECK;
 void term_prefix(struct key *key, const struct term *term, bool whole);
 

@@ -51,13 +51,11 @@ static bool overlay_seek(const struct view *view, enum store_db db, const struct
     return true;
 }
 
-enum crm_status view_get(const struct view *view, enum store_db db, struct slice key,
-                         struct slice *out_value)
+enum crm_status view_get_kept(const struct view *view, enum store_db db, struct slice key,
+                              struct slice *out_value)
 {
     struct slice value;
 
-    if (!store_keeps(view->txn, db))
-        return derive_get(view, db, key, out_value);
     if ((view->own && writeset_get(view->own, db, key, &value)) ||
         (view->group && writeset_get(view->group, db, key, &value))) {
         if (!value.data)
@@ -66,6 +64,13 @@ enum crm_status view_get(const struct view *view, enum store_db db, struct slice
         return CRM_OK;
     }
     return store_get(view->txn, db, key, out_value);
+}
+
+enum crm_status view_get(const struct view *view, enum store_db db, struct slice key,
+                         struct slice *out_value)
+{
+    return store_keeps(view->txn, db) ? view_get_kept(view, db, key, out_value)
+                                      : derive_get(view, db, key, out_value);
 }
 
 enum crm_status view_get_many(const struct view *view, enum store_db db, const struct slice *keys,
@@ -172,16 +177,14 @@ static bool merged_visit(void *arg, struct slice key, struct slice value)
     return !scan->stopped;
 }
 
-enum crm_status view_scan(const struct view *view, enum store_db db,
-                          const struct store_range *range, store_visit *visit, void *arg)
+enum crm_status view_scan_kept(const struct view *view, enum store_db db,
+                               const struct store_range *range, store_visit *visit, void *arg)
 {
     struct merged_scan scan = {
         .view = view, .db = db, .rest = *range, .visit = visit, .arg = arg
     };
     enum crm_status status;
 
-    if (!store_keeps(view->txn, db))
-        return derive_scan(view, db, range, visit, arg);
     scan.has_over = overlay_seek(view, db, range, &scan.over_key, &scan.over_value);
     if (!scan.has_over)
         return store_scan(view->txn, db, range, visit, arg);
@@ -189,6 +192,13 @@ enum crm_status view_scan(const struct view *view, enum store_db db,
     if (status == CRM_OK && !scan.stopped)
         merged_give_before(&scan, NULL);
     return status;
+}
+
+enum crm_status view_scan(const struct view *view, enum store_db db,
+                          const struct store_range *range, store_visit *visit, void *arg)
+{
+    return store_keeps(view->txn, db) ? view_scan_kept(view, db, range, visit, arg)
+                                      : derive_scan(view, db, range, visit, arg);
 }
 
 enum crm_status view_mask(const struct view *view, struct record *record)

@@ -52,7 +52,7 @@ struct store_txn;
 struct store_traits {
     bool is_local;            /* reads are memory accesses: only then do they run on io threads */
     size_t transaction_bytes; /* most bytes one write run may put; beyond it CRM_TOO_LARGE before any put */
-    uint32_t without;         /* databases that hold nothing, whatever is put: a bit for each, 1 << enum store_db */
+    uint32_t without;         /* databases that do not hold all that is put: a bit for each, 1 << enum store_db */
 };
 
 /* How the LMDB engine is opened. */
@@ -103,7 +103,7 @@ void store_read_end(struct store_txn *txn);
  */
 enum crm_status store_write_run(struct store *store, store_fn *fn, void *arg) MUST_CHECK;
 
-/* Is what is put into a database kept? Else it holds nothing, and what leads to records has to be made from them. */
+/* Is all that is put into a database kept? Else what leads to records has to be made from them. */
 bool store_keeps(const struct store_txn *txn, enum store_db db);
 /* Memory until the run ends, for what is made in that way. NULL where all databases are kept. */
 struct arena *store_arena(struct store_txn *txn);

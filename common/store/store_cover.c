@@ -171,7 +171,7 @@ static enum crm_status cover_put(struct store_txn *base, enum store_db db, struc
     struct slice kept;
     enum crm_status status;
 
-    if (DERIVED & UINT32_C(1) << db)
+    if (DERIVED & UINT32_C(1) << db && !txn->cover->keeps(txn->cover->arg, db, key))
         return CRM_OK;
     arena_init(&row, ROW_BUDGET);
     status = txn->cover->close(txn->cover->arg, db, key, value, &row, &kept);

@@ -1,8 +1,8 @@
 /*
  * store_cover.h - a store in front of another: values pass through two functions on their way in and out
  *
- * For a store whose values are sealed. Keys stay as they are; databases whose keys are made of values (index, term, child, unique) hold nothing
- * (store_keeps). All else is as store.h says, and so is who may use it on which thread, as far as the functions allow it.
+ * For a store whose values are sealed. Keys stay as they are, so that what is made of values has no place in it: of index, term, child and unique only
+ * what the cover lets pass is kept (store_keeps says no). All else is as store.h says, and so is who may use it on which thread, as far as the functions allow it.
  */
 #ifndef CRM_STORE_COVER_H
 #define CRM_STORE_COVER_H
@@ -15,6 +15,8 @@ struct store_cover {
     enum crm_status (*close)(void *arg, enum store_db db, struct slice key, struct slice value, struct arena *arena, struct slice *out_kept);
     /* The value again, in the arena or as it was kept. CRM_CORRUPT: it is none of those. */
     enum crm_status (*open)(void *arg, enum store_db db, struct slice key, struct slice kept, struct arena *arena, struct slice *out_value);
+    /* Of those four databases: is nothing of a value in this key? */
+    bool (*keeps)(void *arg, enum store_db db, struct slice key);
     void (*destroy)(void *arg); /* with the store; NULL: nothing */
     void *arg;
 };
