@@ -18,6 +18,7 @@ struct replica_row {
     struct uuid id;
     uint64_t rev;
     uint8_t body[SHA256_SIZE];
+    uint8_t mark[16]; /* for a comparison */
     bool is_there; /* else it was told once, and forgotten */
     bool is_named; /* by the snapshot that is under way */
 };
@@ -152,7 +153,8 @@ static inline enum crm_status pull_turn(struct store_txn *txn, void *arg)
     return status;
 }
 
-static inline void pull_begin(struct pull *pull, struct server *s, struct replica *replica, uint32_t page_records, bool says_held)
+/* The request may still be changed. */
+static inline void pull_prepare(struct pull *pull, struct server *s, struct replica *replica, uint32_t page_records, bool says_held)
 {
     memset(pull, 0, sizeof *pull);
     pull->s = s;
@@ -173,7 +175,17 @@ static inline void pull_begin(struct pull *pull, struct server *s, struct replic
         pull->request.cursor = crm__sync_cursor__unpack(&pull->arena.protobuf, replica->cursor_size, replica->cursor);
     pull->ctx = (struct op_ctx){ .core = &s->core, .schema = s->core.schema, .arena = &pull->arena, .request = &pull->request, .reply = &pull->reply };
     pull->more = true;
-    pull->status = store_read_run(s->store, pull_turn, pull);
+}
+
+static inline void pull_start(struct pull *pull)
+{
+    pull->status = store_read_run(pull->s->store, pull_turn, pull);
+}
+
+static inline void pull_begin(struct pull *pull, struct server *s, struct replica *replica, uint32_t page_records, bool says_held)
+{
+    pull_prepare(pull, s, replica, page_records, says_held);
+    pull_start(pull);
 }
 
 /* false: it is over; status says how. */
@@ -226,6 +238,19 @@ static inline void replica_sum(struct replica *replica, const struct replica_row
     replica->n_records++;
 }
 
+/* From PROTOCOL.md too. */
+static inline void row_mark(struct replica_row *row, struct slice body)
+{
+    uint8_t bytes[28] = { (uint8_t)row->kind }, digest[SHA256_SIZE];
+    struct slice parts[] = { slice_of(bytes, sizeof bytes), body };
+
+    memcpy(bytes + 4, row->id.bytes, UUID_SIZE);
+    for (unsigned i = 0; i < 8; i++)
+        bytes[20 + i] = (uint8_t)(row->rev >> (8 * i));
+    sha256(parts, body.size ? 2 : 1, digest);
+    memcpy(row->mark, digest, sizeof row->mark);
+}
+
 typedef void on_forget(void *arg, struct replica *replica, enum kind kind, const struct uuid *id);
 
 /* Store the page that the last step has given. */
@@ -249,6 +274,7 @@ static inline void replica_store(struct replica *replica, struct pull *pull, on_
         row->rev = page->records[i]->header->rev;
         row->is_there = row->is_named = true;
         body_hash(slice_of(page->records[i]->body.data, page->records[i]->body.len), row->body);
+        row_mark(row, slice_of(page->records[i]->body.data, page->records[i]->body.len));
         replica_sum(replica, row);
     }
     for (size_t i = 0; i < page->n_forgets; i++) {
