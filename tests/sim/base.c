@@ -152,6 +152,7 @@ static enum crm_status make(struct store_txn *txn, void *arg)
     making->company_team = find(making, KIND_TEAM, "name", "Company");
     making->actor = (struct change_actor){ .user = making->base->people[OFFICE], .team = making->company_team, .rights = UINT32_MAX, .is_confirmed = true,
                                            .from = "sim" };
+    making->base->rep_role = find(making, KIND_ROLE, "name", "representative");
     make_people(making);
     for (unsigned i = ANN; i < PEOPLE_N; i++)
         for (unsigned n = 0; n < CUSTOMERS; n++)

@@ -3,7 +3,7 @@
  */
 #include "tests/sim/sim.h"
 
-#include <stdio.h>
+#include "proto/codec.h"
 
 Crm__Mutation *change_make(struct sim *sim, Crm__Verb verb, enum kind kind, const struct uuid *id)
 {
@@ -17,6 +17,24 @@ Crm__Mutation *change_make(struct sim *sim, Crm__Verb verb, enum kind kind, cons
     mutation->kind = (uint32_t)kind;
     mutation->id = (ProtobufCBinaryData){ .data = copy, .len = UUID_SIZE };
     mutation->verb = verb;
+    return mutation;
+}
+
+ProtobufCBinaryData change_body(struct sim *sim, const ProtobufCMessage *message)
+{
+    struct slice packed;
+
+    sim_must(codec_pack(message, &sim->arena, &packed), "a message");
+    return (ProtobufCBinaryData){ .data = (uint8_t *)(uintptr_t)packed.data, .len = packed.size };
+}
+
+Crm__Mutation *change_action(struct sim *sim, enum kind kind, const struct uuid *id, const char *name, const ProtobufCMessage *argument)
+{
+    Crm__Mutation *mutation = change_make(sim, CRM__VERB__VERB_ACTION, kind, id);
+
+    mutation->action = arena_strdup(&sim->arena, name);
+    mutation->has_argument = true;
+    mutation->argument = change_body(sim, argument);
     return mutation;
 }
 

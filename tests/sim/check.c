@@ -149,7 +149,7 @@ static void check_words(struct sim *sim)
     if (!marking.marks)
         sim_fail("out of memory");
     sim_must(store_read_run(sim->host.disk.map, find_at_server, &marking), "the server's values");
-    for (unsigned i = 0; i < REPS_N; i++)
+    for (unsigned i = 0; i < sim->n_reps; i++)
         sim_must(store_read_run(sim->reps[i].disk.map, find_in_outbox, &marking), "an outbox");
     for (size_t i = 0; i < sim->words.n; i++) {
         const struct word *word = &sim->words.rows[i];
@@ -359,6 +359,6 @@ void check_all(struct sim *sim)
     check_server(sim);
     check_histories(sim);
     check_words(sim);
-    for (unsigned i = 0; i < REPS_N; i++)
+    for (unsigned i = 0; i < sim->n_reps; i++)
         check_replica(sim, &sim->reps[i]);
 }

@@ -137,8 +137,48 @@ void host_boot(struct host *host)
     atomic_store(&host->core.backed_up_seq, host->backed_up_seq);
     sim_must(dispatch_create_stepped(&host->core, &host->dispatch), "dispatch");
     sim_must(dispatch_thread_create(host->dispatch, on_wake, host, &host->thread), "a thread");
+    host->endings = (struct endings){ .job = { .next = NULL } };
+    host->housekeeping = (struct housekeeping){ .job = { .next = NULL } };
     host->is_up = true;
     host->is_woken = false;
+}
+
+void host_tick(struct host *host)
+{
+    if (!host->is_up)
+        return;
+    endings_turn(&host->endings, host->store, dispatch_writer(host->dispatch));
+    housekeeping_turn(&host->housekeeping, dispatch_writer(host->dispatch));
+}
+
+void host_know_backup(struct host *host)
+{
+    if (host->is_up)
+        atomic_store(&host->core.backed_up_seq, host->backed_up_seq);
+}
+
+static enum crm_status raise_epoch(struct store_txn *txn, void *arg)
+{
+    struct arena *arena = arg;
+    struct view view = { .txn = txn };
+    struct writeset *set = writeset_create(arena);
+    uint32_t epoch;
+    enum crm_status status = set ? meta_get(&view, "epoch", &epoch, sizeof epoch) : CRM_NO_MEMORY;
+
+    epoch++;
+    if (status == CRM_OK)
+        status = meta_put(set, "epoch", &epoch, sizeof epoch, arena);
+    return status == CRM_OK ? writeset_apply(set, txn) : status;
+}
+
+void host_begin_epoch(struct host *host)
+{
+    struct arena arena;
+
+    arena_init(&arena, 65536);
+    sim_must(store_write_run(host->disk.map, raise_epoch, &arena), "a new epoch");
+    arena_fini(&arena);
+    host->backed_up_seq = 0; /* of another epoch */
 }
 
 void host_kill(struct host *host)

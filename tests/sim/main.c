@@ -31,13 +31,14 @@ static void run_seed(const struct base *base, uint64_t seed, bool trace)
     arena_init(&sim.arena, ARENA_SIZE);
     words_init(&sim.words);
     host_init(&sim.host, base->map);
-    for (unsigned i = 0; i < REPS_N; i++)
-        rep_init(&sim.reps[i], &sim, with_replica[i]);
+    for (; sim.n_reps < REPS_N; sim.n_reps++)
+        rep_init(&sim.reps[sim.n_reps], &sim, with_replica[sim.n_reps]);
     script_run(&sim);
     check_all(&sim);
-    for (unsigned i = 0; i < REPS_N; i++)
+    for (unsigned i = 0; i < sim.n_reps; i++)
         rep_fini(&sim.reps[i]);
     host_fini(&sim.host);
+    store_close(sim.backup);
     words_fini(&sim.words);
     arena_fini(&sim.arena);
     seed_pass(INT64_C(3600) * 1000000); /* the next begins earlier than this one has ended: ids are made anew */

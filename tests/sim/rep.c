@@ -6,6 +6,7 @@
 #include "client/replica/local.h"
 #include "client/replica/push.h"
 #include "client/replica/sync.h"
+#include "common/base/clock.h"
 
 void rep_init(struct rep *rep, struct sim *sim, enum person who)
 {
@@ -42,21 +43,19 @@ static void end_process(struct rep *rep, struct replica *replica)
 
 static void note_answered(void *arg, struct word *word)
 {
-    (void)arg;
-    word->is_answered = true;
+    if (word->by == ((struct rep *)arg)->who)
+        word->is_answered = true;
 }
 
 static void on_answer(void *arg, const Crm__QueuedMutation *queued, const Crm__MutateResult *answer)
 {
     struct rep *rep = arg;
-    const Crm__Mutation *mutation = queued->mutation;
 
     sim_trace("  %s is told of change %llu: %s%s%s", rep->name, (unsigned long long)queued->number, crm_status_info((int)answer->status)->name,
               answer->outcome == CRM__MUTATE_OUTCOME__MUTATE_OUTCOME_MERGED ? " (merged)" : "", answer->error ? answer->error->text : "");
     if (answer->status != CRM_OK)
         return;
-    words_find(&rep->sim->words, slice_of(mutation->set.data, mutation->set.len), note_answered, NULL);
-    words_find(&rep->sim->words, slice_of(mutation->add.data, mutation->add.len), note_answered, NULL);
+    words_queued(&rep->sim->words, queued, note_answered, rep);
 }
 
 static enum crm_status push_and_pull(struct rep *rep, struct replica *replica, struct crm_client *client, struct failure *failure)
@@ -120,60 +119,21 @@ enum crm_status rep_change(struct rep *rep, Crm__Mutation *mutation)
     return status;
 }
 
-/* --- looking */
+/* --- the outbox */
 
-struct picking {
-    enum kind kind;
-    struct arena *arena;
-    uint64_t left;
-    struct record *record;
-    bool is_found;
-};
-
-static bool pick_one(void *arg, struct slice key, struct slice value)
+enum crm_status rep_drop(struct rep *rep, Crm__QueuedMutation **out_queued)
 {
-    struct picking *picking = arg;
-    struct uuid id;
-    enum kind kind;
+    struct replica *replica = open_replica(rep);
+    struct outbox_list list = { 0 };
+    struct failure failure = { 0 };
+    enum crm_status status = outbox_load(replica, &rep->sim->arena, &list, &failure);
+    size_t at = list.n ? (size_t)seed_draw(DICE_SCRIPT, list.n) : 0;
 
-    if (!record_key_parse(key, &kind, &id) || record_decode(kind, &id, value, picking->record) != CRM_OK)
-        sim_fail("a replica holds what is no record");
-    if (picking->left-- > 0)
-        return true;
-    picking->record->body.data = arena_memdup(picking->arena, value.data, value.size);
-    if (!picking->record->body.data)
-        sim_fail("out of memory");
-    picking->record->body.data += RECORD_HEADER_SIZE;
-    picking->is_found = true;
-    return false;
-}
-
-static bool count_one(void *arg, struct slice key, struct slice value)
-{
-    (void)key;
-    (void)value;
-    ++*(uint64_t *)arg;
-    return true;
-}
-
-static enum crm_status pick(struct store_txn *txn, void *arg)
-{
-    struct picking *picking = arg;
-    const uint8_t from = (uint8_t)picking->kind, to = (uint8_t)(picking->kind + 1);
-    const struct store_range range = { .from = slice_of(&from, 1), .to = slice_of(&to, 1) };
-    uint64_t n = 0;
-    enum crm_status status = store_scan(txn, STORE_RECORD, &range, count_one, &n);
-
-    if (status != CRM_OK || n == 0)
-        return status;
-    picking->left = seed_draw(DICE_SCRIPT, n);
-    return store_scan(txn, STORE_RECORD, &range, pick_one, picking);
-}
-
-bool rep_pick(struct rep *rep, enum kind kind, struct record *out_record)
-{
-    struct picking picking = { .kind = kind, .arena = &rep->sim->arena, .record = out_record };
-
-    sim_must(store_read_run(rep->disk.map, pick, &picking), "a replica's records");
-    return picking.is_found;
+    if (status == CRM_OK)
+        status = list.n ? outbox_drop(replica, list.items[at].place, clock_now_us(), &failure) : CRM_NOT_FOUND;
+    if (status == CRM_OK)
+        *out_queued = list.items[at].queued;
+    sim_trace("%s drops a change: %s", rep->name, crm_status_info((int)status)->name);
+    end_process(rep, replica);
+    return status;
 }

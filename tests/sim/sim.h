@@ -11,10 +11,14 @@
 
 #include "client/include/crm.h"
 #include "client/lib/transport.h"
+#include "client/replica/outbox.h"
 #include "client/replica/replica.h"
 #include "common/base/arena.h"
 #include "common/base/buf.h"
+#include "common/model/record.h"
 #include "common/store/store.h"
+#include "server/admin/endings.h"
+#include "server/admin/housekeeping.h"
 #include "server/dispatch/dispatch.h"
 #include "server/engine/core.h"
 
@@ -59,7 +63,7 @@ enum team { NORTH, SOUTH, TEAMS_N };
 
 struct base {
     struct store *map;
-    struct uuid people[PEOPLE_N], teams[TEAMS_N];
+    struct uuid people[PEOPLE_N], teams[TEAMS_N], rep_role;
     uint8_t tokens[PEOPLE_N][TOKEN_BYTES];
 };
 
@@ -89,6 +93,8 @@ struct host {
     struct dispatch *dispatch;
     struct dispatch_thread *thread;
     TAILQ_HEAD(, wire) wires;
+    struct endings endings;
+    struct housekeeping housekeeping;
     bool is_up, is_woken;
     uint64_t backed_up_seq;
     unsigned n_crashes;
@@ -97,8 +103,14 @@ struct host {
 void host_init(struct host *host, struct store *like);
 void host_fini(struct host *host);
 void host_boot(struct host *host);
+/* What its main thread does now and then. */
+void host_tick(struct host *host);
 /* At once, as kill -9. */
 void host_kill(struct host *host);
+/* As crmd restore does, while it is down. */
+void host_begin_epoch(struct host *host);
+/* It looks at what the last backup holds. */
+void host_know_backup(struct host *host);
 /* NULL: it is down. */
 struct wire *host_accept(struct host *host, struct line *line);
 /* The client's end is gone. What is under way may still arrive. */
@@ -128,8 +140,9 @@ struct word {
     char text[WORD_SIZE];
     enum person by;
     enum kind kind;
-    struct uuid record;
+    struct uuid record, root; /* root: the record on which it hangs, or itself */
     uint32_t field;
+    bool is_online;   /* typed at the server */
     bool is_typed;    /* the replica, or the server, has taken it */
     bool is_answered; /* the server has said that it is done */
     bool is_waived;   /* its author has typed something else over it, or it was lost with the backup: it need not be anywhere */
@@ -143,10 +156,13 @@ struct words {
 void words_init(struct words *words);
 void words_fini(struct words *words);
 /* A new one; lives until the next. */
-struct word *words_new(struct words *words, enum person by, enum kind kind, const struct uuid *record, uint32_t field);
+struct word *words_new(struct words *words, enum person by, enum kind kind, const struct record *record, uint32_t field);
 typedef void words_found(void *arg, struct word *word);
 /* All that stand in bytes. */
 void words_find(struct words *words, struct slice bytes, words_found *found, void *arg);
+
+/* All in what a change of the outbox sets. */
+void words_queued(struct words *words, const Crm__QueuedMutation *queued, words_found *found, void *arg);
 
 /* --- rep.c: one who has a replica */
 
@@ -167,26 +183,32 @@ void rep_fini(struct rep *rep);
 enum crm_status rep_sync(struct rep *rep, const struct weather *weather);
 /* One change, as the command line asks the replica for it. */
 enum crm_status rep_change(struct rep *rep, Crm__Mutation *mutation);
-/* A record of a kind that the replica shows; false: none. */
-bool rep_pick(struct rep *rep, enum kind kind, struct record *out_record);
+/* Give up any change of the outbox, which is handed out. CRM_NOT_FOUND: there is none. */
+enum crm_status rep_drop(struct rep *rep, Crm__QueuedMutation **out_queued);
 
 /* --- the whole */
 
-#define REPS_N 3
+#define REPS_N   3 /* with a replica from the beginning */
+#define REPS_MAX 4
 
 struct sim {
     const struct base *base;
     struct host host;
-    struct rep reps[REPS_N];
+    struct rep reps[REPS_MAX];
+    unsigned n_reps;
     struct words words;
     struct arena arena; /* of the seed */
-    unsigned n_interludes;
+    struct store *backup; /* of the server's disk; NULL: none was made */
+    size_t backup_words;  /* that had been typed by then */
 };
 
 /* script.c */
 void script_run(struct sim *sim);
 /* change.c: what is asked of a replica or of the server */
 Crm__Mutation *change_make(struct sim *sim, Crm__Verb verb, enum kind kind, const struct uuid *id);
+Crm__Mutation *change_action(struct sim *sim, enum kind kind, const struct uuid *id, const char *name, const ProtobufCMessage *argument);
+/* A packed message, in the seed's arena. */
+ProtobufCBinaryData change_body(struct sim *sim, const ProtobufCMessage *message);
 /* An online request of a person: CRM_UNKNOWN and the like where the line or the server has failed. */
 enum crm_status change_online(struct sim *sim, enum person who, const struct weather *weather, Crm__Mutation *mutation);
 /* check.c */

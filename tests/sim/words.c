@@ -27,7 +27,7 @@ static void spell(size_t index, char text[WORD_SIZE])
     text[WORD_SIZE - 1] = '\0';
 }
 
-struct word *words_new(struct words *words, enum person by, enum kind kind, const struct uuid *record, uint32_t field)
+struct word *words_new(struct words *words, enum person by, enum kind kind, const struct record *record, uint32_t field)
 {
     struct word *word;
 
@@ -38,7 +38,7 @@ struct word *words_new(struct words *words, enum person by, enum kind kind, cons
             sim_fail("out of memory");
     }
     word = &words->rows[words->n];
-    *word = (struct word){ .by = by, .kind = kind, .record = *record, .field = field };
+    *word = (struct word){ .by = by, .kind = kind, .record = record->header.id, .root = record->header.root, .field = field };
     spell(words->n++, word->text);
     return word;
 }
@@ -56,4 +56,17 @@ void words_find(struct words *words, struct slice bytes, words_found *found, voi
         if (index < words->n && memcmp(words->rows[index].text + 2, at, LETTERS) == 0)
             found(arg, &words->rows[index]);
     }
+}
+
+static void find_in_mutation(struct words *words, const Crm__Mutation *mutation, words_found *found, void *arg)
+{
+    words_find(words, slice_of(mutation->set.data, mutation->set.len), found, arg);
+    words_find(words, slice_of(mutation->add.data, mutation->add.len), found, arg);
+}
+
+void words_queued(struct words *words, const Crm__QueuedMutation *queued, words_found *found, void *arg)
+{
+    find_in_mutation(words, queued->mutation, found, arg);
+    for (size_t i = 0; i < queued->n_parts; i++)
+        find_in_mutation(words, queued->parts[i]->mutation, found, arg);
 }
