@@ -89,7 +89,11 @@ static void undo_share(struct shares *shares, const struct log_entry *entry)
         put_share(shares, &old);
 }
 
-/* One that had ended when the base was the newest change was not seen, although its end was logged later. */
+/*
+ * Does one count at at_us? What a replica took while a share ran it is told to forget by the entry of the share's end, which comes a while behind the end itself.
+ * A pull in between tells nothing: so of the past (at_us 0) a share counts until that entry, whatever its time. To be told to forget what was shared with one
+ * a moment ago, and was not taken, tells nothing new.
+ */
 static bool any_counts(const struct shares *shares, int64_t at_us)
 {
     for (size_t i = 0; i < shares->n; i++)
@@ -148,7 +152,7 @@ static enum crm_status root_at(struct feed *feed, const struct record_header *he
     *out_root = (struct feed_root){ .is_known = true, .existed = true, .header = *header };
     if (status == CRM_OK)
         status = take_back(feed, out_root, at, &shares);
-    out_root->is_shared = any_counts(&shares, at == FEED_NOW ? clock_now_us() : feed->cursor.base_us);
+    out_root->is_shared = any_counts(&shares, at == FEED_NOW ? clock_now_us() : 0);
     return status;
 }
 
