@@ -270,6 +270,9 @@ CRM_API enum crm_status crm_audit_list(struct crm_client *client, const Crm__Aud
 /* What was not taken of one's own late changes. Chosen between by the action resolve of the record. */
 CRM_API enum crm_status crm_sync_conflicts(struct crm_client *client, const Crm__ConflictsRequest *request,
                                            struct crm_call **out_call, const Crm__ConflictsReply **out_reply) CRM_MUST_CHECK;
+/* Jobs: begin, show, list, cancel, what was refused. Their steps are crm_mutate's. */
+CRM_API enum crm_status crm_job(struct crm_client *client, const Crm__JobRequest *request, struct crm_call **out_call,
+                                const Crm__JobReply **out_reply) CRM_MUST_CHECK;
 /* Chunks are Crm__SyncChunk, pages: store one whole, with its cursor, before the next. */
 CRM_API enum crm_status crm_sync_changes(struct crm_client *client, const Crm__SyncRequest *request,
                                          crm_message_fn *on_chunk, void *arg, struct crm_call **out_call,

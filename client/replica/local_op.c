@@ -118,25 +118,40 @@ static bool find_alias(const Crm__GetRequest *request, const struct view *view, 
     return outbox_alias(view->txn, kind->kind, number, out_id) == CRM_OK;
 }
 
-static enum crm_status run_get(struct local_call *call, const struct view *view)
+/* In the bin here is only what waits to be deleted: of the rest nobody knows. */
+static enum crm_status find_one(struct local_call *call, const struct view *view, struct record *out_record)
 {
     const Crm__GetRequest *request = call->request;
     struct ask ask = local_ask(call, view);
-    struct answer answer;
-    struct record record;
     struct uuid id;
     enum kind kind;
-    enum crm_status status = check_present(call, request->as_of, false);
+    enum crm_status status = find_alias(request, view, &id, &kind) ? CRM_OK : ask_get(&ask, request, &id, &kind);
 
-    if (status == CRM_OK && !find_alias(request, view, &id, &kind))
-        status = ask_get(&ask, request, &id, &kind);
+    if (status == CRM_NOT_FOUND && request->deleted && select_deleted(view, request->kind, request->selector, out_record)) {
+        call->failure = (struct failure){ 0 };
+        return CRM_OK;
+    }
     if (status != CRM_OK)
         return status;
-    status = view_record(view, kind, &id, &record);
+    status = view_record(view, kind, &id, out_record);
+    if (status == CRM_NOT_FOUND && request->deleted)
+        status = view_deleted(view, kind, &id, out_record);
     if (status == CRM_NOT_FOUND)
         return fail(&call->failure, CRM_NOT_FOUND, NULL, "there is no such %s", kind_def(kind)->name);
+    return status == CRM_OK ? CRM_OK : fail(&call->failure, status, NULL, "the stored record is damaged");
+}
+
+static enum crm_status run_get(struct local_call *call, const struct view *view)
+{
+    const Crm__GetRequest *request = call->request;
+    struct answer answer;
+    struct record record;
+    enum crm_status status = check_present(call, request->as_of, false);
+
+    if (status == CRM_OK)
+        status = find_one(call, view, &record);
     if (status != CRM_OK)
-        return fail(&call->failure, status, NULL, "the stored record is damaged");
+        return status;
     answer_init(&answer, &call->arena, view, request->titles);
     if (!answer_add(&answer, &record, 0) || answer_finish(&answer, &call->reply) != CRM_OK)
         return no_memory(call);

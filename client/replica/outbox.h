@@ -41,7 +41,6 @@ struct outbox_add {
     struct arena *arena;
     int64_t now_us;
     bool keep;
-    struct slice key; /* 16 bytes: under which whoever asks would not have it done twice; empty: none */
 };
 enum crm_status outbox_add(const struct outbox_add *add, const Crm__Mutation *mutation, Crm__MutateResult *out_result, struct failure *failure) MUST_CHECK;
 enum crm_status outbox_add_group(const struct outbox_add *add, Crm__Mutation *const *mutations, size_t n, Crm__MutateResult *const *out_results,
@@ -66,7 +65,7 @@ enum crm_status outbox_open(struct slice key, struct slice value, struct arena *
 enum crm_status outbox_read_some(struct store_txn *txn, uint64_t from, size_t most, struct arena *arena, struct outbox_list *out_list) MUST_CHECK;
 /* CRM_NOT_FOUND. */
 enum crm_status outbox_find(struct store_txn *txn, uint64_t place, struct arena *arena, struct outbox_item *out_item) MUST_CHECK;
-/* The last place that is taken; 0: none. */
+/* The last place that is taken, here or by what is kept (kept.h); 0: none. */
 enum crm_status outbox_last(struct store_txn *txn, uint64_t *out_place) MUST_CHECK;
 /* Change an item. */
 enum crm_status outbox_put(struct store_txn *txn, const struct outbox_item *item, struct arena *arena) MUST_CHECK;

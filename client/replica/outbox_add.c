@@ -93,14 +93,13 @@ static enum crm_status check_room(struct adding *adding)
 }
 
 /* A name of its own, by which the server knows it whoever brings it. */
-static enum crm_status name_change(struct adding *adding, Crm__QueuedMutation *queued, bool is_altered)
+static enum crm_status name_change(struct adding *adding, Crm__QueuedMutation *queued)
 {
-    const struct slice key = adding->add->key;
     struct uuid fresh = uuid_create();
 
     queued->has_change = true;
     queued->change.len = UUID_SIZE;
-    queued->change.data = arena_memdup(adding->add->arena, key.size == UUID_SIZE && !is_altered ? key.data : fresh.bytes, UUID_SIZE);
+    queued->change.data = arena_memdup(adding->add->arena, fresh.bytes, UUID_SIZE);
     return queued->change.data ? CRM_OK : CRM_NO_MEMORY;
 }
 
@@ -156,7 +155,7 @@ static enum crm_status queue(struct adding *adding)
     if (status == CRM_OK)
         status = add_parts(adding, &queued);
     if (status == CRM_OK)
-        status = name_change(adding, &queued, false);
+        status = name_change(adding, &queued);
     if (status == CRM_OK)
         status = outbox_last(adding->add->txn, &item.place);
     item.place++;
@@ -181,7 +180,7 @@ static enum crm_status join(struct adding *adding)
     if (status == CRM_OK)
         status = outbox_fold(evolve, item.queued->mutation, mutation);
     if (status == CRM_OK)
-        status = name_change(adding, item.queued, true);
+        status = name_change(adding, item.queued);
     return status == CRM_OK ? outbox_put(adding->add->txn, &item, adding->add->arena) : status;
 }
 

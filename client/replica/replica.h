@@ -28,6 +28,7 @@ enum replica_db {
     REPLICA_NAMED = STORE_AUDIT,   /* kind u32 ‖ id: what a snapshot under way has named */
     REPLICA_OUTBOX = STORE_CLIENT, /* place u64 → packed QueuedMutation: changes that the server has not confirmed, in order */
     REPLICA_ALIAS = STORE_ALIAS,   /* kind u32 ‖ number u64 → id: of records that were made here, by the numbers they had here */
+    REPLICA_ASKED = STORE_CREDENTIAL, /* client ‖ number u64 → what was answered to a request under that key */
 };
 
 enum replica_access {

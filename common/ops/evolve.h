@@ -14,6 +14,9 @@
 #include "common/rules/rule.h"
 #include "proto/wire.pb-c.h"
 
+#define CHANGES_WITHOUT_RIGHT 20 /* in one request, of records that exist; more of them need the right BULK_CHANGE */
+#define DELETIONS_UNCONFIRMED 20 /* in one request; more of them, and changes of users, teams and roles, want the password once more (CRM_CONFIRM) */
+
 struct evolve;
 
 /* What whoever asks may not do is refused on the way. */

@@ -4,6 +4,7 @@
  * The order is the most exact first. What fits several records is AMBIGUOUS and names them.
  */
 #include <stdlib.h>
+#include <strings.h>
 
 #include "common/base/digest.h"
 #include "common/base/text.h"
@@ -213,6 +214,32 @@ static void by_ending(struct selection *selection, const struct kind_def *only, 
     if (store_scan(selection->ask->view->txn, STORE_RECORD,
                    &(struct store_range){ .from = slice_of(&first, 1), .to = slice_of(&behind, 1) }, match_ending, selection) != CRM_OK)
         selection->n = 0;
+}
+
+/* "D-17" of a deleted deal names no live record: the bin is looked through for its number. */
+bool select_deleted(const struct view *view, unsigned kind_number, const char *selector, struct record *out_record)
+{
+    uint8_t first = (uint8_t)kind_number, behind = kind_number ? (uint8_t)(kind_number + 1) : 0xff;
+    struct store_range range = { .from = slice_of(&first, 1), .to = slice_of(&behind, 1) };
+    char label[RECORD_LABEL_SIZE];
+    struct key from = { 0 };
+    struct slice key, value;
+
+    while (selector && view_seek(view, STORE_DELETED, &range, &key, &value) == CRM_OK) {
+        enum kind kind;
+        struct uuid id;
+
+        if (record_key_parse(key, &kind, &id) && view_open(view, kind, &id, value, out_record) == CRM_OK) {
+            record_label(&out_record->header, label);
+            if (strcasecmp(label, selector) == 0)
+                return true;
+        }
+        from.size = 0;
+        key_bytes(&from, key.data, key.size);
+        key_u8(&from, 0);
+        range.from = key_slice(&from);
+    }
+    return false;
 }
 
 bool select_takes_long(const char *selector)

@@ -11,6 +11,8 @@
 #include "server/engine/mutate_inside.h"
 #include "server/engine/number.h"
 
+#define OWN_CHANGES_MAX 64 /* that are looked back at */
+
 static struct failure *failure_of(struct work *work)
 {
     return &work->change->failure;
@@ -248,6 +250,24 @@ static enum crm_status act(struct work *work, const struct uuid *id, struct reco
     return status == CRM_OK ? store(work, out_header) : status;
 }
 
+/* Has anybody else changed it since its author saw it? What came of earlier changes of one's own they know. */
+static bool others_have_changed(struct work *work)
+{
+    const struct change *change = work->change;
+    const uint64_t seen = work->mutation->base_rev;
+    uint64_t seq = work->evolve.before.header.seq;
+    struct log_entry entry;
+
+    for (unsigned steps = 0; steps < OWN_CHANGES_MAX; steps++) {
+        if (log_read(&change->view, seq, change->group->arena, &entry) != CRM_OK || !uuid_equal(&entry.by, &change->actor->user))
+            return true;
+        if (entry.rev <= seen + 1)
+            return entry.rev != seen + 1;
+        seq = entry.before;
+    }
+    return true;
+}
+
 /* What others have changed meanwhile is not deleted unseen; what they have deleted is gone as was wanted. */
 static enum crm_status delete_record(struct work *work, const struct uuid *id, struct record_header *out_header)
 {
@@ -261,7 +281,7 @@ static enum crm_status delete_record(struct work *work, const struct uuid *id, s
         status = fail(failure_of(work), CRM_NOT_ALLOWED, NULL, "your role does not allow deleting");
     if (status != CRM_OK)
         return status;
-    evolve->late.is_late = evolve->late.is_whole = !is_deleted(work) && mutation->has_old && is_stale(work);
+    evolve->late.is_late = evolve->late.is_whole = !is_deleted(work) && mutation->has_old && is_stale(work) && others_have_changed(work);
     *out_header = evolve->before.header;
     if (is_deleted(work) || evolve->late.is_whole)
         return CRM_OK;

@@ -4,14 +4,12 @@
 #ifndef CRM_SERVER_ENGINE_MUTATE_H
 #define CRM_SERVER_ENGINE_MUTATE_H
 
-#include "common/rules/rule.h"
+#include "common/ops/evolve.h"
 #include "proto/wire.pb-c.h"
 #include "server/engine/change.h"
 
 #define MUTATIONS_MAX        500    /* in one request */
 #define MUTATION_RECORDS_MAX RULE_RECORDS_MAX /* that one mutation may touch by what it takes along */
-#define CHANGES_WITHOUT_RIGHT 20   /* in one request, of records that exist; more of them need the right BULK_CHANGE */
-#define DELETIONS_UNCONFIRMED 20   /* in one request; more of them, and changes of users, teams and roles, are CRM_CONFIRM without is_confirmed */
 #define MUTATION_DEPTH_MAX   RULE_DEPTH_MAX /* rules that ask for changes that ask for changes … */
 
 /*

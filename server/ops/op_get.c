@@ -3,41 +3,8 @@
  *
  * The hottest path of the server: by id it is one store read and one copy into the frame.
  */
-#include <strings.h>
-
 #include "server/engine/log.h"
 #include "server/ops/wire.h"
-
-/* "D-17" of a deleted deal names no live record: the bin is looked through for its number. */
-static bool bin_by_number(struct op_ctx *ctx, const char *selector, unsigned kind_number, struct record *out_record)
-{
-    struct store_range range;
-    struct slice key, value;
-    uint8_t first, behind;
-    struct key from = { 0 };
-    char label[RECORD_LABEL_SIZE];
-
-    if (!selector)
-        return false;
-    first = (uint8_t)kind_number;
-    behind = kind_number ? (uint8_t)(kind_number + 1) : 0xff;
-    range = (struct store_range){ .from = slice_of(&first, 1), .to = slice_of(&behind, 1) };
-    while (view_seek(ctx->view, STORE_DELETED, &range, &key, &value) == CRM_OK) {
-        enum kind kind;
-        struct uuid id;
-
-        if (record_key_parse(key, &kind, &id) && view_open(ctx->view, kind, &id, value, out_record) == CRM_OK) {
-            record_label(&out_record->header, label);
-            if (strcasecmp(label, selector) == 0)
-                return true;
-        }
-        from.size = 0;
-        key_bytes(&from, key.data, key.size);
-        key_u8(&from, 0);
-        range.from = key_slice(&from);
-    }
-    return false;
-}
 
 static enum crm_status load(struct op_ctx *ctx, const Crm__GetRequest *request, struct record *out_record)
 {
@@ -47,7 +14,7 @@ static enum crm_status load(struct op_ctx *ctx, const Crm__GetRequest *request, 
     enum kind kind;
     enum crm_status status = ask_get(&ask, request, &id, &kind);
 
-    if (status == CRM_NOT_FOUND && with_bin && bin_by_number(ctx, request->selector, request->kind, out_record)) {
+    if (status == CRM_NOT_FOUND && with_bin && select_deleted(ctx->view, request->kind, request->selector, out_record)) {
         memset(&ctx->failure, 0, sizeof ctx->failure);
         return CRM_OK;
     }

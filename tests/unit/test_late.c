@@ -299,17 +299,24 @@ static void moves_no_deal_that_is_lost_meanwhile(void **state)
 static void deletes_nothing_unseen(void **state)
 {
     struct server *s = *state;
-    struct uuid id;
+    struct uuid id, b;
     struct record base;
 
+    server_create(s, KIND_USER, &b, "login=b", "name=Bo", server_ref(s, "team", &s->team));
     server_create(s, KIND_CUSTOMER, &id, "name=Acme");
     base = server_record(s, KIND_CUSTOMER, &id);
+    server_change(s, KIND_CUSTOMER, &id, "name=Mine");
+    s->actor.user = b;
     server_change(s, KIND_CUSTOMER, &id, "name=Theirs");
+    s->actor.user = s->user;
+    server_change(s, KIND_CUSTOMER, &id, "name=Mine again");
     server_must(s, seen(s, server_deletion(s, KIND_CUSTOMER, &id), &base));
     assert_in_conflict(s);
     assert_false(result_of(s, 0)->has_conflict);
     assert_true(server_exists(s, KIND_CUSTOMER, &id));
     base = server_record(s, KIND_CUSTOMER, &id);
+    server_change(s, KIND_CUSTOMER, &id, "industry=retail"); /* what one has done oneself one knows */
+    server_change(s, KIND_CUSTOMER, &id, "industry=finance");
     server_must(s, seen(s, server_deletion(s, KIND_CUSTOMER, &id), &base));
     assert_applied(s);
     assert_false(server_exists(s, KIND_CUSTOMER, &id));

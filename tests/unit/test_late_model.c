@@ -20,6 +20,7 @@ struct open_field {
 struct author {
     struct uuid user;
     struct record base;
+    uint64_t others_rev; /* the last one that somebody else has made */
     const char *saw[FIELDS];
 };
 
@@ -239,7 +240,7 @@ static void choose(struct world *w, int number)
 
 static void remove_late(struct world *w, const struct author *author)
 {
-    bool was_live = is_live(w), is_stale = was_live && server_record(&w->server, KIND_CUSTOMER, &w->id).header.rev != author->base.header.rev;
+    bool was_live = is_live(w), is_stale = was_live && author->others_rev > author->base.header.rev;
 
     server_must(&w->server, seen(&w->server, server_deletion(&w->server, KIND_CUSTOMER, &w->id), &author->base));
     assert_int_equal(is_live(w), is_stale);
@@ -255,8 +256,17 @@ static size_t open_of(const struct world *w, int author)
     return n;
 }
 
+static uint64_t rev_of(struct world *w)
+{
+    struct record record;
+
+    assert_int_equal(server_load(&w->server, KIND_CUSTOMER, &w->id, !is_live(w), &record), CRM_OK);
+    return record.header.rev;
+}
+
 static void step(struct world *w)
 {
+    uint64_t rev = rev_of(w);
     int number = (int)server_random(AUTHORS);
     struct author *author = &w->authors[number];
     unsigned what = (unsigned)server_random(20);
@@ -273,6 +283,9 @@ static void step(struct world *w)
         server_restore(&w->server, KIND_CUSTOMER, &w->id);
     else
         write_late(w, number);
+    for (int i = 0; i < AUTHORS && rev_of(w) != rev; i++)
+        if (i != number)
+            w->authors[i].others_rev = rev_of(w);
 }
 
 static void begin(struct world *w, uint64_t seed)
