@@ -4,6 +4,7 @@
 #include "tests/unit/sync_fixture.h"
 
 #include "server/engine/erase.h"
+#include "server/engine/expiry.h"
 
 #define BASE    20000
 #define CHANGES 500
@@ -365,6 +366,43 @@ static void a_scope_in_another_order_is_the_same(void **state)
     replica_free(&rep);
 }
 
+static enum crm_status sweep(struct server *s, struct change_group *group, void *arg)
+{
+    (void)s;
+    (void)arg;
+    return expiry_sweep(group);
+}
+
+/* The end is noted a while behind the end itself; who has pulled in between is told, too. */
+static void a_share_that_has_ended_is_forgotten(void **state)
+{
+    struct server *s = *state;
+    struct company c;
+    struct replica rep = { .scope = CRM__SYNC_SCOPE__SYNC_SCOPE_MINE };
+    Crm__ShareArgument share = CRM__SHARE_ARGUMENT__INIT;
+    Crm__SyncReply reply;
+    size_t before;
+
+    make_people(&c, s);
+    add_customers(&c, 2, 0);
+    rep.user = c.rep;
+    replica_pull(&rep, s, 0, &reply);
+    before = replica_count(&rep);
+    share.has_principal = share.has_until = true;
+    share.principal = server_id(s, &c.rep);
+    share.until = server_now_us + 1000;
+    server_must(s, server_action(s, KIND_CUSTOMER, &c.customers[0], "share", &share.base));
+    replica_pull(&rep, s, 0, &reply);
+    assert_int_equal(replica_count(&rep), before + 1);
+    server_now_us += 2000;
+    server_must(s, renamed(&c, 1, "Other"));
+    replica_pull(&rep, s, 0, &reply);
+    assert_int_equal(server_turn(s, &(struct server_turn){ .work = sweep }), CRM_OK);
+    replica_pull(&rep, s, 0, &reply);
+    assert_int_equal(replica_count(&rep), before);
+    replica_free(&rep);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +413,7 @@ int main(void)
         server_test(erased_is_forgotten),
         server_test(bent_cursors_open_nothing),
         server_test(another_epoch_begins_a_snapshot),
+        server_test(a_share_that_has_ended_is_forgotten),
         server_test(a_scope_in_another_order_is_the_same),
     };
 
