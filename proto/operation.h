@@ -36,9 +36,10 @@
     X(ERASE, 26, "admin.erase", erase, erase, NONE)                   \
     X(ACCESS_SHARES, 27, "access.shares", access_shares, access_shares, NONE) \
     X(SYNC_CHANGES, 28, "sync.changes", sync, sync, sync)             \
-    X(SYNC_CONFLICTS, 29, "sync.conflicts", conflicts, conflicts, NONE)
+    X(SYNC_CONFLICTS, 29, "sync.conflicts", conflicts, conflicts, NONE) \
+    X(JOB, 30, "job", job, job, NONE)
 
 #define OPERATION_ENUM(NAME, code, name, request, reply, chunk) OP_##NAME = code,
-enum operation { OPERATION_LIST(OPERATION_ENUM) OP_MAX = 29 };
+enum operation { OPERATION_LIST(OPERATION_ENUM) OP_MAX = 30 };
 
 #endif

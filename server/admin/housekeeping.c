@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/base/uuid.h"
 #include "server/engine/done.h"
+#include "server/engine/job.h"
 #include "server/engine/outcome.h"
 #include "common/base/sealed.h"
 #include "server/session/api_token.h"
@@ -114,6 +115,8 @@ static enum crm_status apply(struct write_job *job, struct change_group *group)
         status = run_sweep(&sweeps[i], group, &keeping->from[i], &keeping->next[i]);
     if (status == CRM_OK && keeping->sweeps_clients)
         status = outcome_sweep(group, group->now_us - OUTCOME_KEPT_US, CLIENTS_PER_TURN);
+    if (status == CRM_OK && keeping->sweeps_clients)
+        status = job_sweep(group, group->now_us - JOB_KEPT_US, ROWS_PER_TURN);
     return status;
 }
 

@@ -261,6 +261,7 @@ enum crm_status request_send_away(struct request *request)
         request->work.run = work_run;
         return worker_submit(dispatch->workers, &request->work, line_of(request));
     }
+    request->write.is_bulk |= (request->flags & OP_BULK) != 0;
     request->write.apply = apply_write;
     request->write.done = write_done;
     return writer_submit(dispatch->writer, &request->write);

@@ -36,7 +36,7 @@ void change_group_spoil(struct change_group *group)
 
 enum crm_status change_begin(struct change *change, struct change_group *group, const struct change_actor *actor)
 {
-    *change = (struct change){ .group = group, .actor = actor, .head = group->head };
+    *change = (struct change){ .group = group, .actor = actor, .head = group->head, .job = actor->job };
     change->own = writeset_create(group->arena);
     if (!change->own)
         return CRM_NO_MEMORY;

@@ -48,6 +48,7 @@ struct change_actor {
     const char *from;      /* address and program, for the log */
     const uint8_t *trace;  /* of the request, AUDIT_TRACE_SIZE bytes, for the audit trail; or NULL */
     bool is_confirmed;     /* the password was given a short while ago: for what is sensitive (mutate.h) */
+    struct uuid job;       /* of which this is a part, for the log; nil: none */
     bool is_system;        /* crmd itself: init, restore, upgrade; no right is missing, derived fields may be set */
 };
 

@@ -135,7 +135,7 @@ static enum crm_status store(struct work *work, struct record_header *out_header
 }
 
 /* A rule's or a deletion's change of another record, which may also hand it over. */
-static enum crm_status run_one_more(struct change *change, const struct rule_more *more, int64_t happened_us, struct record_header *out_header)
+enum crm_status mutate_more(struct change *change, const struct rule_more *more, int64_t happened_us, struct record_header *out_header)
 {
     struct work work;
     enum crm_status status = CRM_OK;
@@ -161,7 +161,7 @@ static enum crm_status run_more(struct change *change, struct rule_more *more, i
         if (change->records >= MUTATION_RECORDS_MAX)
             status = fail(&change->failure, CRM_TOO_LARGE, NULL, "it would change more than %d records", MUTATION_RECORDS_MAX);
         else if (more->verb == RULE_CREATE || !more->is_asked || work_may_change_too(change, more))
-            status = run_one_more(change, more, happened_us, &header);
+            status = mutate_more(change, more, happened_us, &header);
     }
     change->depth--;
     return status;
@@ -175,7 +175,7 @@ enum crm_status mutate_patch(struct change *change, const struct kind_def *kind,
         .clear = patch->clear, .n_clear = patch->n_clear,
     };
 
-    return run_one_more(change, &more, happened_us, out_header);
+    return mutate_more(change, &more, happened_us, out_header);
 }
 
 static bool is_deleted(const struct work *work)
@@ -288,32 +288,56 @@ static enum crm_status delete_record(struct work *work, const struct uuid *id, s
     return remove_record(work->change, evolve->kind, &evolve->before, evolve->happened_us, out_header);
 }
 
+/* The id that it names; made here for a record to be created that has none, nil for one that is named otherwise. */
+static enum crm_status read_id(struct change *change, const Crm__Mutation *mutation, struct uuid *out_id)
+{
+    bool may_create = mutation->verb == CRM__VERB__VERB_CREATE || mutation->verb == CRM__VERB__VERB_UPSERT;
+
+    if (uuid_from_slice(slice_of(mutation->id.data, mutation->id.len), out_id) && !uuid_is_nil(out_id))
+        return CRM_OK;
+    if (mutation->has_id || !(may_create || mutation->has_record_number))
+        return fail(&change->failure, CRM_INVALID, "id", "an id has 16 bytes");
+    *out_id = uuid_create();
+    return CRM_OK;
+}
+
+static bool exists(const struct work *work, const struct uuid *id)
+{
+    struct record record;
+
+    return view_record(work->evolve.seen, work->evolve.kind->kind, id, &record) == CRM_OK;
+}
+
 static enum crm_status run(struct work *work, struct change *change, const Crm__Mutation *mutation, struct record_header *out_header)
 {
     const struct kind_def *kind = kind_def(mutation->kind);
     struct uuid id;
+    bool is_found;
+    enum crm_status status;
 
     work_begin(work, change, mutation, kind, evolve_happened(mutation, change->group->now_us));
     if (!kind)
         return fail(&change->failure, CRM_INVALID, "kind", "there is no kind number %u", mutation->kind);
     if ((kind->flags & KIND_ADMINISTRATION) && !actor_has_right(change->actor, kind->write_right))
         return fail(&change->failure, CRM_NOT_ALLOWED, NULL, "your role does not allow changing %s", kind->plural);
-    if (!uuid_from_slice(slice_of(mutation->id.data, mutation->id.len), &id) || uuid_is_nil(&id)) {
-        if (mutation->has_id || mutation->verb != CRM__VERB__VERB_CREATE)
-            return fail(&change->failure, CRM_INVALID, "id", "an id has 16 bytes");
-        id = uuid_create();
-    }
+    status = read_id(change, mutation, &id);
+    if (status == CRM_OK)
+        status = work_find(work, &id, &is_found);
+    if (status != CRM_OK)
+        return status;
     switch (mutation->verb) {
     case CRM__VERB__VERB_CREATE:
         return create(work, &id, out_header);
     case CRM__VERB__VERB_PATCH:
         return patch(work, &id, out_header);
+    case CRM__VERB__VERB_UPSERT:
+        return is_found || exists(work, &id) ? patch(work, &id, out_header) : create(work, &id, out_header);
     case CRM__VERB__VERB_DELETE:
         return delete_record(work, &id, out_header);
     case CRM__VERB__VERB_ACTION:
         return act(work, &id, out_header);
     default:
-        return fail(&change->failure, CRM_INVALID, "verb", "create, patch, delete or action?");
+        return fail(&change->failure, CRM_INVALID, "verb", "create, patch, upsert, delete or action?");
     }
 }
 

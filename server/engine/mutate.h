@@ -32,6 +32,8 @@ enum crm_status restore_record(struct change *change, const struct kind_def *kin
 
 /* mutate.c: do the kind's rules let a record be deleted, or come back? */
 enum crm_status ask_guard(struct change *change, const struct record *before, bool is_restore) MUST_CHECK;
+/* mutate.c: what a rule, a deletion or an undo asks for: nobody is asked whether it may be. */
+enum crm_status mutate_more(struct change *change, const struct rule_more *more, int64_t happened_us, struct record_header *out_header) MUST_CHECK;
 /* mutate.c: a patch that a rule or a deletion asks for: may set derived fields. */
 enum crm_status mutate_patch(struct change *change, const struct kind_def *kind, const struct uuid *id, const struct body_patch *patch,
                              int64_t happened_us, struct record_header *out_header) MUST_CHECK;

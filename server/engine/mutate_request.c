@@ -35,7 +35,7 @@ static bool set_error(struct change_group *group, Crm__MutateResult *result, enu
     return true;
 }
 
-static bool set_rejected(struct change_group *group, Crm__MutateResult *result, enum crm_status status, const struct failure *failure)
+bool mutate_set_rejected(struct change_group *group, Crm__MutateResult *result, enum crm_status status, const struct failure *failure)
 {
     crm__mutate_result__init(result);
     result->has_outcome = true;
@@ -43,7 +43,7 @@ static bool set_rejected(struct change_group *group, Crm__MutateResult *result, 
     return set_error(group, result, status, failure);
 }
 
-static bool set_result(struct change_group *group, Crm__MutateResult *result, const struct record_header *header)
+bool mutate_set_result(struct change_group *group, Crm__MutateResult *result, const struct record_header *header)
 {
     uint8_t *id = arena_memdup(group->arena, header->id.bytes, UUID_SIZE);
 
@@ -58,8 +58,14 @@ static bool set_result(struct change_group *group, Crm__MutateResult *result, co
     return true;
 }
 
-/* Does a status end the whole request, whatever the other mutations say? */
-static bool is_fatal(enum crm_status status)
+/* What a job counts; nothing was written to the log for what was so already. */
+static void say_what(const struct work *work, bool is_unchanged, Crm__MutateResult *result)
+{
+    result->has_unchanged = result->unchanged = is_unchanged;
+    result->has_created = result->created = work->mutation->verb == CRM__VERB__VERB_UPSERT && !work->evolve.has_before;
+}
+
+bool mutate_is_fatal(enum crm_status status)
 {
     return status == CRM_NO_MEMORY || status == CRM_IO || status == CRM_FULL;
 }
@@ -93,6 +99,7 @@ static enum crm_status run_nth(struct request_run *run, struct change *change, s
     struct record_header header;
     struct failure why = { 0 };
     struct work work;
+    uint64_t seq = change->head.seq;
     enum crm_status status;
 
     change->wanted = i < run->request->n_numbers ? run->request->numbers[i] : 0;
@@ -103,8 +110,10 @@ static enum crm_status run_nth(struct request_run *run, struct change *change, s
         header = work.evolve.before.header;
         status = is_group ? CRM_OK : change_begin(change, run->group, run->actor);
     }
-    if (status == CRM_OK && !set_result(run->group, result, &header))
+    if (status == CRM_OK && !mutate_set_result(run->group, result, &header))
         status = CRM_NO_MEMORY;
+    if (status == CRM_OK)
+        say_what(&work, change->head.seq == seq, result);
     if (status == CRM_OK)
         status = late_answer(&work.evolve, run->actor, result);
     *out_conflict = status == CRM_OK && late_is_conflict(&work.evolve.late);
@@ -120,7 +129,7 @@ static enum crm_status tell_group(struct request_run *run, size_t at)
     (void)fail(&failure, CRM_CONFLICT, NULL, "change %zu of this request is in conflict: none of them is done", at + 1);
     for (size_t i = 0; i < run->request->n_mutations; i++)
         if (i != at)
-            is_told = set_rejected(run->group, run->reply->results[i], CRM_CONFLICT, &failure) && is_told;
+            is_told = mutate_set_rejected(run->group, run->reply->results[i], CRM_CONFLICT, &failure) && is_told;
     return is_told ? CRM_OK : CRM_NO_MEMORY;
 }
 
@@ -132,7 +141,7 @@ static enum crm_status run_whole(struct request_run *run)
     bool is_conflict = false;
     enum crm_status status = change_begin(&change, run->group, run->actor);
 
-    if (status == CRM_OK && n > 1)
+    if (status == CRM_OK && n > 1 && uuid_is_nil(&change.job))
         change.job = uuid_create();
     for (size_t i = 0; i < n && status == CRM_OK; i++) {
         status = run_nth(run, &change, i, run->request->atomic, &is_conflict);
@@ -160,11 +169,11 @@ static enum crm_status run_in_turn(struct request_run *run)
             status = run_nth(run, &change, i, false, &is_conflict);
         if (status == CRM_OK)
             status = change_accept(&change);
-        if (is_fatal(status)) {
+        if (mutate_is_fatal(status)) {
             *run->failure = change.failure;
             return fail(run->failure, status, NULL, "%s", crm_status_info((int)status)->sentence);
         }
-        if (status != CRM_OK && !set_rejected(run->group, run->reply->results[i], status, &change.failure))
+        if (status != CRM_OK && !mutate_set_rejected(run->group, run->reply->results[i], status, &change.failure))
             return fail(run->failure, CRM_NO_MEMORY, NULL, "out of memory");
     }
     return CRM_OK;

@@ -26,6 +26,7 @@ enum op_flag {
     OP_HASHES = 1u << 7,    /* prepare computes a password's hash: such requests wait in a line of their own */
     OP_ALWAYS = 1u << 8,    /* answered also while the session must do something first (session.must) */
     OP_CONFIRMED = 1u << 9, /* the password must have been given a short while ago */
+    OP_BULK = 1u << 11,     /* with OP_WRITES: waits behind people at work */
     OP_PERSON = 1u << 10,   /* not for an API token: it is about who somebody is */
 };
 
@@ -128,6 +129,6 @@ const struct op_def *op_find(uint32_t code);
 /* rows, one file an area */
 extern const struct op_def op_login, op_logout, op_ping, op_describe, op_get, op_list, op_count, op_search, op_mutate, op_history, op_subscribe,
     op_upload, op_report, op_audit_list, op_erase, op_invite, op_password, op_session_list, op_session_end, op_confirm, op_factor, op_token, op_device, op_enrol, op_access_explain,
-    op_access_who, op_access_shares, op_sync_changes, op_sync_conflicts;
+    op_access_who, op_access_shares, op_sync_changes, op_sync_conflicts, op_job;
 
 #endif

@@ -10,6 +10,7 @@
 #include "server/engine/late.h"
 #include "server/engine/mutate.h"
 #include "server/engine/outcome.h"
+#include "server/ops/job_step.h"
 #include "server/ops/op.h"
 #include "server/ops/upload.h"
 
@@ -241,6 +242,7 @@ static void note_refusals(struct op_ctx *ctx, const Crm__MutateReply *reply)
 static enum crm_status run_mutate(struct op_ctx *ctx)
 {
     const Crm__MutateRequest *request;
+    struct change_actor actor;
     enum crm_status status = take_upload(ctx, ctx->request, &request);
 
     if (status != CRM_OK)
@@ -251,7 +253,8 @@ static enum crm_status run_mutate(struct op_ctx *ctx)
         return op_fail(ctx, CRM_FULL, "the server's disk is nearly full: only deletions are taken");
     if (is_audited(request))
         audit_make_trace(ctx->trace);
-    status = run_keyed(ctx, request);
+    actor = actor_of(ctx);
+    status = request->job ? job_step_run(ctx, &actor, request) : run_keyed(ctx, request);
     if (status == CRM_OK)
         note_refusals(ctx, ctx->reply);
     return status;
@@ -261,7 +264,9 @@ static unsigned place(const void *message, unsigned flags)
 {
     const Crm__MutateRequest *request = message;
 
-    return request->dry_run ? (flags & ~(unsigned)OP_WRITES) | OP_WORKS : flags;
+    if (request->dry_run)
+        return (flags & ~(unsigned)OP_WRITES) | OP_WORKS;
+    return request->job ? flags | OP_BULK : flags;
 }
 
 const struct op_def op_mutate = {

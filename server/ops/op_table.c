@@ -33,6 +33,7 @@ static const struct op_def *const table[OP_MAX + 1] = {
     [OP_ENROL] = &op_enrol,
     [OP_SYNC_CHANGES] = &op_sync_changes,
     [OP_SYNC_CONFLICTS] = &op_sync_conflicts,
+    [OP_JOB] = &op_job,
 };
 
 const struct op_def *op_find(uint32_t code)

@@ -36,6 +36,7 @@ static check_operation *const cases[OP_MAX + 1] = {
     [OP_ACCESS_SHARES] = check_shares,
     [OP_SYNC_CHANGES] = check_sync,
     [OP_SYNC_CONFLICTS] = check_conflicts,
+    [OP_JOB] = check_jobs,
     [OP_INVITE] = check_rights,
     [OP_PASSWORD] = check_rights,
     [OP_SESSION_LIST] = check_rights,
