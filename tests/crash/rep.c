@@ -176,7 +176,7 @@ static bool take_session(struct rep *rep, struct crm_client *client)
 struct crm_client *rep_connect(struct rep *rep)
 {
     struct crm_options options = {
-        .host = "127.0.0.1", .port = rep->daemon->port, .ca_file = rep->daemon->ca_file, .token = rep->token, .token_size = rep->token_size,
+        .host = rep->host ? rep->host : "127.0.0.1", .port = rep->daemon->port, .ca_file = rep->daemon->ca_file, .token = rep->token, .token_size = rep->token_size,
         .software = "crash/1",
     };
     struct crm_client *client;
@@ -211,33 +211,55 @@ static struct replica *open_replica(const struct rep *rep, enum replica_access a
     return NULL;
 }
 
-enum crm_status online_change(struct crm_client *client, Crm__Mutation *mutation)
+/* The status of the first one that was not taken. */
+static enum crm_status change_all(struct crm_client *client, Crm__Mutation **mutations, size_t n)
 {
     Crm__MutateRequest request = CRM__MUTATE_REQUEST__INIT;
     const Crm__MutateReply *reply;
     struct crm_call *call;
     enum crm_status status;
 
-    request.mutations = &mutation;
-    request.n_mutations = 1;
+    request.mutations = mutations;
+    request.n_mutations = n;
     status = crm_mutate(client, &request, &call, &reply);
-    if (status == CRM_OK)
-        status = reply->n_results == 1 ? (enum crm_status)reply->results[0]->status : CRM_PROTOCOL;
+    if (status == CRM_OK && reply->n_results != n)
+        status = CRM_PROTOCOL;
+    for (size_t i = 0; i < n && status == CRM_OK; i++)
+        status = (enum crm_status)reply->results[i]->status;
     crm_call_destroy(call);
     return status;
 }
 
-enum crm_status rep_change(const struct rep *rep, Crm__Mutation *mutation)
+enum crm_status online_change(struct crm_client *client, Crm__Mutation *mutation)
+{
+    return change_all(client, &mutation, 1);
+}
+
+static enum crm_status queue(const struct rep *rep, Crm__Mutation **mutations, size_t n)
 {
     struct replica *replica = open_replica(rep, REPLICA_WRITE);
     struct crm_client *client = NULL;
     enum crm_status status = replica ? local_client_create(replica, &client) : CRM_IO;
 
     if (status == CRM_OK)
-        status = online_change(client, mutation);
+        status = change_all(client, mutations, n);
     crm_client_destroy(client);
     replica_close(replica);
     return status;
+}
+
+enum crm_status rep_change(const struct rep *rep, Crm__Mutation *mutation)
+{
+    return queue(rep, &mutation, 1);
+}
+
+bool rep_change_all(const struct rep *rep, Crm__Mutation **mutations, size_t n)
+{
+    enum crm_status status = queue(rep, mutations, n);
+
+    if (status != CRM_OK)
+        fprintf(stderr, "%s: not all changes are queued: %s\n", rep->login, crm_status_info((int)status)->sentence);
+    return status == CRM_OK;
 }
 
 int rep_count_queued(const struct rep *rep, const char *text, bool is_answered)

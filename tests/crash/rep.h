@@ -16,6 +16,7 @@
 
 struct rep {
     const struct daemon *daemon;
+    const char *host;    /* where the server is for rep_connect; NULL: this machine's loopback network */
     char home[PATH_MAX]; /* CRM_HOME */
     const char *login;
     uint8_t token[REP_TOKEN_MAX]; /* of a session of its own, for looking at the server; with token_size 0: none yet */
@@ -49,6 +50,8 @@ struct crm_client *rep_connect(struct rep *rep);
 
 /* Queue one change. CRM_OK: it is pending; else why not, and nothing is. */
 enum crm_status rep_change(const struct rep *rep, Crm__Mutation *mutation);
+/* Queue several, each for itself; true: all are pending. */
+bool rep_change_all(const struct rep *rep, Crm__Mutation **mutations, size_t n);
 /* Is the replica what the user may see, record by record and byte by byte? client is of rep_connect. *out_records: how many there are. */
 bool rep_equals_view(const struct rep *rep, struct crm_client *client, unsigned *out_records);
 /* How many changes of the outbox have a text in them; with answer: that the server has answered. -1: it cannot be read. */

@@ -61,9 +61,9 @@ static void become_crm(const struct office *office, const char *const *arguments
     _exit(127);
 }
 
-struct rep office_start(const struct office *office, const char *const *arguments)
+struct running office_start(const struct office *office, const char *const *arguments)
 {
-    struct rep rep = { .from_ns = now_ns() };
+    struct running rep = { .from_ns = now_ns() };
     int ends[2];
 
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
@@ -76,7 +76,7 @@ struct rep office_start(const struct office *office, const char *const *argument
     return rep;
 }
 
-void office_finish(const struct rep *rep, struct outcome *out_outcome)
+void office_finish(const struct running *rep, struct outcome *out_outcome)
 {
     size_t size = 0;
     ssize_t n;
@@ -92,7 +92,7 @@ void office_finish(const struct rep *rep, struct outcome *out_outcome)
     out_outcome->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-bool office_ends_within(const struct rep *rep, int timeout_ms)
+bool office_ends_within(const struct running *rep, int timeout_ms)
 {
     struct pollfd end = { .fd = (int)syscall(SYS_pidfd_open, rep->pid, 0), .events = POLLIN };
     int n;
@@ -107,7 +107,7 @@ bool office_ends_within(const struct rep *rep, int timeout_ms)
 
 void office_run(const struct office *office, const char *const *arguments, struct outcome *out_outcome)
 {
-    struct rep rep = office_start(office, arguments);
+    struct running rep = office_start(office, arguments);
 
     office_finish(&rep, out_outcome);
     if (out_outcome->code != 0)

@@ -20,7 +20,7 @@ struct office {
 };
 
 /* A running crm. */
-struct rep {
+struct running {
     pid_t pid;
     int output; /* its stdout and stderr */
     int64_t from_ns;
@@ -41,11 +41,11 @@ void office_close(struct office *office);
 void office_set_line(struct office *office, const struct badline_way *way);
 
 /* crm with these arguments (NULL at the end) at the client's end. */
-struct rep office_start(const struct office *office, const char *const *arguments);
+struct running office_start(const struct office *office, const char *const *arguments);
 /* Wait for its end. */
-void office_finish(const struct rep *rep, struct outcome *out_outcome);
+void office_finish(const struct running *rep, struct outcome *out_outcome);
 /* false: it is still at work after timeout_ms. */
-bool office_ends_within(const struct rep *rep, int timeout_ms);
+bool office_ends_within(const struct running *rep, int timeout_ms);
 /* Both, and it must exit with 0. */
 void office_run(const struct office *office, const char *const *arguments, struct outcome *out_outcome);
 

@@ -29,9 +29,9 @@ static const struct badline_config perfect_config = { .seed = SEED };
 static struct outcome outcome;
 
 /* A crm watch that has nothing more to say. */
-static struct rep start_idle_watch(struct office *office)
+static struct running start_idle_watch(struct office *office)
 {
-    struct rep rep = office_start(office, (const char *const[]){ "watch", NULL });
+    struct running rep = office_start(office, (const char *const[]){ "watch", NULL });
 
     assert_true(badline_wait_bytes(office->line, BADLINE_SERVER, 1000, LONG_MS)); /* no less than the server's certificate */
     while (badline_wait_bytes(office->line, BADLINE_CLIENT, 1, QUIET_MS))
@@ -43,7 +43,7 @@ static struct rep start_idle_watch(struct office *office)
 static void test_both_ends_notice_an_idle_peer_that_is_gone(void **state)
 {
     struct office office;
-    struct rep rep;
+    struct running rep;
 
     (void)state;
     office_open(&office, &perfect_config);
@@ -59,10 +59,10 @@ static void test_both_ends_notice_an_idle_peer_that_is_gone(void **state)
 }
 
 /* An import that something happens to after SOME_BYTES. */
-static struct rep start_import(struct office *office)
+static struct running start_import(struct office *office)
 {
     const struct badline_config config = { .seed = SEED, .way = { far, far } };
-    struct rep rep;
+    struct running rep;
 
     office_open(office, &config);
     rep = office_start(office, (const char *const[]){ "add", "customer", "--from", office_write_customers(office, CUSTOMERS), "--timeout", "300",
@@ -72,7 +72,7 @@ static struct rep start_import(struct office *office)
 }
 
 /* It goes on by itself, and nothing is there twice. */
-static void finish_import(struct office *office, struct rep *rep)
+static void finish_import(struct office *office, struct running *rep)
 {
     office_finish(rep, &outcome);
     print_message("crm: exit code %d after %d ms: %s\n", outcome.code, (int)(outcome.took_ns / 1000000), outcome.output);
@@ -85,7 +85,7 @@ static void finish_import(struct office *office, struct rep *rep)
 static void test_an_import_survives_another_address(void **state)
 {
     struct office office;
-    struct rep rep = start_import(&office);
+    struct running rep = start_import(&office);
 
     (void)state;
     assert_true(badline_move(office.line, MOVED_TO));
@@ -95,7 +95,7 @@ static void test_an_import_survives_another_address(void **state)
 static void test_an_import_survives_a_long_cut(void **state)
 {
     struct office office;
-    struct rep rep = start_import(&office);
+    struct running rep = start_import(&office);
 
     (void)state;
     office_set_line(&office, &dead);

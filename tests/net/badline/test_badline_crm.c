@@ -81,7 +81,7 @@ static void test_an_import_over_a_cut_happens_once(void **state)
     const struct badline_way dead = { .is_dead = true }, perfect = { 0 };
     struct badline_count counts[BADLINE_SIDES];
     struct office office;
-    struct rep rep;
+    struct running rep;
 
     (void)state;
     office_open(&office, &far_config);
