@@ -110,6 +110,15 @@ static void tell_progress(struct sync *sync)
         sync->options->on_progress(sync->options->arg, sync->progress);
 }
 
+/* How much of the server's log is behind. Of a snapshot nobody knows. */
+static void measure(struct sync *sync, const Crm__SyncCursor *cursor)
+{
+    bool is_known = cursor->mode == CRM__SYNC_MODE__SYNC_MODE_CHANGES && cursor->since <= cursor->seq && cursor->seq <= cursor->head;
+
+    sync->progress->done = is_known ? cursor->seq - cursor->since : 0;
+    sync->progress->total = is_known ? cursor->head - cursor->since : 0;
+}
+
 static void on_page(void *arg, const ProtobufCMessage *message)
 {
     const Crm__SyncChunk *page = (const Crm__SyncChunk *)message;
@@ -123,6 +132,7 @@ static void on_page(void *arg, const ProtobufCMessage *message)
         crm_call_cancel(sync->call);
         return;
     }
+    measure(sync, page->cursor);
     sync->progress->bytes += protobuf_c_message_get_packed_size(message);
     sync->progress->is_snapshot = page->cursor->mode == CRM__SYNC_MODE__SYNC_MODE_SNAPSHOT && !sync->progress->is_comparison;
     tell_progress(sync);
