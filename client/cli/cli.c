@@ -19,6 +19,7 @@
 #include "client/cli/command.h"
 #include "client/cli/first.h"
 #include "client/cli/help.h"
+#include "client/cli/sync_seal.h"
 #include "client/replica/replica.h"
 #include "common/base/calendar.h"
 #include "common/base/clock.h"
@@ -249,10 +250,12 @@ int cli_main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     init_locale();
     cli_init(&cli);
+    seal_ask_by(&cli);
     if (name_to_front(argc, argv))
         status = run_command(&cli, argc - 1, argv + 1);
     else
         status = run_bare(&cli, argc, argv);
+    seal_obey(&cli);
     status = finish_output(&cli, status);
     if (status && !cli.reported) {
         cli.failure.status = status;

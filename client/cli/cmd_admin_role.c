@@ -197,7 +197,7 @@ static enum crm_status run_rm(struct cli *cli, int argc, char **argv)
 
 #define ROLE_OPTIONS                                                                               \
     OPT_SCOPE, OPT_HIDE, OPT_READ_ONLY, OPT_OPEN, OPT_RIGHT, OPT_NO_RIGHT, OPT_SECOND_FACTOR,      \
-        OPT_ENROLLED_DEVICE, OPT_KEY, OPT_DRY_RUN, OPT_JSON
+        OPT_ENROLLED_DEVICE, OPT_ENCRYPTED_REPLICA, OPT_KEY, OPT_DRY_RUN, OPT_JSON
 
 static const struct command role_list = {
     .name = "admin role list",

@@ -276,7 +276,7 @@ static const struct command commands[] = {
       .synopsis = "",
       .summary = "bring your replica up to date, to work without the server",
       .run = cmd_sync,
-      OPTIONS(OPT_CARRY, OPT_STATUS, OPT_WIPE, OPT_YES, OPT_JSON),
+      OPTIONS(OPT_CARRY, OPT_STATUS, OPT_WATCH, OPT_WIPE, OPT_ENCRYPT, OPT_KEYRING, OPT_KEEP, OPT_LOCK, OPT_DECRYPT, OPT_YES, OPT_JSON),
       .max_args = 0,
       .description =
           "Changes that wait in the outbox are sent first. "
@@ -284,14 +284,26 @@ static const struct command commands[] = {
           "you alone. What you may no longer see is forgotten by the next sync. A sync that was "
           "cut off goes on where it stopped.\n\n"
           "With --offline, or CRM_OFFLINE=1, commands are answered from it. On a terminal commands "
-          "that only read are, too, while the server cannot be reached, and say how old it is. A "
-          "program (without a terminal, or with --json, --jsonl, --csv) is never given what may be "
-          "old unless it asks for it. After 14 days without a sync the replica is not shown any "
-          "more.",
+          "that only read are answered from it at once, with its age, and then by the server if the "
+          "line is fast enough, which crm learns (--timeout sets how long it is waited for). A "
+          "change that cannot reach the server in that time is queued, and says so; one that was "
+          "sent and not answered never is. A program (without a terminal, or with --json, --jsonl, "
+          "--csv) is never given what may be old unless it asks for it. After 14 days without a "
+          "sync the replica is not shown any more.\n\n"
+          "A scope names whose records are carried and, of as many kinds as you like, which: "
+          "\"team; customers country = DE; tasks state = open\". Filters are as for crm list, by a "
+          "record's own fields; without mine, team or all they choose among what is yours. The next "
+          "sync keeps the scope; another one takes away what is no longer in it.\n\n"
+          "With --watch it stays, and syncs when something changes on the server or is queued here, "
+          "a line for each time that something came or went. When the line is lost it tries again, "
+          "at most once a minute. Other commands may queue changes meanwhile: the replica is its "
+          "own only while a sync runs.",
       EXAMPLES("crm sync", "what is yours, and what is needed to show it",
-               "crm sync --scope team", "what your team has, too", "crm list deals --offline",
+               "crm sync --scope team", "what your team has, too",
+               "crm sync --scope 'team; deals state = open'", "of the deals only the open ones",
+               "crm sync --watch", "until Ctrl-C", "crm list deals --offline",
                "from the replica", "crm sync --status", "how old it is and what it holds",
-               "crm sync --wipe", "remove it") },
+               "crm sync --encrypt", "nobody reads it without a passphrase", "crm sync --wipe", "remove it") },
     { .name = "outbox",
       .summary = "changes made without the server, until they are in it",
       VERBS(&outbox_list_command, &outbox_show_command, &outbox_drop_command),

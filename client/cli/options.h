@@ -43,7 +43,7 @@ struct options {
     const char *name, *role, *expires;
     /* administration */
     const char *email, *team, *manager, *heir, *invitations;
-    const char *second_factor, *enrolled_device;
+    const char *second_factor, *enrolled_device, *encrypted_replica;
     struct option_list scopes, hide, read_only, open, rights, no_rights;
     bool no_invitation, temporary, others;
     /* audit and erasure */
@@ -51,7 +51,9 @@ struct options {
     bool with_children;
     /* the replica */
     const char *carry;
-    bool status, wipe;
+    bool status, watch, wipe;
+    const char *keep;
+    bool encrypt, decrypt, keyring, lock;
     const char *mine, *theirs; /* "" all that is not named, else fields divided by commas */
     bool drop, rejected;
     /* help */
@@ -129,6 +131,7 @@ enum option_id {
     OPT_NO_RIGHT,
     OPT_SECOND_FACTOR,
     OPT_ENROLLED_DEVICE,
+    OPT_ENCRYPTED_REPLICA,
     OPT_RECORD,
     OPT_SINCE,
     OPT_UNTIL,
@@ -137,7 +140,13 @@ enum option_id {
     OPT_WITH_CHILDREN,
     OPT_CARRY,
     OPT_STATUS,
+    OPT_WATCH,
     OPT_WIPE,
+    OPT_ENCRYPT,
+    OPT_KEYRING,
+    OPT_KEEP,
+    OPT_LOCK,
+    OPT_DECRYPT,
     OPT_MINE,
     OPT_THEIRS,
     OPT_DROP,

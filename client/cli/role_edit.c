@@ -373,5 +373,8 @@ enum crm_status role_apply(struct cli *cli, Crm__Role *role)
     if (!status)
         status = apply_switch(cli, "enrolled-device", options->enrolled_device, &role->has_device,
                               &role->device);
+    if (!status)
+        status = apply_switch(cli, "encrypted-replica", options->encrypted_replica,
+                              &role->has_offline_encrypted, &role->offline_encrypted);
     return status;
 }

@@ -78,6 +78,7 @@ enum crm_status role_show(struct cli *cli, const struct record *record, const Cr
     printf("%s: %s\n", cli_label(cli, "Second factor", "需二次验证"),
            role->second_factor ? on : off);
     printf("%s: %s\n", cli_label(cli, "Enrolled device", "需登记设备"), role->device ? on : off);
+    printf("%s: %s\n", cli_label(cli, "Encrypted replica", "离线副本须加密"), role->offline_encrypted ? on : off);
     printf("%s: %s\n", cli_label(cli, "Active users", "在职用户"),
            cli_grouped((int64_t)n_users, count));
     return CRM_OK;
@@ -110,10 +111,11 @@ json_t *role_json(const struct record *record, const Crm__Role *role, uint64_t n
     }
     for (size_t i = 0; i < role->n_rights; i++)
         json_array_append_new(rights, json_string(role_right_name(role->rights[i])));
-    return json_pack("{s:s, s:s, s:s, s:I, s:s?, s:o, s:o, s:b, s:b, s:I}", "kind", "role",
+    return json_pack("{s:s, s:s, s:s, s:I, s:s?, s:o, s:o, s:b, s:b, s:b, s:I}", "kind", "role",
                      "number", label, "id", id, "rev", (json_int_t)record->header.rev, "name",
                      role->name, "scopes", scopes, "rights", rights, "second_factor",
-                     (int)role->second_factor, "device", (int)role->device, "active_users",
+                     (int)role->second_factor, "device", (int)role->device, "offline_encrypted",
+                     (int)role->offline_encrypted, "active_users",
                      (json_int_t)n_users);
 }
 
@@ -205,5 +207,7 @@ const char *role_changes(struct cli *cli, const Crm__Role *before, const Crm__Ro
                after->second_factor);
     add_switch(cli, &lines, cli_label(cli, "enrolled device", "登记设备"), before->device,
                after->device);
+    add_switch(cli, &lines, cli_label(cli, "encrypted replica", "离线副本须加密"), before->offline_encrypted,
+               after->offline_encrypted);
     return lines;
 }

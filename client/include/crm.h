@@ -108,6 +108,9 @@ CRM_API void crm_client_destroy(struct crm_client *client);
 CRM_API enum crm_status crm_client_connect(struct crm_client *client) CRM_MUST_CHECK;
 /* Why the connection was last lost or could not be made; status CRM_OK if it never failed. */
 CRM_API const struct crm_error *crm_client_error(const struct crm_client *client);
+/* Has the server said that who logs in here, or this device, was shut out, and that what is kept here of its data is to
+ * be removed? */
+CRM_API bool crm_client_must_wipe(const struct crm_client *client);
 /* The server's hello: limits, database, epoch, the resumed session or why it was not. NULL before; replaced on a
  * new connection. */
 CRM_API const Crm__Hello *crm_client_hello(const struct crm_client *client);

@@ -192,6 +192,7 @@ static void take_error(struct crm_client *client, struct crm_call *call, const s
     }
     call->reply = NULL;
     read_error(&call->error, frame->header.code, message);
+    client->must_wipe = client->must_wipe || call->error.wire->wipe;
     if (call->error.status == CRM_SESSION_EXPIRED || call->error.status == CRM_NOT_LOGGED_IN)
         forget_session(client);
     if (leaves_doubt(call)) {

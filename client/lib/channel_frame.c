@@ -60,6 +60,7 @@ static bool take_error(struct crm_client *client, const struct frame *frame, str
         return false;
     error = message;
     client->channel.retry_after_ms = error->retry_after_ms;
+    client->must_wipe = client->must_wipe || error->wipe;
     fail(failure, crm_status_info((int)frame->header.code)->status, NULL, "the server closed the connection: %s",
          error->text ? error->text : "no reason given");
     if (failure->status == CRM_OK)

@@ -179,6 +179,11 @@ const struct crm_error *crm_client_error(const struct crm_client *client)
     return &client->error;
 }
 
+bool crm_client_must_wipe(const struct crm_client *client)
+{
+    return client->must_wipe;
+}
+
 const Crm__Hello *crm_client_hello(const struct crm_client *client)
 {
     return client->channel.hello;

@@ -123,6 +123,7 @@ struct crm_client {
     int64_t next_deadline_us;  /* no open call's is earlier */
     bool is_busy;              /* within crm_client_process */
     bool wants_connection;     /* crm_client_connect */
+    bool must_wipe;            /* crm_client_must_wipe */
     struct failure failure;
     struct crm_error error;
 };

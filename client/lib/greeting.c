@@ -72,8 +72,10 @@ bool greeting_take(struct crm_client *client, const struct frame *frame, struct 
     channel->features = channel->hello->features & FEATURES_OFFERED & ~client->options.without_features;
     take_limits(channel, channel->hello->limits);
     channel->has_session = channel->hello->session != NULL;
-    if (channel->hello->session_error)
+    if (channel->hello->session_error) {
+        client->must_wipe = client->must_wipe || channel->hello->session_error->wipe;
         client_set_token(client, NULL, 0);
+    }
     channel->state = CHANNEL_READY;
     channel->attempts = 0;
     channel->was_connected = true;

@@ -288,7 +288,7 @@ struct end_run {
 static enum crm_status store_end(struct store_txn *txn, void *arg)
 {
     struct end_run *run = arg;
-    int64_t expires_us = run->now_us + REPLICA_DAYS_DEFAULT * DAY_US;
+    int64_t expires_us = run->now_us + (run->reply->days ? run->reply->days : REPLICA_DAYS_DEFAULT) * DAY_US;
     enum crm_status status;
 
     arena_reset(&run->pull->arena);

@@ -210,6 +210,13 @@ enum crm_status replica_load(struct replica *replica, struct failure *failure)
     return CRM_OK;
 }
 
+enum crm_status replica_admits(const struct replica *replica, const Crm__LoginReply *session, struct failure *failure)
+{
+    if (!session->offline_encrypted || replica->is_sealed)
+        return CRM_OK;
+    return fail(failure, CRM_NOT_ALLOWED, NULL, "your role wants the replica to be encrypted: crm sync --encrypt");
+}
+
 enum crm_status replica_check(const struct replica *replica, int64_t now_us, struct failure *failure)
 {
     const struct replica_state *state = &replica->state;
@@ -218,9 +225,7 @@ enum crm_status replica_check(const struct replica *replica, int64_t now_us, str
         return fail(failure, CRM_NOT_FOUND, NULL, "the replica is not complete yet: crm sync");
     if (state->expires_us && now_us >= state->expires_us)
         return fail(failure, CRM_SESSION_EXPIRED, NULL, "the replica is too old to be shown: crm sync");
-    if (state->session && state->session->offline_encrypted && !state->is_sealed)
-        return fail(failure, CRM_NOT_ALLOWED, NULL, "your role wants the replica to be encrypted: crm sync --encrypt");
-    return CRM_OK;
+    return state->session ? replica_admits(replica, state->session, failure) : CRM_OK;
 }
 
 /* --- opening */

@@ -29,6 +29,7 @@ enum replica_db {
     REPLICA_OUTBOX = STORE_CLIENT, /* place u64 → packed QueuedMutation: changes that the server has not confirmed, in order */
     REPLICA_ALIAS = STORE_ALIAS,   /* kind u32 ‖ number u64 → id: of records that were made here, by the numbers they had here */
     REPLICA_ASKED = STORE_CREDENTIAL, /* client ‖ number u64 → what was answered to a request under that key */
+    REPLICA_KEPT = STORE_DUE,      /* as outbox: changes that the server has taken, and no backup of it has yet (kept.h) */
 };
 
 enum replica_access {
@@ -94,9 +95,13 @@ enum crm_status replica_load(struct replica *replica, struct failure *failure) M
  * it is not.
  */
 enum crm_status replica_check(const struct replica *replica, int64_t now_us, struct failure *failure) MUST_CHECK;
+/* May what this user sees be kept in it? CRM_NOT_ALLOWED: the user's role wants it sealed. */
+enum crm_status replica_admits(const struct replica *replica, const Crm__LoginReply *session, struct failure *failure) MUST_CHECK;
 
 /* Remove a home's replica with all that is in it, and its key from the keyring. CRM_OK also where there is none; CRM_BUSY as above. */
 enum crm_status replica_wipe(const char *home, struct failure *failure) MUST_CHECK;
+/* How many changes wait in it, of which nobody need have the key. CRM_NOT_FOUND: there is no replica. */
+enum crm_status replica_count_waiting(const char *home, uint64_t *out_n) MUST_CHECK;
 
 /* --- sealing: each opens the replica as its only writer */
 

@@ -73,6 +73,14 @@ static enum crm_status ask_fields(struct sync *sync)
     return crm_call_start(sync->client, OP_DESCRIBE, &request.base, NULL, &sync->describe);
 }
 
+/* A replica that is there already is told what the role wants by now, so that it is not shown any more until it is so. */
+static enum crm_status begin_pull(struct sync *sync, const struct pull_terms *terms)
+{
+    enum crm_status status = pull_init(&sync->pull, sync->replica, terms, sync->failure);
+
+    return status == CRM_OK ? replica_admits(sync->replica, terms->session, sync->failure) : status;
+}
+
 /* Once the fields are known. */
 static enum crm_status begin(struct sync *sync)
 {
@@ -84,8 +92,14 @@ static enum crm_status begin(struct sync *sync)
         return fail(sync->failure, CRM_NOT_LOGGED_IN, NULL, "you are not logged in");
     terms.session = hello->session;
     terms.describe = describe && describe->n_kinds > 0 ? describe : NULL;
+    if (!replica_state(sync->replica)->is_made) {
+        enum crm_status status = replica_admits(sync->replica, hello->session, sync->failure);
+
+        if (status != CRM_OK)
+            return status;
+    }
     sync->is_begun = true;
-    return pull_init(&sync->pull, sync->replica, &terms, sync->failure);
+    return begin_pull(sync, &terms);
 }
 
 /* Before anything of an answer is used. */
@@ -348,6 +362,8 @@ enum crm_status sync_run(struct replica *replica, struct crm_client *client, con
     }
     if (status == CRM_OK)
         status = outbox_carry(replica, clock_now_us(), failure);
+    if (status == CRM_OK)
+        status = replica_compact(replica, failure);
     crm_call_destroy(conflicts);
     crm_call_destroy(sync.describe);
     pull_fini(&sync.pull);

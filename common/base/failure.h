@@ -17,6 +17,7 @@ struct failure {
     int position;        /* byte offset of the fault in the text that was parsed, or which of several changes is at fault, from 1; -1 or 0 where there
                           * is none */
     uint32_t retry_after_ms; /* with CRM_RETRY_AFTER */
+    bool wipe;           /* with CRM_REVOKED: what the other side keeps of the server's data is to be removed */
 };
 
 /* Fill in failure (NULL is allowed) and return status. field may be NULL. The first failure stays: a later one is ignored.

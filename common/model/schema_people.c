@@ -123,6 +123,8 @@ static const struct field_def role_fields[] = {
     { 4, "second_factor", FIELD_BOOLEAN, 0, "Second factor", "双重验证", .merge = MERGE_NEVER },
     { 5, "device", FIELD_BOOLEAN, 0, "Enrolled device only", "仅限已登记设备",
       .merge = MERGE_NEVER },
+    { 6, "offline_encrypted", FIELD_BOOLEAN, 0, "Encrypted replica only", "离线副本须加密",
+      .merge = MERGE_NEVER },
     FIELD_ROW_TAGS,
 };
 

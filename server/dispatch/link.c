@@ -143,6 +143,7 @@ void link_send_error(struct link *link, uint32_t stream, enum crm_status status,
         error.has_position = true;
         error.position = failure->position;
     }
+    error.has_wipe = error.wipe = failure && failure->wipe;
     if (info->retry == CRM_RETRY_AFTER) {
         error.has_retry_after_ms = true;
         error.retry_after_ms = failure && failure->retry_after_ms ? failure->retry_after_ms : 1000;
@@ -155,14 +156,19 @@ void link_send_error(struct link *link, uint32_t stream, enum crm_status status,
 }
 
 /* The other side broke the rules: say so and close. */
+void link_break_for(struct link *link, const struct failure *failure)
+{
+    log_info("link.broken", "link=%" PRIx64 " peer=%s text=\"%s\"", link->id, link->peer, failure->text);
+    link_send_error(link, 0, failure->status, failure, NULL, NULL);
+    link_close(link, failure->text);
+}
+
 void link_break(struct link *link, enum crm_status status, const char *text)
 {
     struct failure failure = { 0 };
 
     fail(&failure, status, NULL, "%s", text);
-    log_info("link.broken", "link=%" PRIx64 " peer=%s text=\"%s\"", link->id, link->peer, text);
-    link_send_error(link, 0, status, &failure, NULL, NULL);
-    link_close(link, text);
+    link_break_for(link, &failure);
 }
 
 void link_goaway(struct link *link, enum crm_status why)
@@ -245,6 +251,8 @@ void link_close_stream(struct link *link, struct stream *stream)
  */
 static void end_streams(struct link *link, enum crm_status why)
 {
+    const struct failure reason = { .wipe = why == CRM_REVOKED };
+
     link->access_changes++;
     for (unsigned i = link->n_streams; i-- > 0;) { /* from the end: one that takes the place of another has been looked at */
         struct stream *stream = &link->streams[i];
@@ -253,7 +261,7 @@ static void end_streams(struct link *link, enum crm_status why)
             atomic_store(&stream->request->cancelled, true);
         if (stream->is_away)
             continue;
-        link_send_error(link, stream->id, why, NULL, NULL, NULL);
+        link_send_error(link, stream->id, why, &reason, NULL, NULL);
         link_close_stream(link, stream);
     }
 }
@@ -266,6 +274,11 @@ static void end_session(struct link *link, enum crm_status why)
         leave_place(link);
     session_fini(&link->session);
     end_streams(link, why);
+}
+
+bool link_may_be_told(enum crm_status status)
+{
+    return status == CRM_SESSION_EXPIRED || status == CRM_DEVICE_NEEDED || status == CRM_REVOKED;
 }
 
 bool link_check_session(struct link *link, int64_t now_us)
@@ -289,7 +302,7 @@ bool link_check_session(struct link *link, int64_t now_us)
         link->identities = identities;
     }
     if (status != CRM_OK)
-        end_session(link, status == CRM_SESSION_EXPIRED || status == CRM_DEVICE_NEEDED ? status : CRM_NOT_LOGGED_IN);
+        end_session(link, link_may_be_told(status) ? status : CRM_NOT_LOGGED_IN);
     else if (changed)
         end_streams(link, CRM_ACCESS_CHANGED);
     return link->has_session;

@@ -24,7 +24,8 @@ bool link_check_device(struct link *link)
     if (status == CRM_OK)
         status = device_check(view, claim, clock_now_us(), &failure);
     if (status != CRM_OK) {
-        link_break(link, status, failure.text);
+        fail(&failure, status, NULL, "%s", crm_status_info((int)status)->sentence);
+        link_break_for(link, &failure);
         return false;
     }
     link->is_device_checked = true;

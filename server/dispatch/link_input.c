@@ -91,6 +91,7 @@ static void answer_hello(struct link *link, const Crm__Hello *hello, struct aren
             error.retry = (uint32_t)info->retry;
             error.outcome = (uint32_t)info->outcome;
             error.text = (char *)info->sentence;
+            error.has_wipe = error.wipe = status == CRM_REVOKED;
             answer.session_error = &error;
         }
     }
@@ -134,7 +135,8 @@ static void on_hello(struct link *link, const struct frame *frame)
 /* Who has no session is told why the last one is none any more. */
 static enum crm_status refuse_stranger(const struct link *link, struct failure *failure)
 {
-    if (link->lost == CRM_SESSION_EXPIRED || link->lost == CRM_DEVICE_NEEDED)
+    failure->wipe = link->lost == CRM_REVOKED;
+    if (link_may_be_told(link->lost))
         return fail(failure, link->lost, NULL, "%s", crm_status_info((int)link->lost)->sentence);
     return fail(failure, CRM_NOT_LOGGED_IN, NULL, "log in first");
 }

@@ -71,6 +71,9 @@ enum crm_status link_send(struct link *link, enum frame_type type, uint32_t code
 void link_send_error(struct link *link, uint32_t stream, enum crm_status status, const struct failure *failure, Crm__Error *details,
                      const uint8_t trace[16]);
 void link_break(struct link *link, enum crm_status status, const char *text);
+void link_break_for(struct link *link, const struct failure *failure);
+/* Of why a session is none any more: may whoever shows its token be told, or only to log in? */
+bool link_may_be_told(enum crm_status status);
 void link_close(struct link *link, const char *why);
 /* identities: dispatch's before the session was read; what has changed since then is looked at before anything is answered under it. */
 void link_set_session(struct link *link, const struct session *session, uint64_t identities);

@@ -39,6 +39,8 @@ const struct setting settings_table[] = {
       "How long an invitation can be used, and a code that enrols a device." },
     { "session", "device_days", NUMBER(device_days), "90", 1, 825, "days",
       "How long the certificate of an enrolled device is valid. A client renews it by itself when two thirds are over; one that was away longer is enrolled anew." },
+    { "session", "replica_days", NUMBER(replica_days), "14", 1, 365, "days",
+      "How long a replica may be read without a sync. What waits in it to be sent can be sent also later." },
     { "audit", "keep_days", NUMBER(audit_keep_days), "0", 0, 36500, "days",
       "How long entries of the audit trail are kept; 0 means for ever. Of what goes a hash stays, so that `crmd check` still proves the rest." },
     { "log", "level", TEXT(log_level), "info", 0, 0, NULL, "error, warn, info or debug. Read again on SIGHUP." },

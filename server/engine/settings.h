@@ -28,6 +28,7 @@ struct settings {
     int64_t confirm_minutes;
     int64_t invitation_hours;
     int64_t device_days;
+    int64_t replica_days;
     /* [audit] */
     int64_t audit_keep_days;
     /* [log] */

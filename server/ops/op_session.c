@@ -73,6 +73,7 @@ bool login_reply_fill(Crm__LoginReply *reply, const struct view *view, const str
     reply->expires_at = session->expires_us;
     reply->has_must = session->must != CRM_OK;
     reply->must = (uint32_t)session->must;
+    reply->has_offline_encrypted = reply->offline_encrypted = session->offline_encrypted;
     reply->company = company_info(view, arena);
     return reply->company && tell_access(reply, view, session, arena);
 }

@@ -338,6 +338,8 @@ static enum crm_status end_pull(struct op_ctx *ctx, struct sync_state *state)
     reply->seq = next.seq;
     reply->backed_up_seq = atomic_load(&ctx->core->backed_up_seq);
     reply->has_backed_up_seq = reply->backed_up_seq > 0;
+    reply->has_days = true;
+    reply->days = (uint32_t)ctx->core->settings.replica_days;
     return CRM_OK;
 }
 

@@ -147,8 +147,10 @@ enum crm_status device_check(const struct view *view, const struct device_claim 
         return fail(failure, CRM_REVOKED, NULL, "this device is not enrolled");
     if (status != CRM_OK)
         return fail(failure, status, NULL, "the device cannot be looked up");
-    if (device.revoked_us)
+    if (device.revoked_us) {
+        failure->wipe = true;
         return fail(failure, CRM_REVOKED, NULL, "this device was revoked");
+    }
     if (!uuid_equal(&device.user, &claim->user) || !has_serial(&device, claim))
         return fail(failure, CRM_REVOKED, NULL, "this device has another certificate by now: enrol it again");
     return CRM_OK;

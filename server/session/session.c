@@ -119,9 +119,11 @@ static enum crm_status load_user(const struct view *view, const struct uuid *use
         copy_text(out_session->name, sizeof out_session->name, value.text);
     if (get_field(&record, "team", &value))
         out_session->team = value.ref;
-    if (get_field(&record, "role", &value) && view_record(view, KIND_ROLE, &value.ref, &record) == CRM_OK &&
-        get_field(&record, "name", &value))
-        copy_text(out_session->role, sizeof out_session->role, value.text);
+    if (get_field(&record, "role", &value) && view_record(view, KIND_ROLE, &value.ref, &record) == CRM_OK) {
+        if (get_field(&record, "name", &value))
+            copy_text(out_session->role, sizeof out_session->role, value.text);
+        out_session->offline_encrypted = get_field(&record, "offline_encrypted", &value) && value.integer;
+    }
     status = access_create(view, user, narrowed_to, &out_session->access);
     if (status == CRM_OK)
         out_session->rights = access_rights(out_session->access);
@@ -260,11 +262,14 @@ static enum crm_status load_by_hash(const struct view *view, const uint8_t hash[
 
     if (status != CRM_OK)
         return status;
-    if (info.expires_us <= now_us)
-        return CRM_SESSION_EXPIRED;
+    /* Also by what has ended: who was away for long learns it, too. */
     status = session_load(view, &info.user, out_session);
     if (status != CRM_OK)
-        return status == CRM_BAD_CREDENTIALS ? CRM_NOT_LOGGED_IN : status;
+        return status == CRM_BAD_CREDENTIALS ? CRM_REVOKED : status;
+    if (info.expires_us <= now_us) {
+        session_fini(out_session);
+        return CRM_SESSION_EXPIRED;
+    }
     take_info(out_session, &info);
     memcpy(out_session->token_hash, hash, SHA256_SIZE);
     return CRM_OK;

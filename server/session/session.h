@@ -37,6 +37,7 @@ struct session {
     char role[64];
     struct uuid id;       /* of the session: may be shown, lets nobody in */
     enum session_how how;
+    bool offline_encrypted; /* the role: a replica has to be */
     enum crm_status must; /* what has to be done before anything else is answered: CRM_CHANGE_PASSWORD, CRM_ENROL_FACTOR; CRM_OK: nothing */
     int64_t used_us;      /* about: session_touch */
     int64_t expires_us;   /* unless it is used */
@@ -56,7 +57,10 @@ enum crm_status session_load(const struct view *view, const struct uuid *user, s
 enum crm_status session_needs_factor(const struct view *view, const struct uuid *user, bool *out_needs) MUST_CHECK;
 /* The user with this login. CRM_NOT_FOUND. */
 enum crm_status session_find_login(const struct view *view, struct slice login, struct arena *arena, struct uuid *out_user) MUST_CHECK;
-/* By token, a session's or an API token: CRM_NOT_LOGGED_IN, CRM_SESSION_EXPIRED. */
+/*
+ * By token, a session's or an API token: CRM_NOT_LOGGED_IN, CRM_SESSION_EXPIRED; CRM_REVOKED: the session was opened, but its user is none any more: what
+ * was kept of the server's data away from it is to be removed.
+ */
 enum crm_status session_resume(const struct view *view, struct slice token, int64_t now_us, struct session *out_session) MUST_CHECK;
 
 /*
