@@ -23,6 +23,12 @@
 
 static const enum person with_replica[REPS_N] = { ANN, BOB, MIA };
 
+/* Mostly everything that the user sees: that can be checked in two ways. */
+static Crm__SyncScope any_scope(void)
+{
+    return seed_chance(DICE_SCRIPT, 60) ? CRM__SYNC_SCOPE__SYNC_SCOPE_ALL : (Crm__SyncScope)seed_draw(DICE_SCRIPT, CRM__SYNC_SCOPE__SYNC_SCOPE_ALL);
+}
+
 static void run_seed(const struct base *base, uint64_t seed, bool trace)
 {
     struct sim sim = { .base = base };
@@ -32,7 +38,7 @@ static void run_seed(const struct base *base, uint64_t seed, bool trace)
     words_init(&sim.words);
     host_init(&sim.host, base->map);
     for (; sim.n_reps < REPS_N; sim.n_reps++)
-        rep_init(&sim.reps[sim.n_reps], &sim, with_replica[sim.n_reps]);
+        rep_init(&sim.reps[sim.n_reps], &sim, with_replica[sim.n_reps], any_scope());
     script_run(&sim);
     check_all(&sim);
     for (unsigned i = 0; i < sim.n_reps; i++)

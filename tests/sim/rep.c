@@ -8,9 +8,9 @@
 #include "client/replica/sync.h"
 #include "common/base/clock.h"
 
-void rep_init(struct rep *rep, struct sim *sim, enum person who)
+void rep_init(struct rep *rep, struct sim *sim, enum person who, Crm__SyncScope scope)
 {
-    *rep = (struct rep){ .sim = sim, .who = who, .name = person_names[who], .scope = CRM__SYNC_SCOPE__SYNC_SCOPE_ALL };
+    *rep = (struct rep){ .sim = sim, .who = who, .name = person_names[who], .scope = scope };
     disk_init(&rep->disk, NULL);
 }
 

@@ -177,7 +177,7 @@ struct rep {
     unsigned n_syncs;
 };
 
-void rep_init(struct rep *rep, struct sim *sim, enum person who);
+void rep_init(struct rep *rep, struct sim *sim, enum person who, Crm__SyncScope scope);
 void rep_fini(struct rep *rep);
 /* crm sync. Ends with the process: whatever is open is closed. */
 enum crm_status rep_sync(struct rep *rep, const struct weather *weather);

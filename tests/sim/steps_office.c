@@ -35,6 +35,8 @@ void edit_online(struct sim *sim, enum person who)
     sim_trace("%s edits a %s online", person_names[who], kind_def((unsigned)type_kind(typed))->name);
     mutation = type_patch(sim, who, typed, &record);
     sim->words.rows[at].is_online = true;
+    mutation->has_base_rev = true; /* what they add to must be what stands there */
+    mutation->base_rev = record.header.rev;
     if (change_online(sim, who, &good_weather, mutation) == CRM_OK)
         sim->words.rows[at].is_typed = sim->words.rows[at].is_answered = true;
 }
