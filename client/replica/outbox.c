@@ -125,18 +125,27 @@ enum crm_status outbox_take(struct store_txn *txn, uint64_t place)
     return store_delete(txn, (enum store_db)REPLICA_OUTBOX, key_slice(&key));
 }
 
-enum crm_status outbox_last(struct store_txn *txn, uint64_t *out_place)
+static enum crm_status last_place(struct store_txn *txn, enum replica_db db, uint64_t *last)
 {
     struct slice key, value;
-    enum crm_status status = store_seek(txn, (enum store_db)REPLICA_OUTBOX, &(struct store_range){ .reverse = true }, &key, &value);
+    enum crm_status status = store_seek(txn, (enum store_db)db, &(struct store_range){ .reverse = true }, &key, &value);
 
-    *out_place = 0;
     if (status != CRM_OK)
         return status == CRM_NOT_FOUND ? CRM_OK : status;
     if (key.size != 8)
         return CRM_CORRUPT;
-    *out_place = key_read_u64(key.data);
+    if (key_read_u64(key.data) > *last)
+        *last = key_read_u64(key.data);
     return CRM_OK;
+}
+
+enum crm_status outbox_last(struct store_txn *txn, uint64_t *out_place)
+{
+    enum crm_status status;
+
+    *out_place = 0;
+    status = last_place(txn, REPLICA_OUTBOX, out_place);
+    return status == CRM_OK ? last_place(txn, REPLICA_KEPT, out_place) : status; /* which may come back to its place */
 }
 
 enum crm_status outbox_find(struct store_txn *txn, uint64_t place, struct arena *arena, struct outbox_item *out_item)

@@ -6,6 +6,7 @@
  */
 #include "client/replica/pull.h"
 
+#include "client/replica/kept.h"
 #include "client/replica/reindex.h"
 #include "client/replica/walk.h"
 #include "proto/codec.h"
@@ -299,6 +300,8 @@ static enum crm_status store_end(struct store_txn *txn, void *arg)
         status = replica_put_number(txn, ROW_SEQ, run->reply->seq);
     if (status == CRM_OK)
         status = replica_put_number(txn, ROW_SYNCED, (uint64_t)run->now_us);
+    if (status == CRM_OK)
+        status = kept_prune(txn, run->reply->cursor->epoch, run->reply->backed_up_seq, run->now_us);
     return status == CRM_OK ? replica_put_number(txn, ROW_EXPIRES, (uint64_t)expires_us) : status;
 }
 

@@ -1,30 +1,28 @@
 /*
  * push.c - see push.h
  *
- * Called by crm sync before it pulls. One request for each change. Its number is on disk before it is sent: whoever is killed between sending and the answer
- * sends the same bytes under the same number again, and is told what came of it the first time.
+ * Called by crm sync before it pulls. Up to 64 changes are under way at once. A change's number is on disk before it is sent: whoever is killed between
+ * sending and the answer sends the same bytes under the same number again, and is told what came of it the first time. The number is the replica's own; the
+ * change's name (QueuedMutation.change) goes into every copy of the replica, and what one copy has sent is not done again for another.
+ *
+ * Order. The server takes the writes of a connection in the order in which they arrive, but may say BUSY to one and take the next, and a line that was cut may
+ * have carried any of them. So order is not left to it: what depends on a change that is still open (depends.h) is held back until that one is answered. Those
+ * that depend on each other are few and lie in short chains (a customer, its contact, its deal), whatever the outbox's length; and what is not related goes
+ * in the order of making.
  */
-#include "client/replica/push.h"
+#include "client/replica/push_inside.h"
+
+#include <stdlib.h>
 
 #include "proto/operation.h"
 
-#define REMEMBERED  32 /* answers, by the server */
-#define PUSH_BUDGET ((size_t)64 << 20)
+#define PUSH_BUDGET    ((size_t)128 << 20)
+#define TURN_BUDGET    ((size_t)64 << 20)
+#define OPEN_BYTES     ((size_t)512 << 10) /* under way at once: more fills the line's queues, not the line */
+#define IDLE_ATTEMPTS  5 /* in a row that bring nothing */
+#define IDENTITIES_MAX 3 /* in one run: a copy that sends at the same moment is met once, perhaps twice */
 
-struct push {
-    struct replica *replica;
-    struct crm_client *client;
-    const struct push_options *options;
-    struct push_counts *counts;
-    struct failure *failure;
-    struct arena arena;   /* the outbox */
-    struct arena scratch; /* of one change */
-};
-
-static enum crm_status cannot_write(struct push *push, enum crm_status status)
-{
-    return fail(push->failure, status, NULL, "the replica cannot be written: %s", crm_status_info((int)status)->sentence);
-}
+/* --- whose it is */
 
 /* Nobody else's changes are sent as one's own. */
 static enum crm_status check_owner(struct push *push)
@@ -43,158 +41,336 @@ static enum crm_status check_owner(struct push *push)
         return fail(push->failure, CRM_CONFLICT, NULL, "the replica is of another server's database: crm sync --wipe removes it");
     if (!mine || !slice_equal(slice_of(mine->user.data, mine->user.len), slice_of(now->user.data, now->user.len)))
         return fail(push->failure, CRM_CONFLICT, NULL, "the replica here is another user's: crm sync --wipe removes it");
-    return CRM_OK;
+    return push_is_due(push->replica, push->client) ? push_return(push, hello->epoch) : CRM_OK;
 }
 
-/* --- numbers and answers, on disk */
+/* --- which are next */
 
-struct item_run {
-    struct push *push;
-    struct outbox_item *item;
-    bool is_done;
-};
-
-static enum crm_status give_number(struct store_txn *txn, void *arg)
+/* All numbers up to it are answered, and the answers are on disk. */
+static uint64_t low_mark(const struct push *push)
 {
-    const struct item_run *run = arg;
-    Crm__QueuedMutation *queued = run->item->queued;
-    enum crm_status status = replica_get_number(txn, ROW_SENT, &queued->number);
+    uint64_t low = push->last + 1;
 
-    queued->has_number = true;
-    queued->number++;
-    if (status == CRM_OK)
-        status = replica_put_number(txn, ROW_SENT, queued->number);
-    return status == CRM_OK ? outbox_put(txn, run->item, &run->push->scratch) : status;
-}
+    for (size_t i = 0; i < push->list.n; i++) {
+        const Crm__QueuedMutation *queued = push->list.items[i].queued;
 
-static enum crm_status store_answer(struct store_txn *txn, void *arg)
-{
-    const struct item_run *run = arg;
-
-    return run->is_done ? outbox_take(txn, run->item->place) : outbox_put(txn, run->item, &run->push->scratch);
-}
-
-/* --- one change */
-
-/* Of a whole request that was refused: is it the change that is not right, so that the next may go on? */
-static bool is_of_the_change(enum crm_status status)
-{
-    switch (status) {
-    case CRM_INVALID:
-    case CRM_NOT_FOUND:
-    case CRM_CONFLICT:
-    case CRM_EXISTS:
-    case CRM_IN_USE:
-    case CRM_NOT_ALLOWED:
-    case CRM_TOO_LARGE:
-    case CRM_KEY_REUSED:
-    case CRM_CONFIRM:
-        return true;
-    default:
-        return false;
+        if ((push->states[i] == ITEM_WAITS || push->states[i] == ITEM_OPEN) && queued->has_number && queued->number < low)
+            low = queued->number;
     }
+    return low - 1;
 }
 
-static void refusal(enum crm_status status, const struct crm_error *error, Crm__MutateResult *result, Crm__Error *wire)
+static bool has_room(const struct push *push)
 {
-    crm__mutate_result__init(result);
-    crm__error__init(wire);
-    result->has_status = result->has_outcome = wire->has_status = true;
-    result->status = wire->status = (uint32_t)status;
-    result->outcome = CRM__MUTATE_OUTCOME__MUTATE_OUTCOME_REJECTED;
-    result->error = wire;
-    wire->text = (char *)(uintptr_t)error->text;
-    wire->field = *error->field ? (char *)(uintptr_t)error->field : NULL;
+    return push->n_open < PUSH_OPEN_MAX && (push->bytes_open < OPEN_BYTES || push->n_open == 0);
 }
 
-static enum crm_status take_answer(struct push *push, struct outbox_item *item, Crm__MutateResult *result)
+/* What has a number was sent, or was about to be: it waits for nothing. */
+static bool may_be_sent(struct push *push, size_t item, uint64_t low)
 {
-    struct item_run run = { .push = push, .item = item, .is_done = result->status == CRM_OK };
-    enum crm_status status;
+    enum item_state state;
+    size_t by;
 
-    item->queued->answer = run.is_done ? NULL : result;
-    status = store_write_run(replica_store(push->replica), store_answer, &run);
-    if (status == CRM_TOO_LARGE) {
-        result->n_conflicts = 0; /* the server keeps the values */
-        status = store_write_run(replica_store(push->replica), store_answer, &run);
+    if (push->states[item] != ITEM_WAITS || push->list.items[item].queued->has_number)
+        return push->states[item] == ITEM_WAITS;
+    state = depends_ask(&push->depends, push->states, item, &by);
+    if (state == ITEM_HELD)
+        push->states[item] = ITEM_HELD;
+    return state == ITEM_OPEN && push->last < low + PUSH_OPEN_MAX;
+}
+
+static void take_off(struct push *push, size_t item)
+{
+    Crm__QueuedMutation *queued = push->list.items[item].queued;
+    struct flight *flight = push->flights;
+
+    while (flight->is_used)
+        flight++; /* there are twice as many as may be open, and those that are done make room in the next turn */
+    if (!queued->has_number) {
+        queued->has_number = true;
+        queued->number = ++push->last;
+        push_set_fate(push, item, FATE_SENT);
     }
-    if (status != CRM_OK)
-        return cannot_write(push, status);
-    if (run.is_done)
-        push->counts->applied++;
-    else
-        push->counts->kept++;
-    if (push->options->on_answer)
-        push->options->on_answer(push->options->arg, item->queued, result);
-    return CRM_OK;
+    *flight = (struct flight){ .push = push, .is_used = true, .item = item, .bytes = crm__queued_mutation__get_packed_size(queued) };
+    push->states[item] = ITEM_OPEN;
+    push->n_open++;
+    push->bytes_open += flight->bytes;
 }
 
-/*
- * Everything below a number has been answered when it is sent: changes go one after the other. The server is asked to remember some longer, for a home that is
- * put back as it was a while ago.
- */
-static enum crm_status send(struct push *push, struct outbox_item *item)
+/* In order of making, but those first that were numbered in an earlier run: the window begins with them. */
+static void choose(struct push *push)
 {
-    Crm__MutateRequest request = CRM__MUTATE_REQUEST__INIT;
+    uint64_t low = low_mark(push);
+
+    for (size_t i = 0; i < push->list.n && has_room(push); i++)
+        if (push->list.items[i].queued->has_number && may_be_sent(push, i, low))
+            take_off(push, i);
+    for (size_t i = 0; i < push->list.n && has_room(push); i++)
+        if (may_be_sent(push, i, low))
+            take_off(push, i);
+}
+
+/* --- on the line */
+
+static void on_done(void *arg, struct crm_call *call)
+{
+    struct flight *flight = arg;
+    const Crm__Hello *hello = crm_client_hello(flight->push->client);
+
+    (void)call;
+    flight->is_done = true;
+    flight->epoch = hello ? hello->epoch : 0;
+}
+
+static bool fill_request(struct push *push, const Crm__QueuedMutation *queued, uint64_t low, Crm__MutateRequest *request)
+{
     const struct replica_state *state = replica_state(push->replica);
-    const Crm__MutateReply *reply;
-    struct crm_call *call = NULL;
-    Crm__MutateResult refused;
-    Crm__Error error;
+    size_t n = outbox_mutations(queued);
+
+    crm__mutate_request__init(request);
+    request->mutations = arena_alloc(&push->answers, n * sizeof *request->mutations);
+    request->numbers = arena_alloc(&push->answers, n * sizeof *request->numbers);
+    if (!request->mutations || !request->numbers)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        request->mutations[i] = outbox_part(queued, i).mutation;
+        request->numbers[i] = i == 0 ? queued->wanted : queued->parts[i - 1]->wanted;
+    }
+    request->n_mutations = n;
+    request->n_numbers = queued->again ? n : 0;
+    request->has_atomic = request->atomic = n > 1;
+    request->has_client = request->has_number = request->has_low_mark = true;
+    request->client = (ProtobufCBinaryData){ .data = (uint8_t *)(uintptr_t)state->id.bytes, .len = UUID_SIZE };
+    request->number = queued->number;
+    request->low_mark = low;
+    request->has_change = queued->has_change;
+    request->change = queued->change;
+    return true;
+}
+
+/* What cannot be sent at all is settled as if the server had refused it. */
+static void send(struct push *push, struct flight *flight, uint64_t low)
+{
+    const struct crm_call_options options = { .on_done = on_done, .arg = flight, .deadline_ms = CRM_NO_DEADLINE };
+    Crm__MutateRequest request;
+
+    flight->status = CRM_NO_MEMORY;
+    if (fill_request(push, push->list.items[flight->item].queued, low, &request))
+        flight->status = crm_call_start(push->client, OP_MUTATE, &request.base, &options, &flight->call);
+    flight->is_done = flight->status != CRM_OK;
+}
+
+static bool is_any_done(const struct push *push)
+{
+    for (size_t i = 0; i < ARRAY_LEN(push->flights); i++)
+        if (push->flights[i].is_used && push->flights[i].is_done)
+            return true;
+    return false;
+}
+
+/* --- turns */
+
+static void land(struct push *push, struct flight *flight)
+{
+    Crm__QueuedMutation *queued = push->list.items[flight->item].queued;
+
+    push_tell(push, flight);
+    queued->answer = NULL; /* it was the call's */
+    for (size_t i = 0; i < queued->n_parts; i++)
+        queued->parts[i]->answer = NULL;
+    crm_call_destroy(flight->call);
+    *flight = (struct flight){ 0 };
+}
+
+/* What has been answered, and the numbers of what is sent next, are on disk in one run: then the one may be told, and the others sent. */
+static enum crm_status turn(struct push *push)
+{
+    struct flight *flights = push->flights;
+    uint64_t low;
     enum crm_status status;
 
-    request.has_client = request.has_number = true;
-    request.has_low_mark = item->queued->number > REMEMBERED;
-    request.client = (ProtobufCBinaryData){ .data = (uint8_t *)(uintptr_t)state->id.bytes, .len = UUID_SIZE };
-    request.number = item->queued->number;
-    request.low_mark = request.has_low_mark ? request.number - REMEMBERED : 0;
-    request.mutations = &item->queued->mutation;
-    request.n_mutations = 1;
-    status = crm_mutate(push->client, &request, &call, &reply);
-    if (status == CRM_OK && reply->n_results != 1) {
-        status = fail(push->failure, CRM_PROTOCOL, NULL, "the server has not said what became of a change");
-    } else if (status == CRM_OK) {
-        status = take_answer(push, item, reply->results[0]);
-    } else if (is_of_the_change(status)) {
-        refusal(status, crm_call_error(call), &refused, &error);
-        status = take_answer(push, item, &refused);
-    } else {
-        fail(push->failure, status, NULL, "%s", crm_call_error(call)->text);
-        push->failure->retry_after_ms = crm_call_error(call)->retry_after_ms;
+    arena_reset(&push->answers);
+    for (size_t i = 0; i < ARRAY_LEN(push->flights); i++)
+        if (flights[i].is_used && flights[i].is_done) {
+            push->n_open--;
+            push->bytes_open -= flights[i].bytes;
+            push_settle(push, &flights[i]);
+        }
+    if (push->status == CRM_OK && !push->is_taken_over)
+        choose(push);
+    status = push_store(push);
+    if (status != CRM_OK)
+        return status;
+    low = low_mark(push);
+    for (size_t i = 0; i < ARRAY_LEN(push->flights); i++) {
+        if (flights[i].is_used && flights[i].is_done)
+            land(push, &flights[i]);
+        else if (flights[i].is_used && !flights[i].call)
+            send(push, &flights[i], low);
     }
-    item->queued->answer = NULL; /* it was the call's */
-    crm_call_destroy(call);
+    if (push->options->on_progress)
+        push->options->on_progress(push->options->arg, push->counts);
+    return CRM_OK;
+}
+
+/* Until nothing is open any more. */
+static enum crm_status fly(struct push *push)
+{
+    enum crm_status status = turn(push);
+
+    while (status == CRM_OK && push->n_open > 0) {
+        while (!is_any_done(push))
+            if (!crm_client_wait(push->client, -1))
+                return fail(push->failure, CRM_FAILED, NULL, "the server's answers have been lost");
+        status = turn(push);
+    }
+    return status == CRM_OK ? push->status : status;
+}
+
+/* Another copy of the replica has sent in its name: it goes on under another, and what is open is sent anew. What the other copy has sent is not done again. */
+static enum crm_status converse(struct push *push)
+{
+    enum crm_status status = fly(push);
+
+    while (status == CRM_OK && push->is_taken_over) {
+        if (push->identities++ == IDENTITIES_MAX)
+            return fail(push->failure, CRM_KEY_REUSED, NULL, "another copy of this replica is at work: crm sync again when it has ended");
+        status = push_new_identity(push);
+        if (status == CRM_OK)
+            status = fly(push);
+    }
     return status;
 }
 
-static enum crm_status push_one(struct push *push, struct outbox_item *item)
-{
-    struct item_run run = { .push = push, .item = item };
-    enum crm_status status = CRM_OK;
+/* --- runs */
 
-    arena_reset(&push->scratch);
-    if (!item->queued->has_number)
-        status = store_write_run(replica_store(push->replica), give_number, &run);
-    return status == CRM_OK ? send(push, item) : cannot_write(push, status);
+static size_t count_waiting(const struct push *push)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < push->list.n; i++)
+        n += !push->list.items[i].queued->answer;
+    return n;
+}
+
+static enum crm_status get_last(struct store_txn *txn, void *arg)
+{
+    return replica_get_number(txn, ROW_SENT, arg);
+}
+
+static enum crm_status load(struct push *push)
+{
+    enum crm_status status;
+    size_t n;
+
+    arena_reset(&push->arena);
+    status = outbox_load(push->replica, &push->arena, &push->list, push->failure);
+    if (status != CRM_OK)
+        return status;
+    n = push->list.n + 1;
+    push->states = arena_alloc(&push->arena, n * sizeof *push->states);
+    push->fates = arena_alloc(&push->arena, n * sizeof *push->fates);
+    push->touched = arena_alloc(&push->arena, n * sizeof *push->touched);
+    if (!push->states || !push->fates || !push->touched || depends_find(&push->list, &push->arena, &push->depends) != CRM_OK)
+        return fail(push->failure, CRM_NO_MEMORY, NULL, "out of memory");
+    for (size_t i = 0; i < push->list.n; i++) {
+        push->states[i] = push->list.items[i].queued->answer ? ITEM_REFUSED : ITEM_WAITS;
+        push->fates[i] = FATE_NONE;
+    }
+    push->n_touched = 0;
+    push->counts->total = push->counts->answered + count_waiting(push);
+    if (store_read_run(replica_store(push->replica), get_last, &push->last) != CRM_OK)
+        return fail(push->failure, CRM_IO, NULL, "the replica cannot be read");
+    return CRM_OK;
+}
+
+static void drop_flights(struct push *push)
+{
+    for (size_t i = 0; i < ARRAY_LEN(push->flights); i++)
+        crm_call_destroy(push->flights[i].call);
+    memset(push->flights, 0, sizeof push->flights);
+    push->n_open = push->bytes_open = 0;
+}
+
+/* One connection, or as many as the library makes of it. */
+static enum crm_status attempt(struct push *push)
+{
+    enum crm_status status = check_owner(push);
+
+    push->status = CRM_OK;
+    push->is_taken_over = false;
+    if (status == CRM_OK)
+        status = load(push);
+    if (status == CRM_OK)
+        status = converse(push);
+    drop_flights(push);
+    return status;
+}
+
+/* Was it the line? Then the next attempt goes on where this one stopped. */
+static bool may_go_on(enum crm_status status)
+{
+    return status == CRM_UNREACHABLE || status == CRM_UNKNOWN || status == CRM_SHUTTING_DOWN;
+}
+
+static enum crm_status run(struct push *push)
+{
+    unsigned idle = 0;
+    enum crm_status status;
+
+    for (;;) {
+        uint64_t answered = push->counts->answered;
+
+        status = attempt(push);
+        idle = push->counts->answered > answered ? 0 : idle + 1;
+        if (!may_go_on(status) || idle == IDLE_ATTEMPTS)
+            break;
+        *push->failure = (struct failure){ 0 };
+    }
+    for (size_t i = 0; status == CRM_OK && i < push->list.n; i++)
+        push->counts->held += push->states[i] == ITEM_HELD;
+    return status;
 }
 
 enum crm_status push_run(struct replica *replica, struct crm_client *client, const struct push_options *options, struct push_counts *out_counts,
                          struct failure *failure)
 {
-    struct push push = { .replica = replica, .client = client, .options = options, .counts = out_counts, .failure = failure };
-    struct outbox_list list = { 0 };
+    struct push *push = calloc(1, sizeof *push);
     enum crm_status status;
 
     *out_counts = (struct push_counts){ 0 };
-    arena_init(&push.arena, PUSH_BUDGET);
-    arena_init(&push.scratch, PUSH_BUDGET);
-    status = outbox_load(replica, &push.arena, &list, failure);
-    if (status == CRM_OK && list.n > 0)
-        status = check_owner(&push);
-    for (size_t i = 0; i < list.n && status == CRM_OK; i++)
-        if (!list.items[i].queued->answer)
-            status = push_one(&push, &list.items[i]);
-    arena_fini(&push.scratch);
-    arena_fini(&push.arena);
+    if (!push)
+        return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
+    *push = (struct push){ .replica = replica, .client = client, .options = options, .counts = out_counts, .failure = failure };
+    arena_init(&push->arena, PUSH_BUDGET);
+    arena_init(&push->scratch, TURN_BUDGET);
+    arena_init(&push->answers, TURN_BUDGET);
+    status = load(push);
+    if (status == CRM_OK && (count_waiting(push) > 0 || push_is_due(replica, client)))
+        status = run(push);
+    arena_fini(&push->answers);
+    arena_fini(&push->scratch);
+    arena_fini(&push->arena);
+    free(push);
     return status;
+}
+
+struct due_run {
+    uint32_t epoch;
+    bool is_due;
+};
+
+static enum crm_status find_due(struct store_txn *txn, void *arg)
+{
+    struct due_run *run = arg;
+
+    return kept_is_other(txn, run->epoch, &run->is_due);
+}
+
+bool push_is_due(struct replica *replica, struct crm_client *client)
+{
+    const Crm__Hello *hello = crm_client_hello(client);
+    struct due_run run = { .epoch = hello ? hello->epoch : 0 };
+
+    return hello && store_read_run(replica_store(replica), find_due, &run) == CRM_OK && run.is_due;
 }

@@ -270,12 +270,13 @@ END
     [ "$(jq length <<<"$output")" = 3 ]
     [ "$(jq -r '[.[].state] | join(",")' <<<"$output")" = rejected,conflict,rejected ]
     [ "$(jq -r '.[1].fields[0]' <<<"$output")" = name ]
-    run as lena crm outbox show 2 --json
+    local changes=($(jq -r '.[].change' <<<"$output"))
+    run as lena crm outbox show "${changes[1]}" --json
     [ "$(jq -r .status <<<"$output")" = conflict ]
-    for change in 1 2 3; do
-        as lena crm outbox drop $change --quiet
+    for change in "${changes[@]}"; do
+        as lena crm outbox drop "$change" --quiet
     done
-    fails 3 as lena crm outbox drop 1
+    fails 3 as lena crm outbox drop "${changes[0]}"
     [ "$(as lena crm outbox list --json)" = '[]' ]
 }
 
@@ -283,7 +284,7 @@ END
     as lena crm set C-1 industry=retail --offline --quiet
     [ "$(as lena crm show C-1 --offline --json | jq -r .industry)" = retail ]
     fails 4 as lena crm sync --wipe
-    as lena crm outbox drop 1
+    as lena crm outbox drop "$(as lena crm outbox list --json | jq '.[0].change')"
     [ "$(as lena crm show C-1 --offline --json | jq -r .industry)" = finance ]
     as lena crm sync --quiet
     [ "$(crm show C-1 --json | jq -r .industry)" = finance ]
