@@ -39,6 +39,29 @@ static const char *saved_view(void *arg, const char *name)
                : NULL;
 }
 
+/* Numbers of what was made offline mean something here only. */
+static enum crm_status bind_local(struct cli *cli, struct filter_node *node)
+{
+    enum crm_status status = CRM_OK;
+
+    for (size_t i = 0; i < node->n_values && !status; i++) {
+        const struct kind_def *kind = kind_def((unsigned)node->field->ref_kind);
+        const char *text;
+        struct uuid id;
+        bool is_local;
+
+        if (node->field->type != FIELD_REFERENCE || node->values[i].type != FIELD_TEXT)
+            continue;
+        text = arena_strndup(&cli->arena, node->values[i].text.data, node->values[i].text.size);
+        if (!text)
+            return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
+        status = select_local(cli, kind, text, &kind, &id, &is_local);
+        if (!status && is_local)
+            node->values[i] = (struct value){ .type = FIELD_REFERENCE, .ref = id };
+    }
+    return status;
+}
+
 enum crm_status query_filter(struct cli *cli, const struct kind_def *kind, const char *text,
                              size_t *out_n, Crm__FilterNode ***out_nodes)
 {
@@ -55,6 +78,11 @@ enum crm_status query_filter(struct cli *cli, const struct kind_def *kind, const
     if (status) {
         cli->filter_text = text;
         return status;
+    }
+    for (size_t i = 0; i < filter.n; i++) {
+        status = bind_local(cli, &filter.nodes[i]);
+        if (status)
+            return status;
     }
     status = filter_to_wire(&filter, &cli->arena, out_n, out_nodes);
     return status ? fail(&cli->failure, status, NULL, "out of memory") : CRM_OK;

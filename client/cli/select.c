@@ -2,7 +2,8 @@
  * select.c - from what a person typed to a record
  *
  * The server decides what a selector means (GetRequest.selector), so that the answer never depends
- * on what this machine happens to know.
+ * on what this machine happens to know; but what was made offline has a number that only this
+ * machine's replica knows (D-~1).
  */
 #include "client/cli/select.h"
 
@@ -13,6 +14,7 @@
 #include "client/cli/command.h"
 #include "client/cli/display.h"
 #include "client/cli/prompt.h"
+#include "client/replica/local_number.h"
 #include "common/base/calendar.h"
 
 #define CHOICES_MAX 20
@@ -157,13 +159,43 @@ static enum crm_status get_once(struct cli *cli, const struct selection *selecti
     return status ? status : take_record(cli, reply, out_record);
 }
 
+enum crm_status select_local(struct cli *cli, const struct kind_def *kind, const char *text,
+                             const struct kind_def **out_kind, struct uuid *out_id, bool *out_is)
+{
+    struct replica *replica = cli->replica;
+    struct local_number number;
+    bool waits = false;
+    enum crm_status status = CRM_OK;
+
+    *out_is = local_number_parse(text, kind, &number);
+    if (!*out_is)
+        return CRM_OK;
+    *out_kind = number.kind;
+    if (!replica)
+        status = replica_open(cli->profile.home, REPLICA_READ, &replica, &cli->failure);
+    if (!status)
+        status = local_number_find(replica, &number, out_id, &waits, &cli->failure);
+    if (!cli->replica)
+        replica_close(replica);
+    if (!status && waits && !cli->replica)
+        status = fail(&cli->failure, CRM_NOT_FOUND, NULL,
+                      "the server has not got %s yet: crm sync sends it", cli_safe(cli, text));
+    return status;
+}
+
 enum crm_status select_record(struct cli *cli, const struct selection *selection,
                               struct record *out_record)
 {
     struct selection again = *selection;
     struct crm_call *call = NULL;
     struct uuid id;
-    enum crm_status status = get_once(cli, selection, NULL, out_record, &call);
+    bool is_local;
+    enum crm_status status =
+        select_local(cli, selection->kind, selection->selector, &again.kind, &id, &is_local);
+
+    if (status)
+        return status;
+    status = get_once(cli, &again, is_local ? &id : NULL, out_record, &call);
 
     if (status == CRM_AMBIGUOUS && call &&
         choose_candidate(cli, crm_call_error(call)->wire, &again.kind, &id)) {

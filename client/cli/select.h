@@ -25,6 +25,12 @@ struct selection {
 enum crm_status select_record(struct cli *cli, const struct selection *selection,
                               struct record *out_record) MUST_CHECK;
 
+/* Is it the number of a record that was made offline (D-~1)? Then which: *out_kind and *out_id.
+ * CRM_NOT_FOUND where there is none, or where the server is to be asked and has not got it yet. */
+enum crm_status select_local(struct cli *cli, const struct kind_def *kind, const char *text,
+                             const struct kind_def **out_kind, struct uuid *out_id,
+                             bool *out_is) MUST_CHECK;
+
 /* `KIND SELECTOR` or `SELECTOR` at the front of argv[1..argc): how many words it took in *out_n. Of
  * a kind with one record (company) the kind alone means it. */
 enum crm_status select_from_arguments(struct cli *cli, int argc, char **argv,
