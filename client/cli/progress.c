@@ -11,10 +11,12 @@
 
 #define QUIET_US  1000000
 #define REDRAW_US 100000
+#define LINE_US   10000000
 
 void progress_init(struct progress *progress, const struct cli *cli, uint64_t total)
 {
-    *progress = (struct progress){ .is_shown = cli->err_is_tty && !cli->options.quiet,
+    *progress = (struct progress){ .is_shown = !cli->options.quiet,
+                                   .is_bar = cli->err_is_tty,
                                    .total = total,
                                    .started_us = clock_monotonic_us() };
 }
@@ -36,21 +38,27 @@ void progress_text(uint64_t done, uint64_t total, int64_t elapsed_us, char text[
                  (int)(done * 100 / total), rate_text, (int)((total - done) / rate));
 }
 
+bool progress_is_due(const struct progress *progress, int64_t now_us)
+{
+    if (!progress->is_shown)
+        return false;
+    if (progress->is_bar)
+        return now_us - progress->started_us >= QUIET_US && now_us - progress->drawn_us >= REDRAW_US;
+    return now_us - progress->started_us >= LINE_US && now_us - progress->drawn_us >= LINE_US;
+}
+
 void progress_update(struct progress *progress, uint64_t done)
 {
-    int64_t now;
+    int64_t now = clock_monotonic_us();
     char text[120];
 
-    if (!progress->is_shown)
-        return;
-    now = clock_monotonic_us();
-    if (now - progress->started_us < QUIET_US || now - progress->drawn_us < REDRAW_US)
+    if (!progress_is_due(progress, now))
         return;
     progress_text(done, progress->total, now - progress->started_us, text);
-    fprintf(stderr, "\r\033[K%s%s%s", text, *progress->note ? "  " : "", progress->note);
+    fprintf(stderr, "%s%s%s%s%s", progress->is_bar ? "\r\033[K" : "", text, *progress->note ? "  " : "", progress->note, progress->is_bar ? "" : "\n");
     fflush(stderr);
     progress->drawn_us = now;
-    progress->is_drawn = true;
+    progress->is_drawn = progress->is_bar;
 }
 
 void progress_end(struct progress *progress)
