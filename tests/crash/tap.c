@@ -51,6 +51,14 @@ void tap_cut(struct tap *tap)
         drop(&tap->pairs[i]);
 }
 
+void tap_hang_up(struct tap *tap)
+{
+    for (int i = 0; i < TAP_PAIRS_MAX; i++)
+        for (int end = 0; end < 2; end++)
+            if (tap->pairs[i].ends[end] >= 0)
+                (void)shutdown(tap->pairs[i].ends[end], SHUT_WR);
+}
+
 void tap_close(struct tap *tap)
 {
     tap_cut(tap);

@@ -31,7 +31,9 @@ bool tap_open(struct tap *tap);
 void tap_close(struct tap *tap);
 /* Pass on until so many bytes more have passed (true) or the process has ended, which is not waited for (false). */
 bool tap_run(struct tap *tap, pid_t process, uint64_t bytes);
-/* End all connections. */
+/* End all connections; what an end has not read yet may be lost to it. */
 void tap_cut(struct tap *tap);
+/* Say to both ends that nothing more comes: they read what has passed. */
+void tap_hang_up(struct tap *tap);
 
 #endif
