@@ -76,7 +76,7 @@ static enum crm_status by_index(struct work *work, const struct field_def *field
 static enum crm_status find_match(struct work *work, struct uuid *id, bool *out_found)
 {
     struct evolve *evolve = &work->evolve;
-    const struct field_def *field;
+    const struct field_def *field = NULL;
     struct matches matches = { 0 };
     struct arena arena;
     struct value value;
