@@ -306,7 +306,8 @@ static const struct command commands[] = {
                "crm sync --encrypt", "nobody reads it without a passphrase", "crm sync --wipe", "remove it") },
     { .name = "outbox",
       .summary = "changes made without the server, until they are in it",
-      VERBS(&outbox_list_command, &outbox_show_command, &outbox_drop_command),
+      VERBS(&outbox_list_command, &outbox_show_command, &outbox_edit_command,
+            &outbox_retry_command, &outbox_drop_command),
       .description = "With --offline, changes are shown at once and queued; crm sync sends them, each exactly once. What the "
                      "server did not take stays here, with the reason." },
     { .name = "conflicts",

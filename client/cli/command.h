@@ -124,8 +124,9 @@ extern const struct command audit_list, audit_head;
 /* Verbs of crm factor, in cmd_factor.c. */
 extern const struct command command_factor_status, command_factor_setup, command_factor_confirm,
     command_factor_remove;
-/* Verbs of crm outbox, in cmd_outbox.c. */
-extern const struct command outbox_list_command, outbox_show_command, outbox_drop_command;
+/* Verbs of crm outbox, in cmd_outbox.c and cmd_outbox_change.c. */
+extern const struct command outbox_list_command, outbox_show_command, outbox_drop_command,
+    outbox_retry_command, outbox_edit_command;
 /* Verbs of crm session, in cmd_session.c. */
 extern const struct command session_list, session_kill;
 /* Verbs of crm device, in cmd_device.c. */

@@ -11,7 +11,10 @@ const char *outbox_what(struct cli *cli, const Crm__QueuedMutation *queued);
 /* Why the server has not taken it, or not all of it. */
 const char *outbox_why(struct cli *cli, const Crm__MutateResult *answer);
 
-/* outbox.c: changes that the server has not answered, and those that it has not taken. */
+/* The number of a change, as it is listed. CRM_USAGE. */
+enum crm_status outbox_place(struct cli *cli, const char *text, uint64_t *out_place) MUST_CHECK;
+
+/* Changes that the server has not answered, and those that it has not taken. */
 struct outbox_tally {
     uint64_t waiting, conflicts, rejected;
 };

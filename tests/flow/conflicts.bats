@@ -173,7 +173,7 @@ answers() {
     [ "$(field name)" = Online ]
     as lena crm resolve C-1 --theirs --offline --quiet
     [ "$(as lena crm conflicts --offline --json)" = '[]' ]
-    [ "$(as lena crm outbox list --json | jq -r '[.[].state] | join(",")')" = waiting,waiting ]
+    [ "$(as lena crm outbox list --json | jq -r '[.[].state] | join(",")')" = pending,pending ]
     as lena crm sync --quiet
     [ "$(field name)" = Offline ]
     [ "$(field web)" = https://online.example ]

@@ -203,7 +203,7 @@ END
     [ "$(jq -r .[].number <<<"$output")" = C-1 ]
     run as lena crm outbox list --json
     [ "$(jq length <<<"$output")" = 4 ]
-    [ "$(jq -r '[.[].state] | unique | join(",")' <<<"$output")" = waiting ]
+    [ "$(jq -r '[.[].state] | unique | join(",")' <<<"$output")" = pending ]
     run as lena crm sync --status --json
     [ "$(jq .pending <<<"$output")" = 4 ]
     [ "$(crm show C-1 --json | jq -r .industry)" = retail ]
