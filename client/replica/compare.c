@@ -17,7 +17,7 @@
 
 static struct record_sum mark_of(const struct record *record)
 {
-    return bucket_mark((uint32_t)record->header.kind, &record->header.id, record->header.rev, record->body);
+    return bucket_mark((uint32_t)record->header.kind, &record->header.id, record->header.rev, record->header.updated_us, record->body);
 }
 
 /* CRM_NOT_FOUND: the server has told nothing of it, it was made here. */
@@ -43,7 +43,7 @@ static enum crm_status mark_raw(struct slice packed, struct arena *scratch, stru
     wire = message;
     if (!wire->header || !uuid_from_slice(slice_of(wire->header->id.data, wire->header->id.len), &id))
         return CRM_CORRUPT;
-    *out_mark = bucket_mark(wire->header->kind, &id, wire->header->rev, slice_of(wire->body.data, wire->body.len));
+    *out_mark = bucket_mark(wire->header->kind, &id, wire->header->rev, wire->header->updated_at, slice_of(wire->body.data, wire->body.len));
     return CRM_OK;
 }
 

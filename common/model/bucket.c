@@ -51,15 +51,17 @@ struct bucket_place bucket_place_read(const uint8_t bytes[BUCKET_PLACE_SIZE])
     return place;
 }
 
-struct record_sum bucket_mark(uint32_t kind, const struct uuid *id, uint64_t rev, struct slice body)
+struct record_sum bucket_mark(uint32_t kind, const struct uuid *id, uint64_t rev, int64_t updated_us, struct slice body)
 {
-    uint8_t head[BUCKET_PLACE_SIZE + 8] = { 0 }, digest[SHA256_SIZE];
+    uint8_t head[BUCKET_PLACE_SIZE + 16] = { 0 }, digest[SHA256_SIZE];
     const struct bucket_place place = { .kind = kind, .id = *id };
     struct slice parts[2] = { { 0 }, body };
 
     bucket_place_write(&place, head);
     bucket_write_u32(head + BUCKET_PLACE_SIZE, (uint32_t)rev);
     bucket_write_u32(head + BUCKET_PLACE_SIZE + 4, (uint32_t)(rev >> 32));
+    bucket_write_u32(head + BUCKET_PLACE_SIZE + 8, (uint32_t)updated_us);
+    bucket_write_u32(head + BUCKET_PLACE_SIZE + 12, (uint32_t)((uint64_t)updated_us >> 32));
     parts[0] = slice_of(head, sizeof head);
     sha256(parts, body.size ? 2 : 1, digest);
     return record_sum_of(digest);

@@ -33,8 +33,11 @@ struct bucket_place bucket_place_read(const uint8_t bytes[BUCKET_PLACE_SIZE]);
 void bucket_write_u32(uint8_t out[4], uint32_t value);
 uint32_t bucket_read_u32(const uint8_t bytes[4]);
 
-/* A record as it is to be seen: the first 16 bytes of SHA-256(kind u32 ‖ id ‖ rev u64 ‖ body), as a sum of this one. */
-struct record_sum bucket_mark(uint32_t kind, const struct uuid *id, uint64_t rev, struct slice body);
+/*
+ * A record as it is to be seen: the first 16 bytes of SHA-256(kind u32 ‖ id ‖ rev u64 ‖ updated i64 ‖ body), as a sum of this one. A server that was restored
+ * from a backup gives a revision a second time, to another change, whose owner may be all that is another: of the two the time differs.
+ */
+struct record_sum bucket_mark(uint32_t kind, const struct uuid *id, uint64_t rev, int64_t updated_us, struct slice body);
 /* What is told of a mark where records are named: its first 4 bytes. That two are alike by chance the sum finds out. */
 uint32_t bucket_mark_short(const struct record_sum *mark);
 

@@ -12,7 +12,7 @@ static struct bucket_place place_of(const struct record *record)
 
 static struct record_sum mark_of(const struct record *record)
 {
-    return bucket_mark((uint32_t)record->header.kind, &record->header.id, record->header.rev, record->body);
+    return bucket_mark((uint32_t)record->header.kind, &record->header.id, record->header.rev, record->header.updated_us, record->body);
 }
 
 static bool bit_get(const uint8_t *bits, size_t i)

@@ -239,14 +239,16 @@ static inline void replica_sum(struct replica *replica, const struct replica_row
 }
 
 /* From PROTOCOL.md too. */
-static inline void row_mark(struct replica_row *row, struct slice body)
+static inline void row_mark(struct replica_row *row, int64_t updated_us, struct slice body)
 {
-    uint8_t bytes[28] = { (uint8_t)row->kind }, digest[SHA256_SIZE];
+    uint8_t bytes[36] = { (uint8_t)row->kind }, digest[SHA256_SIZE];
     struct slice parts[] = { slice_of(bytes, sizeof bytes), body };
 
     memcpy(bytes + 4, row->id.bytes, UUID_SIZE);
-    for (unsigned i = 0; i < 8; i++)
+    for (unsigned i = 0; i < 8; i++) {
         bytes[20 + i] = (uint8_t)(row->rev >> (8 * i));
+        bytes[28 + i] = (uint8_t)((uint64_t)updated_us >> (8 * i));
+    }
     sha256(parts, body.size ? 2 : 1, digest);
     memcpy(row->mark, digest, sizeof row->mark);
 }
@@ -274,7 +276,7 @@ static inline void replica_store(struct replica *replica, struct pull *pull, on_
         row->rev = page->records[i]->header->rev;
         row->is_there = row->is_named = true;
         body_hash(slice_of(page->records[i]->body.data, page->records[i]->body.len), row->body);
-        row_mark(row, slice_of(page->records[i]->body.data, page->records[i]->body.len));
+        row_mark(row, page->records[i]->header->updated_at, slice_of(page->records[i]->body.data, page->records[i]->body.len));
         replica_sum(replica, row);
     }
     for (size_t i = 0; i < page->n_forgets; i++) {
