@@ -17,6 +17,7 @@ void rep_init(struct rep *rep, struct sim *sim, enum person who, Crm__SyncScope 
 void rep_fini(struct rep *rep)
 {
     disk_fini(&rep->disk);
+    store_close(rep->saved);
 }
 
 static struct replica *open_replica(struct rep *rep)
@@ -65,11 +66,17 @@ static enum crm_status push_and_pull(struct rep *rep, struct replica *replica, s
     struct push_counts counts;
     struct sync_progress progress;
     enum crm_status status = CRM_OK;
+    bool more;
 
-    if (replica_state(replica)->is_usable)
-        status = push_run(replica, client, &pushing, &counts, failure);
-    if (status == CRM_OK)
-        status = sync_run(replica, client, &pulling, &progress, failure);
+    do {
+        if (replica_state(replica)->is_usable)
+            status = push_run(replica, client, &pushing, &counts, failure);
+        if (status == CRM_OK)
+            status = sync_run(replica, client, &pulling, &progress, failure);
+        more = status == CRM_OK && push_is_due(replica, client);
+        if (more)
+            sim_trace("  %s has what the server has lost", rep->name);
+    } while (more);
     if (status == CRM_OK)
         sim_trace("  %s has %llu records told, %llu to forget, %s, %u cuts", rep->name, (unsigned long long)progress.records,
                   (unsigned long long)progress.forgets, progress.is_snapshot ? "anew" : "what changed", progress.cuts);
@@ -83,7 +90,6 @@ enum crm_status rep_sync(struct rep *rep, const struct weather *weather)
     struct crm_client *client;
     enum crm_status status;
 
-    rep->n_syncs++;
     sim_must(line_client_create(&rep->sim->host, weather, rep->sim->base->tokens[rep->who], &client), "a client");
     status = push_and_pull(rep, replica, client, &failure);
     if (status != CRM_OK)

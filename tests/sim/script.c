@@ -40,6 +40,11 @@ static const struct {
     { step_server_dies, 4 },
     { step_server_restarts, 1 },
     { step_time_passes, 3 },
+    { step_clone, 1 },
+    { step_save, 2 },
+    { step_put_back, 2 },
+    { step_back_up, 3 },
+    { step_restore, 2 },
 };
 
 static void any_step(struct sim *sim)

@@ -174,7 +174,7 @@ struct rep {
     const char *name;
     struct disk disk;
     Crm__SyncScope scope;
-    unsigned n_syncs;
+    struct store *saved; /* a copy of its directory; NULL: none was made */
 };
 
 void rep_init(struct rep *rep, struct sim *sim, enum person who, Crm__SyncScope scope);

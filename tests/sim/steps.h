@@ -46,6 +46,9 @@ void step_drop(struct sim *sim);
 void step_resolve(struct sim *sim);
 void step_sync(struct sim *sim);
 void step_client_dies(struct sim *sim);
+void step_clone(struct sim *sim);
+void step_save(struct sim *sim);
+void step_put_back(struct sim *sim);
 
 /* --- steps_office.c: at the server */
 

@@ -168,6 +168,45 @@ void step_resolve(struct sim *sim)
                         change_action(sim, (enum kind)choice.conflict->kind, &choice.record, "resolve", &argument.base));
 }
 
+/* --- the directory is copied, and put back */
+
+/* To a second machine; both go on with it. */
+void step_clone(struct sim *sim)
+{
+    struct rep *of = any_rep(sim), *copy = &sim->reps[sim->n_reps];
+
+    if (sim->n_reps == REPS_MAX)
+        return;
+    rep_init(copy, sim, of->who, of->scope);
+    disk_replace(&copy->disk, of->disk.map);
+    copy->name = "the copy";
+    sim->n_reps++;
+    sim_trace("the replica of %s is copied", of->name);
+}
+
+void step_save(struct sim *sim)
+{
+    struct rep *rep = any_rep(sim);
+
+    store_close(rep->saved);
+    sim_must(store_open_map_of(rep->disk.map, &rep->saved), "a copy of a replica");
+    sim_trace("the replica of %s is saved", rep->name);
+}
+
+/* What was typed since, and was not sent, is lost with it. */
+void step_put_back(struct sim *sim)
+{
+    struct rep *rep = any_rep(sim);
+
+    if (!rep->saved)
+        return;
+    sim_trace("the replica of %s is put back as it was saved", rep->name);
+    disk_replace(&rep->disk, rep->saved);
+    for (size_t i = 0; i < sim->words.n; i++)
+        if (sim->words.rows[i].by == rep->who && !sim->words.rows[i].is_answered)
+            sim->words.rows[i].is_waived = true;
+}
+
 /* --- syncing */
 
 void step_sync(struct sim *sim)
