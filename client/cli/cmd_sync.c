@@ -12,11 +12,14 @@
 static json_t *result_object(const struct sync_once *once)
 {
     const struct sync_progress *pulled = &once->pulled;
+    json_t *object = json_pack("{s:I, s:I, s:o, s:I, s:I, s:I, s:i, s:b, s:s, s:I}", "sent", (json_int_t)once->pushed.applied, "kept",
+                               (json_int_t)once->pushed.kept, "numbered", json_object(), "records", (json_int_t)pulled->records, "forgotten",
+                               (json_int_t)pulled->forgets, "bytes", (json_int_t)pulled->bytes, "cuts", (int)pulled->cuts, "snapshot",
+                               pulled->is_snapshot, "scope", once->scope, "seq", (json_int_t)once->seq);
 
-    return json_pack("{s:I, s:I, s:O, s:I, s:I, s:I, s:i, s:b, s:s, s:I}", "sent", (json_int_t)once->pushed.applied, "kept",
-                     (json_int_t)once->pushed.kept, "numbered", once->numbered, "records", (json_int_t)pulled->records, "forgotten",
-                     (json_int_t)pulled->forgets, "bytes", (json_int_t)pulled->bytes, "cuts", (int)pulled->cuts, "snapshot", pulled->is_snapshot,
-                     "scope", once->scope, "seq", (json_int_t)once->seq);
+    if (once->answers.told)
+        json_object_update(object, once->answers.told);
+    return object;
 }
 
 static enum crm_status tell(struct cli *cli, const struct sync_once *once)

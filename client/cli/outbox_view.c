@@ -15,9 +15,9 @@
 
 /* --- opening */
 
-enum crm_status outbox_view_load(struct cli *cli, struct replica *replica, struct outbox_view *out_view)
+enum crm_status outbox_view_load(struct cli *cli, struct replica *replica, struct crm_client *client, struct outbox_view *out_view)
 {
-    struct outbox_view view = { .cli = cli };
+    struct outbox_view view = { .cli = cli, .client = client };
     uint64_t *held = NULL;
     enum crm_status status = outbox_load(replica, &cli->arena, &view.list, &cli->failure);
 
@@ -46,7 +46,7 @@ enum crm_status outbox_view_open(struct cli *cli, bool write, struct outbox_view
     cli->schema = schema_ref(replica_state(cli->replica)->schema);
     if (local_client_create(cli->replica, &cli->client) != CRM_OK)
         return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
-    return outbox_view_load(cli, cli->replica, out_view);
+    return outbox_view_load(cli, cli->replica, cli->client, out_view);
 }
 
 const struct outbox_item *outbox_view_find(const struct outbox_view *view, uint64_t place)
@@ -120,7 +120,7 @@ bool outbox_view_get(const struct outbox_view *view, const Crm__Mutation *mutati
     struct crm_call *call = NULL;
     bool is_there = false;
 
-    if (cli->replica && crm_get(cli->client, get_request(&request, mutation), &call, &reply) == CRM_OK && reply->record &&
+    if (crm_get(view->client, get_request(&request, mutation), &call, &reply) == CRM_OK && reply->record &&
         record_from_wire(reply->record, out_record, NULL) == CRM_OK) {
         uint8_t *body = arena_memdup(&cli->arena, out_record->body.size ? out_record->body.data : (const uint8_t *)"", out_record->body.size);
 

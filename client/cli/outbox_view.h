@@ -18,14 +18,15 @@ enum outbox_state {
 
 struct outbox_view {
     struct cli *cli;
+    struct crm_client *client; /* the replica's, for the names of records; borrowed */
     struct outbox_list list; /* in cli->arena, as all that comes from it */
     const uint64_t *held;    /* by item: the place of the one that holds it; 0: none */
 };
 
 /* Open the replica here (cli->replica), whose it is or how old it is, to read or to write, and look. Closed with cli. */
 enum crm_status outbox_view_open(struct cli *cli, bool write, struct outbox_view *out_view) MUST_CHECK;
-/* Look anew, at an open one. */
-enum crm_status outbox_view_load(struct cli *cli, struct replica *replica, struct outbox_view *out_view) MUST_CHECK;
+/* The same of one that is open, with a client of it. */
+enum crm_status outbox_view_load(struct cli *cli, struct replica *replica, struct crm_client *client, struct outbox_view *out_view) MUST_CHECK;
 /* The item with a place; NULL: there is none. */
 const struct outbox_item *outbox_view_find(const struct outbox_view *view, uint64_t place);
 

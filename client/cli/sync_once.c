@@ -11,7 +11,6 @@
 #include "client/cli/progress.h"
 #include "client/cli/scope.h"
 #include "common/base/clock.h"
-#include "common/model/record.h"
 
 /* What the callbacks of a push, and then of a pull, work on. */
 struct work {
@@ -37,34 +36,12 @@ const char *sync_bytes_text(uint64_t bytes, char text[32])
 
 /* --- the outbox */
 
-/* "C-~1 → C-1042" for a new record, and why a change was not taken. */
-static void tell_answer(struct sync_once *once, const Crm__QueuedMutation *queued, const Crm__MutateResult *answer)
-{
-    struct cli *cli = once->cli;
-    struct record_header header = { .kind = (enum kind)queued->mutation->kind, .number = answer->number };
-    char here[RECORD_LABEL_SIZE], there[RECORD_LABEL_SIZE];
-
-    if (answer->status != CRM_OK) {
-        cli_hint(cli, "%s: %s", outbox_what(cli, queued), outbox_why(cli, answer));
-        return;
-    }
-    if (!queued->local_number || !answer->number)
-        return;
-    record_label(&header, there);
-    header.number = RECORD_NUMBER_LOCAL | queued->local_number;
-    record_label(&header, here);
-    if (cli->options.json)
-        json_object_set_new(once->numbered, here, json_string(there));
-    else if (!cli->options.quiet)
-        printf("%s → %s\n", here, there);
-}
-
 static void on_answer(void *arg, const Crm__QueuedMutation *queued, const Crm__MutateResult *answer)
 {
     struct work *work = arg;
 
     progress_end(&work->progress); /* lines of ours come between */
-    tell_answer(work->once, queued, answer);
+    answers_take(&work->once->answers, queued, answer);
     progress_update(&work->progress, ++work->answered);
 }
 
@@ -79,6 +56,9 @@ static enum crm_status push(struct work *work)
         return CRM_OK;
     status = outbox_tally(work->replica, &tally, &cli->failure);
     if (status || !tally.waiting)
+        return status;
+    status = answers_begin(&work->once->answers, cli, work->replica);
+    if (status)
         return status;
     progress_init(&work->progress, cli, tally.waiting);
     status = push_run(work->replica, cli->client, &options, &work->once->pushed, &cli->failure);
@@ -159,7 +139,7 @@ enum crm_status sync_once(struct cli *cli, struct sync_once *once)
     int64_t began_us = clock_monotonic_us();
     enum crm_status status;
 
-    *once = (struct sync_once){ .cli = cli, .numbered = json_object() };
+    *once = (struct sync_once){ .cli = cli };
     if (cli->profile.token_size == 0)
         return fail(&cli->failure, CRM_NOT_LOGGED_IN, NULL, "you are not logged in");
     status = profile_make_home(&cli->profile, &cli->failure);
@@ -167,6 +147,8 @@ enum crm_status sync_once(struct cli *cli, struct sync_once *once)
         status = replica_open(cli->profile.home, REPLICA_WRITE, &work.replica, &cli->failure);
     if (!status)
         status = run(&work);
+    if (!status)
+        status = answers_end(&once->answers, work.replica);
     replica_close(work.replica);
     once->took_us = clock_monotonic_us() - began_us;
     return status;
@@ -174,6 +156,5 @@ enum crm_status sync_once(struct cli *cli, struct sync_once *once)
 
 void sync_once_fini(struct sync_once *once)
 {
-    json_decref(once->numbered);
-    once->numbered = NULL;
+    answers_fini(&once->answers);
 }

@@ -4,9 +4,7 @@
 #ifndef CRM_CLI_SYNC_ONCE_H
 #define CRM_CLI_SYNC_ONCE_H
 
-#include <jansson.h>
-
-#include "client/cli/cli.h"
+#include "client/cli/answers.h"
 #include "client/replica/push.h"
 #include "client/replica/sync.h"
 
@@ -14,7 +12,7 @@ struct sync_once {
     struct cli *cli;
     struct push_counts pushed;
     struct sync_progress pulled;
-    json_t *numbered; /* number here → number there, of what was made here; owned */
+    struct answers answers; /* to what was sent */
     const char *scope; /* as the replica knows it, in cli->arena */
     uint64_t seq;
     int64_t took_us;

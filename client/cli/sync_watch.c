@@ -55,6 +55,17 @@ static void on_event(void *arg, const ProtobufCMessage *message)
 
 /* --- what a sync has done */
 
+static enum crm_status tell_json(const struct sync_once *once, const char *instant)
+{
+    json_t *object = json_pack("{s:s, s:I, s:I, s:o, s:I, s:I, s:I}", "time", instant, "sent", (json_int_t)once->pushed.applied, "kept",
+                               (json_int_t)once->pushed.kept, "numbered", json_object(), "records", (json_int_t)once->pulled.records, "forgotten",
+                               (json_int_t)once->pulled.forgets, "seq", (json_int_t)once->seq);
+
+    if (once->answers.told)
+        json_object_update(object, once->answers.told);
+    return json_print(stdout, object, false);
+}
+
 static enum crm_status tell(struct cli *cli, const struct sync_once *once)
 {
     const struct sync_progress *pulled = &once->pulled;
@@ -64,11 +75,7 @@ static enum crm_status tell(struct cli *cli, const struct sync_once *once)
         return CRM_OK;
     instant_format_short(clock_now_us(), instant);
     if (cli->options.json)
-        return json_print(stdout,
-                          json_pack("{s:s, s:I, s:I, s:O, s:I, s:I, s:I}", "time", instant, "sent", (json_int_t)once->pushed.applied, "kept",
-                                    (json_int_t)once->pushed.kept, "numbered", once->numbered, "records", (json_int_t)pulled->records, "forgotten",
-                                    (json_int_t)pulled->forgets, "seq", (json_int_t)once->seq),
-                          false);
+        return tell_json(once, instant);
     if (cli->options.quiet)
         return CRM_OK;
     printf(cli->chinese ? "%s  提交 %s 项,收到 %s 条,移除 %s 条\n" : "%s  %s sent, %s came, %s went\n", instant,
