@@ -185,30 +185,37 @@ static void tell_state(const struct answers *answers, const struct outbox_view *
     json_object_set_new(answers->told, key, array);
 }
 
-enum crm_status answers_end(struct answers *answers, struct replica *replica)
+/* With the fields as the replica knows them: the server may not have been asked. */
+static void tell_all(struct answers *answers, const struct outbox_view *view, const struct replica *replica)
 {
     struct cli *cli = answers->cli;
     struct schema *schema = cli->schema;
+
+    cli->schema = schema_ref(replica_state(replica)->schema);
+    tell_merged(answers, view);
+    tell_state(answers, view, OUTBOX_CONFLICT, "conflicts");
+    tell_state(answers, view, OUTBOX_REJECTED, "rejected");
+    tell_state(answers, view, OUTBOX_HELD, "held");
+    schema_unref(cli->schema);
+    cli->schema = schema;
+}
+
+enum crm_status answers_end(struct answers *answers, struct replica *replica)
+{
+    struct cli *cli = answers->cli;
     struct crm_client *local = NULL;
     struct outbox_view view;
     enum crm_status status;
 
-    if (!answers->is_begun)
+    if (!answers->is_begun) /* nothing was sent */
         return CRM_OK;
     if (local_client_create(replica, &local) != CRM_OK || crm_client_connect(local) != CRM_OK) {
         crm_client_destroy(local);
         return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
     }
     status = outbox_view_load(cli, replica, local, &view);
-    if (!status) {
-        cli->schema = schema_ref(replica_state(replica)->schema); /* custom fields, also where the server was not asked for them */
-        tell_merged(answers, &view);
-        tell_state(answers, &view, OUTBOX_CONFLICT, "conflicts");
-        tell_state(answers, &view, OUTBOX_REJECTED, "rejected");
-        tell_state(answers, &view, OUTBOX_HELD, "held");
-        schema_unref(cli->schema);
-        cli->schema = schema;
-    }
+    if (!status)
+        tell_all(answers, &view, replica);
     crm_client_destroy(local);
     return status;
 }
