@@ -41,7 +41,8 @@ struct cli {
     bool has_api_token; /* the profile's token is one that was given with this call: not to be kept */
     uint32_t patience_ms; /* to reach the server; 0: 10 s */
     bool is_stranger; /* connections show neither session nor certificate */
-    bool reported; /* the command has said itself what went wrong */
+    bool must_wipe; /* the server has said so of the replica, to a client that is gone: sync_seal.h */
+    bool reported;  /* the command has said itself what went wrong */
 };
 
 /* The whole program: arguments to exit code. */

@@ -1,44 +1,24 @@
 /*
  * first.c - two answers to one command, the nearer one first
  *
- * Called by cli.c; main thread. The child never touches the replica and never writes to the terminal: its answer comes through a pipe. Changes that wait
- * in the outbox are in the replica's answer alone, so that the server is not asked while there are any.
+ * Called by cli.c; main thread. Changes that wait in the outbox are in the replica's answer alone, so that the server is not asked while there are any.
  */
 #include "client/cli/first.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "client/cli/command.h"
 #include "client/cli/line.h"
 #include "client/cli/outbox.h"
 #include "client/cli/redraw.h"
+#include "client/cli/there.h"
 #include "client/replica/replica.h"
-#include "common/base/clock.h"
 #include "common/base/text.h"
 
 #define SECOND_US     INT64_C(1000000)
 #define TIMEOUT_MAX_S 3600
-
-/* What a run of the command came to. */
-struct answer {
-    enum crm_status status;
-    char *text; /* what it printed, on both outputs; owned */
-    size_t size;
-};
-
-/* What the child says: that the line has answered, and then its answer, whose text follows. */
-struct news {
-    bool is_answer;
-    enum crm_status status;
-    int64_t took_us; /* until the first answer; 0: there was none */
-    size_t size;
-};
 
 struct first {
     struct cli *cli;
@@ -47,154 +27,15 @@ struct first {
     struct line line;
     uint64_t waiting; /* changes in the outbox */
     const char *age;
-    pid_t child; /* 0: the server is not asked */
-    int pipe;    /* from it; in the child, to the parent */
-    bool has_connected;
-    struct answer here, there;
-    bool is_told; /* the footer stands in the cursor's line, to be replaced */
+    struct answer here;
+    struct there there;
+    bool is_told; /* that the server is asked stands in the cursor's line, to be replaced */
 };
 
-/* --- running the command */
-
-static void keep_output(struct first *first, struct answer *answer, enum crm_status (*run)(struct first *first))
+static enum crm_status run_here(struct cli *cli, int argc, char **argv, void *arg)
 {
-    struct cli *cli = first->cli;
-    FILE *out = open_memstream(&answer->text, &answer->size);
-
-    if (!out) {
-        answer->status = fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
-        return;
-    }
-    cli->out = cli->err = out;
-    answer->status = run(first);
-    cli->out = stdout;
-    cli->err = stderr;
-    if (fclose(out) != 0 && !answer->status)
-        answer->status = fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
-}
-
-static bool write_whole(int fd, const void *data, size_t size)
-{
-    const uint8_t *at = data;
-
-    while (size > 0) {
-        ssize_t n = write(fd, at, size);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        at += n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
-static enum crm_status run_here(struct first *first)
-{
-    return first->cli->command->run(first->cli, first->argc, first->argv);
-}
-
-/* In the child: the same command over the line. What goes wrong is part of what is printed. */
-static enum crm_status run_there(struct first *first)
-{
-    struct cli *cli = first->cli;
-    struct news news = { 0 };
-    enum crm_status status = cli_connect_measured(cli, &news.took_us);
-
-    if (!status)
-        (void)write_whole(first->pipe, &news, sizeof news);
-    if (!status)
-        status = run_here(first);
-    if (status && !cli->reported) {
-        cli->failure.status = status;
-        cli_print_failure(cli, &cli->failure);
-    }
-    return status;
-}
-
-static _Noreturn void be_child(struct first *first)
-{
-    struct cli *cli = first->cli;
-    struct answer answer = { 0 };
-    struct news news = { .is_answer = true };
-
-    cli->replica = NULL; /* the parent's */
-    cli->client = NULL;
-    cli->in_is_tty = false; /* nothing is asked here */
-    keep_output(first, &answer, run_there);
-    news.status = answer.status;
-    news.size = answer.size;
-    (void)(write_whole(first->pipe, &news, sizeof news) && write_whole(first->pipe, answer.text, answer.size));
-    _exit(0);
-}
-
-/* Without a child the replica's answer stands. */
-static void ask_there(struct first *first)
-{
-    int ends[2];
-
-    fflush(stdout);
-    if (pipe(ends) != 0)
-        return;
-    first->child = fork();
-    if (first->child == 0) {
-        close(ends[0]);
-        first->pipe = ends[1];
-        be_child(first);
-    }
-    close(ends[1]);
-    first->pipe = ends[0];
-    if (first->child < 0) {
-        close(ends[0]);
-        first->child = 0;
-    }
-}
-
-static void end_child(struct first *first)
-{
-    if (!first->child)
-        return;
-    kill(first->child, SIGTERM);
-    close(first->pipe);
-    while (waitpid(first->child, NULL, 0) < 0 && errno == EINTR)
-        ;
-    first->child = 0;
-}
-
-/* --- waiting */
-
-/* size bytes from the child, until a moment of clock_monotonic_us; 0: as long as it takes, it has limits of its own. */
-static bool read_whole(struct first *first, void *data, size_t size, int64_t until_us)
-{
-    uint8_t *at = data;
-
-    while (size > 0) {
-        struct pollfd in = { .fd = first->pipe, .events = POLLIN };
-        int64_t left_us = until_us - clock_monotonic_us();
-        ssize_t n;
-
-        if (until_us && left_us <= 0)
-            return false;
-        n = poll(&in, 1, until_us ? (int)(left_us / 1000 + 1) : -1);
-        if (n > 0)
-            n = read(first->pipe, at, size);
-        else if (n == 0)
-            continue;
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        at += n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
-/* Was that the server's word, or was there none? */
-static bool is_of_line(enum crm_status status)
-{
-    return status == CRM_UNREACHABLE || status == CRM_DEADLINE || status == CRM_SHUTTING_DOWN || status == CRM_BUSY;
+    (void)arg;
+    return cli->command->run(cli, argc, argv);
 }
 
 /* As long as the user says, else as long as the line is known to take. */
@@ -207,26 +48,18 @@ static int64_t budget_of(const struct first *first)
     return (seconds < TIMEOUT_MAX_S ? seconds : TIMEOUT_MAX_S) * SECOND_US;
 }
 
-/* The child's answer is in first->there; false: none, or none in time. A budget for the first answer of the line, and another for the rest. */
-static bool wait_there(struct first *first, bool has_time)
+/* Has the server answered, in time? What the line has shown of itself is learned. */
+static bool wait_there(struct first *first, int64_t budget_us)
 {
-    int64_t budget_us = budget_of(first);
-    struct news news;
+    struct there *there = &first->there;
+    bool is_in_time = there_wait(there, budget_us);
 
-    for (;;) {
-        int64_t until_us = has_time ? 0 : clock_monotonic_us() + budget_us;
-
-        if (!read_whole(first, &news, sizeof news, until_us))
-            return false;
-        if (news.is_answer)
-            break;
-        first->has_connected = true;
-        line_answered(&first->line, news.took_us);
-    }
-    first->there.status = news.status;
-    first->there.size = news.size;
-    first->there.text = malloc(news.size + 1);
-    return first->there.text && read_whole(first, first->there.text, news.size, 0) && !is_of_line(news.status);
+    if (there->has_connected)
+        line_answered(&first->line, there->took_us);
+    else if (!is_in_time)
+        line_missed(&first->line);
+    line_write(first->cli->profile.home, &first->line);
+    return is_in_time && there_has_answered(there);
 }
 
 /* --- the screen */
@@ -284,7 +117,9 @@ static void tell_age(struct first *first)
     if (first->waiting)
         text = arena_printf(&cli->arena, cli->chinese ? "数据为%s前,含 %d 项待提交更改 (crm sync)" : "as of %s ago, with %d %s to be sent by crm sync", first->age,
                             (int)first->waiting, first->waiting == 1 ? "change" : "changes");
-    else if (first->has_connected)
+    else if (there_has_answered(&first->there))
+        text = arena_printf(&cli->arena, cli->chinese ? "数据为%s前" : "as of %s ago", first->age);
+    else if (first->there.has_connected)
         text = arena_printf(&cli->arena, cli->chinese ? "数据为%s前,服务器响应较慢" : "as of %s ago: the line is slow", first->age);
     else
         text = arena_printf(&cli->arena, cli->chinese ? "离线:数据为%s前" : "offline: as of %s ago", first->age);
@@ -301,7 +136,7 @@ static void tell_fresh(struct first *first)
 static void show_newer(struct first *first)
 {
     const struct screen screen = screen_of(first->cli);
-    const struct slice older = slice_of(first->here.text, first->here.size), newer = slice_of(first->there.text, first->there.size);
+    const struct slice older = slice_of(first->here.text, first->here.size), newer = slice_of(first->there.answer.text, first->there.answer.size);
 
     clear_line(first);
     switch (redraw_choose(older, newer, &screen)) {
@@ -310,11 +145,11 @@ static void show_newer(struct first *first)
     case REDRAW_OVER:
         if (older.size > 0)
             printf("\033[%zuA\r\033[J", redraw_lines(older, screen.columns));
-        show(&first->there);
+        show(&first->there.answer);
         break;
     case REDRAW_BELOW:
         cli_hint(first->cli, "%s", cli_label(first->cli, "The server has newer:", "服务器上有更新:"));
-        show(&first->there);
+        show(&first->there.answer);
         break;
     }
     tell_fresh(first);
@@ -322,48 +157,54 @@ static void show_newer(struct first *first)
 
 /* --- the whole */
 
-/* What the replica says is shown, and then what the line brings. */
-static enum crm_status settle_shown(struct first *first)
+/* The server's refusal. Where the replica has to go, cli_main says so with it. */
+static enum crm_status refuse(struct first *first)
 {
     struct cli *cli = first->cli;
 
+    cli->must_wipe = first->there.must_wipe;
+    cli->reported = !cli->must_wipe;
+    cli->failure = first->there.failure;
+    if (cli->reported)
+        fwrite(first->there.answer.text, 1, first->there.answer.size, stderr);
+    return first->there.answer.status;
+}
+
+/* What the replica says is shown, and then what the line brings. */
+static enum crm_status settle_shown(struct first *first)
+{
     show(&first->here);
-    if (!first->child) {
+    if (!first->there.child) {
         tell_age(first);
         return CRM_OK;
     }
     tell_asking(first);
-    if (!wait_there(first, false)) {
-        if (!first->has_connected && !first->there.status)
-            line_missed(&first->line);
+    if (!wait_there(first, budget_of(first))) {
         tell_age(first);
         return CRM_OK;
     }
-    if (!first->there.status) {
+    if (!first->there.answer.status) {
         show_newer(first);
         return CRM_OK;
     }
     tell_age(first);
-    if (first->there.status == CRM_AMBIGUOUS) /* here it was settled by a question */
+    if (first->there.answer.status == CRM_AMBIGUOUS) /* here it was settled by a question */
         return CRM_OK;
-    fwrite(first->there.text, 1, first->there.size, stderr);
-    cli->reported = true;
-    return first->there.status;
+    return refuse(first);
 }
 
 /* The replica has no answer: the server's is waited for, unless there is nothing to ask. */
 static enum crm_status settle_failed(struct first *first)
 {
-    struct cli *cli = first->cli;
     enum crm_status status = first->here.status;
 
-    if (status != CRM_USAGE && !first->child)
-        ask_there(first);
-    if (status != CRM_USAGE && first->child && wait_there(first, true)) {
-        status = first->there.status;
-        fwrite(first->there.text, 1, first->there.size, status ? stderr : stdout);
-        cli->reported = status != CRM_OK;
-        return status;
+    if (status != CRM_USAGE && !first->there.child)
+        there_begin(&first->there, first->cli, first->argc, first->argv);
+    if (status != CRM_USAGE && first->there.child && wait_there(first, 0)) {
+        if (first->there.answer.status)
+            return refuse(first);
+        show(&first->there.answer);
+        return CRM_OK;
     }
     show(&first->here);
     tell_age(first);
@@ -393,13 +234,10 @@ enum crm_status first_run(struct cli *cli, int argc, char **argv)
     first.waiting = tally.waiting;
     line_read(cli->profile.home, &first.line);
     if (!first.waiting)
-        ask_there(&first);
-    keep_output(&first, &first.here, run_here);
+        there_begin(&first.there, cli, argc, argv);
+    answer_keep(cli, argc, argv, run_here, NULL, &first.here);
     status = first.here.status ? settle_failed(&first) : settle_shown(&first);
-    if (first.child) /* what was learned */
-        line_write(cli->profile.home, &first.line);
-    end_child(&first);
+    there_end(&first.there);
     free(first.here.text);
-    free(first.there.text);
     return status;
 }

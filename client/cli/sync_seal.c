@@ -110,7 +110,7 @@ void seal_obey(struct cli *cli)
     struct failure failure = { 0 };
     uint64_t lost = 0;
 
-    if (!cli->client || !crm_client_must_wipe(cli->client))
+    if (!cli->must_wipe && !(cli->client && crm_client_must_wipe(cli->client)))
         return;
     replica_close(cli->replica);
     cli->replica = NULL;
