@@ -16,7 +16,6 @@
 #include "server/admin/command.h"
 #include "server/admin/directory.h"
 #include "server/engine/core.h"
-#include "server/engine/number.h"
 
 #define ARENA_SIZE 65536
 
@@ -66,20 +65,14 @@ static void remove_unpacked(const struct archive *archive, const char *directory
 /* The write run's body. */
 static enum crm_status raise_epoch(struct store_txn *txn, void *arg)
 {
-    uint32_t *epoch = arg;
     struct view view = { .txn = txn };
     struct writeset *set;
     struct arena arena;
-    enum crm_status status = meta_get(&view, "epoch", epoch, sizeof *epoch);
+    enum crm_status status;
 
-    if (status != CRM_OK)
-        return status;
-    (*epoch)++;
     arena_init(&arena, ARENA_SIZE);
     set = writeset_create(&arena);
-    status = set ? meta_put(set, "epoch", epoch, sizeof *epoch, &arena) : CRM_NO_MEMORY;
-    if (status == CRM_OK)
-        status = number_jump(&view, set, clock_now_us(), &arena);
+    status = set ? core_begin_epoch(&view, set, clock_now_us(), &arena, arg) : CRM_NO_MEMORY;
     if (status == CRM_OK)
         status = writeset_apply(set, txn);
     arena_fini(&arena);

@@ -7,6 +7,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/sealed.h"
+#include "server/engine/number.h"
 
 #define SCHEMA_ARENA (16u << 20)
 
@@ -45,6 +46,23 @@ enum crm_status core_format(struct change_group *group)
     if (status == CRM_OK)
         status = meta_put(group->set, "database", database, sizeof database, group->arena);
     return status == CRM_OK ? meta_put(group->set, "token_key", token_key, sizeof token_key, group->arena) : status;
+}
+
+enum crm_status core_begin_epoch(const struct view *view, struct writeset *set, int64_t now_us, struct arena *arena, uint32_t *out_epoch)
+{
+    int64_t now_s = now_us / 1000000;
+    uint32_t epoch;
+    enum crm_status status = meta_get(view, "epoch", &epoch, sizeof epoch);
+
+    if (status != CRM_OK)
+        return status;
+    epoch = now_s > epoch && now_s <= UINT32_MAX ? (uint32_t)now_s : epoch + 1;
+    status = meta_put(set, "epoch", &epoch, sizeof epoch, arena);
+    if (status == CRM_OK)
+        status = number_jump(view, set, now_us, arena);
+    if (status == CRM_OK)
+        *out_epoch = epoch;
+    return status;
 }
 
 struct schema_load {

@@ -51,5 +51,10 @@ enum crm_status meta_put(struct writeset *set, const char *name, const void *dat
 
 /* What a new database needs before anything else: format, database id, epoch 1, token key. */
 enum crm_status core_format(struct change_group *group) MUST_CHECK;
+/*
+ * A restored database begins a new epoch, and numbers go on behind those that people may have seen (number.h). No two restores have the same epoch, also not
+ * two from one backup: it is the time in seconds, or the next number where that is not above the last.
+ */
+enum crm_status core_begin_epoch(const struct view *view, struct writeset *set, int64_t now_us, struct arena *arena, uint32_t *out_epoch) MUST_CHECK;
 
 #endif

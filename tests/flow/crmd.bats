@@ -215,7 +215,7 @@ login() {
     fails 4 crmd backup "$dir" "$BATS_TEST_TMPDIR/one.backup"
     crmd restore "$BATS_TEST_TMPDIR/one.backup" "$BATS_TEST_TMPDIR/again"
     crmd check "$BATS_TEST_TMPDIR/again"
-    crmd stats "$BATS_TEST_TMPDIR/again" | grep -q '^epoch  *2$'
+    crmd stats "$BATS_TEST_TMPDIR/again" | grep -Eq '^epoch +[0-9]{10}$' # the time, so that two restores differ
     dir=$BATS_TEST_TMPDIR/again
     serve
     login # the same authority, the same password

@@ -69,7 +69,7 @@ static void a_backup_comes_back_in_a_new_epoch(void **state)
     assert_int_equal(ADMIN_RUN(admin, &command_restore, admin->backup, admin->other), CRM_OK);
     old = identity_of(admin->data);
     new = identity_of(admin->other);
-    assert_int_equal(new.epoch, old.epoch + 1);
+    assert_true(new.epoch > old.epoch);
     assert_int_equal(new.head.seq, old.head.seq);
     assert_memory_equal(new.head.hash, old.head.hash, SHA256_SIZE);
     assert_memory_equal(new.database, old.database, UUID_SIZE);
