@@ -16,6 +16,7 @@
 #include "common/base/clock.h"
 #include "proto/codec.h"
 
+#define FLIGHT_CALLS    4 /* that go along with the hello */
 #define READ_STEP       65536
 #define READS_A_TURN    16
 #define INPUT_MAX       (FRAME_HEADER_SIZE + FRAME_MAX + READ_STEP)
@@ -166,11 +167,11 @@ static void open_connection(struct crm_client *client, int64_t now_us)
     channel->state = CHANNEL_CONNECTING;
 }
 
-/* Our hello and, where the server may take it, the first request, in one flight. */
+/* Our hello and, where the server may take them, the first requests, in one flight: before login one only. */
 static void greet(struct crm_client *client, int64_t now_us)
 {
     struct channel *channel = &client->channel;
-    struct crm_call *first = call_next_queued(client);
+    struct crm_call *call;
 
     channel->state = CHANNEL_HELLO;
     channel->next_stream = 1;
@@ -184,8 +185,12 @@ static void greet(struct crm_client *client, int64_t now_us)
         lost(client, CRM_NO_MEMORY, "no memory for the first message to the server");
         return;
     }
-    if (first && greeting_may_go_along(client, first))
-        call_send(first, now_us);
+    for (size_t most = client->token ? FLIGHT_CALLS : 1; most > 0; most--) {
+        call = call_next_queued(client);
+        if (!call || !greeting_may_go_along(client, call))
+            break;
+        call_send(call, now_us);
+    }
 }
 
 static void connect_step(struct crm_client *client, int64_t now_us)

@@ -44,6 +44,19 @@
     X(RSS_PER_IDLE_CONNECTION, "rss_per_idle_connection", "bytes", 0)                              \
     X(CONNECT_LOGIN, "connect_login_ms", "ms", 2)                                                  \
     X(CONNECT_RESUME, "connect_resume_ms", "ms", 2)                                                \
+    X(SYNC_1000_OF_100K, "sync_1000_of_100k_ms", "ms", 1)                                          \
+    X(SYNC_1000_OF_1M, "sync_1000_of_1m_ms", "ms", 1)                                              \
+    X(SYNC_BYTES, "sync_bytes_vs_zstd", "ratio", 3)                                                \
+    X(SYNC_EXAMINED, "sync_examined_per_change", "ratio", 2)                                       \
+    X(SYNC_NOOP, "sync_noop_roundtrips", "roundtrips", 0)                                          \
+    X(SYNC_NOOP_MS, "sync_noop_ms", "ms", 2)                                                       \
+    X(SYNC_NOOP_OUT, "sync_noop_sent", "bytes", 0)                                                 \
+    X(SYNC_NOOP_IN, "sync_noop_received", "bytes", 0)                                              \
+    X(SYNC_FIRST, "sync_first_50k_s", "s", 2)                                                      \
+    X(SYNC_FIRST_SERVER, "sync_first_server_growth", "MiB", 1)                                     \
+    X(SYNC_FIRST_CLIENT, "sync_first_client", "MiB", 1)                                            \
+    X(OFFLINE_LIST, "offline_list_ms", "ms", 1)                                                    \
+    X(OFFLINE_LIST_ENCRYPTED, "offline_list_encrypted_ms", "ms", 1)                                \
     X(GET_GROWTH, "get_growth", "ratio", 3)                                                        \
     X(PAGE_GROWTH, "page_growth", "ratio", 3)                                                      \
     X(SEARCH_GROWTH, "search_growth", "ratio", 3)                                                  \
@@ -59,12 +72,19 @@ struct samples {
     unsigned n;
 };
 
+/* The replica of the bench and where it comes from; made when first needed. */
+struct carrying {
+    struct site site;
+    char home[PATH_MAX]; /* crm's */
+    bool is_synced;
+};
+
 struct bench {
     uint64_t n_records;
     unsigned rounds;
     int64_t duration_us; /* of one measurement */
     const char *only;    /* measures that begin with it or that it begins with; NULL: all */
-    const char *crmd, *echo_server;
+    const char *crm, *crmd, *echo_server;
     const char *directory;    /* everything is made in it */
     int server_cpu, load_cpu; /* CPU_ANY where there is one core only */
     struct site site;
@@ -73,6 +93,7 @@ struct bench {
     struct yardstick *yardstick;
     struct frames gets, echoes, pages, pages_by_name, searches; /* made when first needed */
     struct own own;                                             /* so too; of site */
+    struct carrying carrying;
     struct samples samples[FIGURE_COUNT];
     struct failure *failure;
 };
@@ -102,6 +123,11 @@ enum crm_status measure_own(struct bench *bench) MUST_CHECK;
 enum crm_status measure_access(struct bench *bench) MUST_CHECK;
 enum crm_status measure_updates(struct bench *bench) MUST_CHECK;
 enum crm_status measure_connections(struct bench *bench) MUST_CHECK;
+enum crm_status measure_sync(struct bench *bench) MUST_CHECK;
+/* A replica of all of a site: a thousand changes, and the time until it has them. */
+enum crm_status measure_sync_changes(struct bench *bench, const struct site *site,
+                                     enum figure figure) MUST_CHECK;
+void carrying_fini(struct carrying *carrying);
 
 /* growth.c: the same work on a small and a large base, every round. */
 enum crm_status growth_run(struct bench *bench) MUST_CHECK;

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 
 #define OUTPUT_STEP 4096
 #define LINE_SIZE   256
+#define WATCH_MS    2
 
 /* In the child: never returns. */
 static void execute(const char *const *argv, const char *password, int out)
@@ -81,6 +83,51 @@ enum crm_status child_run(const char *const *argv, const char *password, struct 
     if (finish(&child) != 0)
         return fail(failure, CRM_FAILED, NULL, "%s %s failed", argv[0], argv[1] ? argv[1] : "");
     return status == CRM_OK ? CRM_OK : fail(failure, status, NULL, "%s prints too much", argv[0]);
+}
+
+static uint64_t anonymous(pid_t pid)
+{
+    unsigned long long kib = 0;
+    char path[64], line[LINE_SIZE];
+    FILE *in;
+
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    in = fopen(path, "re");
+    while (in && fgets(line, sizeof line, in) && sscanf(line, "RssAnon: %llu", &kib) != 1)
+        ;
+    if (in)
+        fclose(in);
+    return kib * 1024;
+}
+
+enum crm_status child_anonymous(pid_t pid, uint64_t *out_bytes, struct failure *failure)
+{
+    *out_bytes = anonymous(pid);
+    return *out_bytes ? CRM_OK
+                      : fail(failure, CRM_IO, NULL, "the memory of process %d cannot be read", (int)pid);
+}
+
+enum crm_status child_watch(const char *const *argv, pid_t other, uint64_t *out_own,
+                            uint64_t *out_other, struct failure *failure)
+{
+    char bytes[OUTPUT_STEP];
+    struct child child;
+    struct pollfd end;
+    enum crm_status status = start(argv, NULL, &child, failure);
+
+    if (status != CRM_OK)
+        return status;
+    *out_own = *out_other = 0;
+    end = (struct pollfd){ .fd = child.out, .events = POLLIN };
+    do {
+        uint64_t own = anonymous(child.pid), others = anonymous(other);
+
+        *out_own = own > *out_own ? own : *out_own;
+        *out_other = others > *out_other ? others : *out_other;
+    } while (poll(&end, 1, WATCH_MS) == 0 || read(child.out, bytes, sizeof bytes) > 0);
+    if (finish(&child) != 0)
+        return fail(failure, CRM_FAILED, NULL, "%s %s failed", argv[0], argv[1] ? argv[1] : "");
+    return CRM_OK;
 }
 
 /* The number at the end of the first line; 0: there is none. */

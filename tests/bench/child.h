@@ -33,6 +33,12 @@ void child_stop(struct child *child);
 /* Bind every thread of a process to a core, or with CPU_ANY to all of them. pid 0: the bench
  * itself. */
 enum crm_status child_pin(pid_t pid, int cpu, struct failure *failure) MUST_CHECK;
+/* Run to the end and throw away what it prints; meanwhile look, every few milliseconds, at its
+ * anonymous memory and at that of another process: the most that was seen of each. */
+enum crm_status child_watch(const char *const *argv, pid_t other, uint64_t *out_own,
+                            uint64_t *out_other, struct failure *failure) MUST_CHECK;
+/* Anonymous memory in bytes: heap and stacks, without pages of files. */
+enum crm_status child_anonymous(pid_t pid, uint64_t *out_bytes, struct failure *failure) MUST_CHECK;
 /* Resident memory in bytes. */
 enum crm_status child_rss(pid_t pid, uint64_t *out_bytes, struct failure *failure) MUST_CHECK;
 

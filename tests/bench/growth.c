@@ -154,6 +154,8 @@ enum crm_status growth_run(struct bench *bench)
                 status = compare_read(bench, &growth, read);
         if (status == CRM_OK && bench_wants(bench, "own"))
             status = own_measure(bench, &growth.sites[SIDE_LARGE], &growth.own);
+        if (status == CRM_OK && bench_wants(bench, "sync"))
+            status = measure_sync_changes(bench, &growth.sites[SIDE_LARGE], FIGURE_SYNC_1000_OF_1M);
         if (status == CRM_OK && bench_wants(bench, "update"))
             status = compare_updates(bench, &growth);
     }

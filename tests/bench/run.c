@@ -41,6 +41,7 @@ static const struct {
     { "access", measure_access },
     { "update", measure_updates },
     { "connect", measure_connections },
+    { "sync", measure_sync },
 };
 
 /* --- before the first round */
@@ -173,6 +174,7 @@ static enum crm_status run_rounds(struct bench *bench)
     frames_fini(&bench->pages_by_name);
     frames_fini(&bench->searches);
     own_fini(&bench->own);
+    carrying_fini(&bench->carrying);
     return status;
 }
 
@@ -288,8 +290,8 @@ static int usage(void)
                     "[--directory DIR]\n\n"
                     "Prints figures as NAME VALUE UNIT, the median of the rounds. MEASURE: load, "
                     "get, get_16c32, list, search, own, access,\n"
-                    "update, update_64c, connect …; with --large get, page, search, report, own, "
-                    "update. The directory for the databases is made below\n"
+                    "update, update_64c, connect, sync …; with --large get, page, search, report, own, "
+                    "update, sync. The directory for the databases is made below\n"
                     "DIR (TMPDIR, else /var/tmp), which is to be on the disk that is measured, and "
                     "is removed at the end.\n");
     return 2;
@@ -334,7 +336,7 @@ static bool read_options(int argc, char **argv, struct bench *bench, bool *out_i
 int main(int argc, char **argv)
 {
     struct bench bench = { .n_records = RECORDS, .rounds = ROUNDS, .duration_us = DURATION_US };
-    char crmd[PATH_MAX], echo_server[PATH_MAX], directory[PATH_MAX];
+    char crm[PATH_MAX], crmd[PATH_MAX], echo_server[PATH_MAX], directory[PATH_MAX];
     const char *below = getenv("TMPDIR");
     bool is_large = false;
 
@@ -342,8 +344,8 @@ int main(int argc, char **argv)
         below = "/var/tmp"; /* not /tmp, which may be memory: then a sync is none */
     if (!read_options(argc, argv, &bench, &is_large, &below))
         return usage();
-    if (!find_program("../crmd", crmd) || !find_program("echo_server", echo_server)) {
-        fprintf(stderr, "bench: crmd and echo_server are not where they are built\n");
+    if (!find_program("../crm", crm) || !find_program("../crmd", crmd) || !find_program("echo_server", echo_server)) {
+        fprintf(stderr, "bench: crm, crmd and echo_server are not where they are built\n");
         return EXIT_FAILURE;
     }
     if (snprintf(directory, sizeof directory, "%s/crm-bench-XXXXXX", below) >= PATH_MAX ||
@@ -351,6 +353,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench: cannot make a directory below %s: %s\n", below, strerror(errno));
         return EXIT_FAILURE;
     }
+    bench.crm = crm;
     bench.crmd = crmd;
     bench.echo_server = echo_server;
     bench.directory = directory;
