@@ -183,9 +183,22 @@ static bool is_deleted(const struct work *work)
     return work->evolve.before.header.flags & RECORD_DELETED;
 }
 
+/* Has the body a value in each of these fields? */
+static bool has_all(struct arena *arena, struct slice body, const struct field_set *fields)
+{
+    struct field_set there;
+
+    if (body_diff(arena, slice_of("", 0), body, &there) != CRM_OK)
+        return false;
+    for (size_t i = 0; i < fields->n; i++)
+        if (!field_set_has(&there, fields->refs[i]))
+            return false;
+    return true;
+}
+
 /*
  * Was it created already, by the same author with the same content? Who makes the id sends the creation again where the answer was lost, for example with a
- * replica's older copy. Values that were cleared since do not count, as nothing was typed that is not known.
+ * replica's older copy. A copy to which something was added is another creation.
  */
 static bool is_there(struct work *work, const struct uuid *id)
 {
@@ -202,7 +215,8 @@ static bool is_there(struct work *work, const struct uuid *id)
         evolve_read_patch(&work->evolve, mutation, &patch) != CRM_OK)
         return false;
     input.now = before->body;
-    return merge_patch(evolve->arena, &input, &result) == CRM_OK && result.merged.n == 0 && result.conflicts.n == 0;
+    return merge_patch(evolve->arena, &input, &result) == CRM_OK && result.merged.n == 0 && result.conflicts.n == 0 &&
+           has_all(evolve->arena, before->body, &result.touched);
 }
 
 static enum crm_status create(struct work *work, const struct uuid *id, struct record_header *out_header)

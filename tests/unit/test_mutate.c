@@ -105,6 +105,7 @@ static void refuses_what_is_no_mutation(void **state)
     assert_int_equal(s->seq, seq);
     other = server_creation(s, KIND_CUSTOMER, &other_id, "name=Acme", "industry=retail", NULL);
     other->id = mutation->id;
+    server_refuses(s, other, CRM_EXISTS, "id"); /* more than is there */
     server_change(s, KIND_CUSTOMER, &id, "industry=finance");
     server_refuses(s, other, CRM_EXISTS, "id"); /* not the same */
     server_refuses(s, server_action(s, KIND_CUSTOMER, &id, "fly", NULL), CRM_INVALID, "action");
