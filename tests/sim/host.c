@@ -8,7 +8,9 @@
 
 #include <stdlib.h>
 
+#include "common/base/clock.h"
 #include "server/dispatch/link.h"
+#include "server/engine/number.h"
 #include "server/engine/settings.h"
 
 #define OUT_MAX ((size_t)64 << 20)
@@ -168,6 +170,8 @@ static enum crm_status raise_epoch(struct store_txn *txn, void *arg)
     epoch++;
     if (status == CRM_OK)
         status = meta_put(set, "epoch", &epoch, sizeof epoch, arena);
+    if (status == CRM_OK)
+        status = number_jump(&view, set, clock_now_us(), arena);
     return status == CRM_OK ? writeset_apply(set, txn) : status;
 }
 

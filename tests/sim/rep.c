@@ -48,15 +48,22 @@ static void note_answered(void *arg, struct word *word)
         word->is_answered = true;
 }
 
+/* What a restored server had lost is answered once more, and may be in conflict by now. */
+static void note_refused(void *arg, struct word *word)
+{
+    const struct rep *rep = arg;
+
+    if (word->by == rep->who && rep->sim->n_restores > 0)
+        word->is_answered = false;
+}
+
 static void on_answer(void *arg, const Crm__QueuedMutation *queued, const Crm__MutateResult *answer)
 {
     struct rep *rep = arg;
 
     sim_trace("  %s is told of change %llu: %s%s%s", rep->name, (unsigned long long)queued->number, crm_status_info((int)answer->status)->name,
               answer->outcome == CRM__MUTATE_OUTCOME__MUTATE_OUTCOME_MERGED ? " (merged)" : "", answer->error ? answer->error->text : "");
-    if (answer->status != CRM_OK)
-        return;
-    words_queued(&rep->sim->words, queued, note_answered, rep);
+    words_queued(&rep->sim->words, queued, answer->status == CRM_OK ? note_answered : note_refused, rep);
 }
 
 static enum crm_status push_and_pull(struct rep *rep, struct replica *replica, struct crm_client *client, struct failure *failure)

@@ -200,6 +200,7 @@ struct sim {
     struct arena arena; /* of the seed */
     struct store *backup; /* of the server's disk; NULL: none was made */
     size_t backup_words;  /* that had been typed by then */
+    unsigned n_restores;
 };
 
 /* script.c */

@@ -183,6 +183,7 @@ void step_restore(struct sim *sim)
     disk_replace(&sim->host.disk, sim->backup);
     host_begin_epoch(&sim->host);
     host_boot(&sim->host);
+    sim->n_restores++;
     for (size_t i = sim->backup_words; i < sim->words.n; i++)
         if (sim->words.rows[i].is_online) {
             sim->words.rows[i].is_waived = true;
