@@ -127,7 +127,7 @@ static struct removal removal_of(struct pending *pending)
     pending->depth = pending->records = 0;
     return (struct removal){
         .view = &pending->rows->view, .arena = pending->rows->arena, .failure = pending->failure, .ops = &removal_ops, .arg = pending,
-        .depth = &pending->depth, .records = &pending->records,
+        .is_partial = true, .depth = &pending->depth, .records = &pending->records,
     };
 }
 

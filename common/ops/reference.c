@@ -96,12 +96,20 @@ enum crm_status references_check(const struct reference_scope *scope, const stru
     return check.status;
 }
 
+/* Of a record that comes back: is what it referred to gone? */
+static bool is_gone(const struct reference_scope *scope, enum kind kind, const struct uuid *target)
+{
+    struct record record;
+
+    return scope->is_partial ? view_deleted(scope->view, kind, target, &record) == CRM_OK : view_record(scope->view, kind, target, &record) != CRM_OK;
+}
+
 /* One reference of a record that comes back: what its target's deletion would have done to it is done now. */
 static bool settle_reference(void *arg, const struct value *value)
 {
     struct reference_check *check = arg;
 
-    if (target_exists(check, &value->ref) || check->field->on_delete == ON_DELETE_NOTHING)
+    if (check->field->ref_kind == KIND_NONE || check->field->on_delete == ON_DELETE_NOTHING || !is_gone(check->scope, check->field->ref_kind, &value->ref))
         return true;
     if (check->field->on_delete != ON_DELETE_UNLINK)
         return refuse_reference(check);
@@ -114,11 +122,9 @@ static bool settle_reference(void *arg, const struct value *value)
 
 static enum crm_status check_belongings(const struct reference_scope *scope, const struct record_header *header)
 {
-    struct record record;
-
-    if (!uuid_is_nil(&header->owner) && view_record(scope->view, KIND_USER, &header->owner, &record) != CRM_OK)
+    if (!uuid_is_nil(&header->owner) && is_gone(scope, KIND_USER, &header->owner))
         return fail(scope->failure, CRM_INVALID, "owner", "it belongs to a user who is deleted: restore the user first");
-    if (!uuid_is_nil(&header->team) && view_record(scope->view, KIND_TEAM, &header->team, &record) != CRM_OK)
+    if (!uuid_is_nil(&header->team) && is_gone(scope, KIND_TEAM, &header->team))
         return fail(scope->failure, CRM_INVALID, "team", "it belongs to a team that is deleted: restore the team first");
     return CRM_OK;
 }

@@ -13,6 +13,7 @@ struct reference_scope {
     const struct view *seen; /* what is referred to must be in it: view itself, or what who asks may see of it */
     struct arena *arena;
     struct failure *failure;
+    bool is_partial;         /* view is not all there is, as on a replica: of what comes back only those targets are gone that lie in its bin */
 };
 
 /* Every reference that a change brings in points at something that is seen; what the record referred to before stays. before NULL: a create. CRM_INVALID. */

@@ -203,7 +203,9 @@ enum crm_status removal_restore(const struct removal *removal, const struct kind
     struct record after = *bin;
     struct uuid id = bin->header.id;
     struct field_set changed = { 0 };
-    const struct reference_scope scope = { .view = removal->view, .seen = removal->view, .arena = removal->arena, .failure = removal->failure };
+    const struct reference_scope scope = {
+        .view = removal->view, .seen = removal->view, .arena = removal->arena, .failure = removal->failure, .is_partial = removal->is_partial,
+    };
     enum crm_status status = removal->ops->guard(removal->arg, bin, true);
 
     if (status == CRM_OK)

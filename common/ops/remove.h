@@ -29,6 +29,7 @@ struct removal {
     struct failure *failure;
     const struct removal_ops *ops;
     void *arg;
+    bool is_partial;   /* as of struct reference_scope */
     unsigned *depth;   /* of what hangs on each other; RULE_DEPTH_MAX */
     unsigned *records; /* that were touched, counted by the ops; RULE_RECORDS_MAX */
 };
