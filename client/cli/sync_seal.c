@@ -5,6 +5,7 @@
  */
 #include "client/cli/sync_seal.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,9 +19,19 @@
 
 _Static_assert(PASSWORD_SIZE <= REPLICA_PASSPHRASE_SIZE, "what is typed has room");
 
+/* Its file may be there without one. */
+static bool has_terminal(void)
+{
+    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
 static enum crm_status ask(struct cli *cli, bool is_new, char text[PASSWORD_SIZE], struct failure *failure)
 {
-    if (!getenv(PASSPHRASE_VARIABLE) && access("/dev/tty", R_OK | W_OK) == 0)
+    if (!getenv(PASSPHRASE_VARIABLE) && has_terminal())
         return prompt_password(PASSPHRASE_VARIABLE,
                                is_new ? cli_label(cli, "New passphrase of the replica: ", "离线副本的新口令: ")
                                       : cli_label(cli, "Passphrase of the replica: ", "离线副本的口令: "),

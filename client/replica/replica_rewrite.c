@@ -219,14 +219,12 @@ static enum crm_status keep_key(const struct replica *replica, const struct repl
     return fail(failure, status, NULL, "the system's keyring cannot be used here: give a passphrase");
 }
 
-static enum crm_status try_keyring(const struct replica_sealing *sealing, struct failure *failure)
+static enum crm_status try_keyring(struct failure *failure)
 {
     const struct uuid id = uuid_create();
     uint8_t key[CIPHER_KEY_SIZE];
     enum crm_status status;
 
-    if (sealing->passphrase)
-        return CRM_OK;
     random_bytes(key, sizeof key);
     status = keyring_put(&id, key, 60);
     if (status == CRM_OK)
@@ -238,7 +236,7 @@ static enum crm_status try_keyring(const struct replica_sealing *sealing, struct
 enum crm_status replica_encrypt(const char *home, const struct replica_sealing *sealing, struct failure *failure)
 {
     struct replica *replica = NULL;
-    enum crm_status status = try_keyring(sealing, failure);
+    enum crm_status status = sealing->passphrase ? seal_check_passphrase(sealing->passphrase, failure) : try_keyring(failure);
 
     if (status == CRM_OK)
         status = replica_open(home, REPLICA_WRITE, &replica, failure);

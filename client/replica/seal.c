@@ -92,16 +92,23 @@ static enum crm_status derive_key(const struct seal_lock *lock, const char *pass
     return rc == ARGON2_MEMORY_ALLOCATION_ERROR ? CRM_NO_MEMORY : CRM_CORRUPT;
 }
 
+enum crm_status seal_check_passphrase(const char *passphrase, struct failure *failure)
+{
+    if (!passphrase || strlen(passphrase) >= SEAL_PASSPHRASE_MIN)
+        return CRM_OK;
+    return fail(failure, CRM_INVALID, NULL, "a passphrase has at least %d letters", SEAL_PASSPHRASE_MIN);
+}
+
 enum crm_status seal_lock_make(const uint8_t key[CIPHER_KEY_SIZE], const struct uuid *id, const char *passphrase, uint32_t keep_s,
                                struct seal_lock *out_lock, struct failure *failure)
 {
     static const uint8_t zeros[CIPHER_KEY_SIZE];
     struct seal_lock lock = { .by = SEAL_BY_KEYRING, .id = *id, .keep_s = keep_s };
     uint8_t packed[SEAL_LOCK_SIZE], by_passphrase[CIPHER_KEY_SIZE];
-    enum crm_status status = CRM_OK;
+    enum crm_status status = seal_check_passphrase(passphrase, failure);
 
-    if (passphrase && strlen(passphrase) < SEAL_PASSPHRASE_MIN)
-        return fail(failure, CRM_INVALID, NULL, "a passphrase has at least %d letters", SEAL_PASSPHRASE_MIN);
+    if (status != CRM_OK)
+        return status;
     if (passphrase) {
         lock.by = SEAL_BY_PASSPHRASE;
         lock.memory_kib = MEMORY_KIB;

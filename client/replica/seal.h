@@ -36,6 +36,8 @@ struct seal_lock {
     uint8_t closed[CIPHER_KEY_SIZE + CIPHER_OVERHEAD]; /* the key, by the passphrase; else zeros, by the key itself: to know the right one */
 };
 
+/* NULL: none, which is as good. */
+enum crm_status seal_check_passphrase(const char *passphrase, struct failure *failure) MUST_CHECK;
 /* A lock for a key. passphrase NULL: by the keyring. */
 enum crm_status seal_lock_make(const uint8_t key[CIPHER_KEY_SIZE], const struct uuid *id, const char *passphrase, uint32_t keep_s,
                                struct seal_lock *out_lock, struct failure *failure) MUST_CHECK;

@@ -16,6 +16,7 @@
 #include "common/engine/index.h"
 #include "common/model/body.h"
 #include "common/model/reflect.h"
+#include "common/store/store_cover.h"
 
 /* Last: its macro fail() would garble the prototype in failure.h. */
 #include <cmocka.h>
@@ -26,7 +27,8 @@
 #define WORLD_ROWS      (WORLD_CUSTOMERS + WORLD_DEALS)
 #define WORLD_ARENA     (256u << 20)
 
-enum world_engine { WORLD_MAP, WORLD_LMDB };
+/* WORLD_COVERED: a map in which nothing that is made of values is kept. */
+enum world_engine { WORLD_MAP, WORLD_LMDB, WORLD_COVERED };
 
 struct world {
     struct store *store;
@@ -390,6 +392,35 @@ static inline enum crm_status world_touch_run(struct store_txn *txn, void *arg)
     return status == CRM_OK ? writeset_apply(set, txn) : status;
 }
 
+/* Values that are turned around, so that one which was not taken back is no record. */
+static inline enum crm_status world_turn(void *arg, enum store_db db, struct slice key, struct slice value, struct arena *arena, struct slice *out)
+{
+    uint8_t *turned = arena_alloc(arena, value.size + 1);
+
+    (void)arg;
+    (void)db;
+    (void)key;
+    if (!turned)
+        return CRM_NO_MEMORY;
+    for (size_t i = 0; i < value.size; i++)
+        turned[i] = (uint8_t)~value.data[i];
+    *out = slice_of(turned, value.size);
+    return CRM_OK;
+}
+
+static inline bool world_keeps(void *arg, enum store_db db, struct slice key)
+{
+    (void)arg;
+    return db == STORE_CHILD && child_key_is_companion(key);
+}
+
+static inline void world_cover(struct world *world)
+{
+    const struct store_cover cover = { .close = world_turn, .open = world_turn, .keeps = world_keeps };
+
+    assert_int_equal(store_open_cover(world->store, &cover, &world->store), CRM_OK);
+}
+
 static inline void world_begin(struct world *world, enum world_engine engine, uint64_t seed)
 {
     Crm__FieldDefinition zone = CRM__FIELD_DEFINITION__INIT;
@@ -418,6 +449,8 @@ static inline void world_begin(struct world *world, enum world_engine engine, ui
     } else {
         assert_int_equal(store_open_map(&world->store), CRM_OK);
     }
+    if (engine == WORLD_COVERED)
+        world_cover(world);
     assert_int_equal(store_write_run(world->store, world_fill, world), CRM_OK);
 }
 

@@ -450,6 +450,13 @@ static void lists_agree_with_the_model_through_write_sets(void **state)
     compare_on(WORLD_LMDB, true, 22);
 }
 
+static void lists_agree_with_the_model_without_indexes(void **state)
+{
+    (void)state;
+    compare_on(WORLD_COVERED, false, 31);
+    compare_on(WORLD_COVERED, true, 32);
+}
+
 /* ---- plans */
 
 struct plan_run {
@@ -547,6 +554,7 @@ int main(void)
         cmocka_unit_test(lists_agree_with_the_model_on_the_map),
         cmocka_unit_test(lists_agree_with_the_model_on_lmdb),
         cmocka_unit_test(lists_agree_with_the_model_through_write_sets),
+        cmocka_unit_test(lists_agree_with_the_model_without_indexes),
         cmocka_unit_test(plans_say_how_a_list_is_read),
     };
 

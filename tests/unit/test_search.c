@@ -241,6 +241,12 @@ static void searches_agree_on_lmdb(void **state)
     searches_agree_with_a_walk(WORLD_LMDB);
 }
 
+static void searches_agree_without_terms(void **state)
+{
+    (void)state;
+    searches_agree_with_a_walk(WORLD_COVERED);
+}
+
 static void nothing_searchable_is_said(void **state)
 {
     static struct search_call call;
@@ -418,6 +424,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(searches_agree_on_the_map),
+        cmocka_unit_test(searches_agree_without_terms),
         cmocka_unit_test(searches_agree_on_lmdb),
         cmocka_unit_test(nothing_searchable_is_said),
         cmocka_unit_test(wide_prefixes_are_looked_for_in_records),
