@@ -47,6 +47,7 @@ static json_t *status_object(const struct status *status)
                         state->synced_us ? json_integer((json_int_t)((clock_now_us() - state->synced_us) / 1000000)) : json_null());
     json_object_set_new(object, "expires", instant_json(state->expires_us));
     json_object_set_new(object, "complete", json_boolean(state->is_usable));
+    json_object_set_new(object, "encrypted", json_boolean(state->is_sealed));
     json_object_set_new(object, "scope", json_string(state->scope));
     json_object_set_new(object, "user", json_string(state->session && state->session->login ? state->session->login : ""));
     json_object_set_new(object, "replica", json_string(id));
@@ -128,6 +129,8 @@ static enum crm_status fill_status(struct cli *cli, struct table *table, const s
         status = add_outbox(cli, table, &all->outbox);
     if (!status)
         status = status_row(table, cli_label(cli, "On disk", "占用空间"), sync_bytes_text(all->counts.bytes, text));
+    if (!status)
+        status = status_row(table, cli_label(cli, "Encrypted", "加密"), state->is_sealed ? cli_label(cli, "yes", "是") : cli_label(cli, "no", "否"));
     if (!status)
         status = status_row(table, cli_label(cli, "Of", "用户"), cli_safe(cli, state->session && state->session->login ? state->session->login : "-"));
     uuid_format(&state->id, text);
