@@ -127,15 +127,18 @@ static enum crm_status find_one(struct local_call *call, const struct view *view
     enum kind kind;
     enum crm_status status = find_alias(request, view, &id, &kind) ? CRM_OK : ask_get(&ask, request, &id, &kind);
 
-    if (status == CRM_NOT_FOUND && request->deleted && select_deleted(view, request->kind, request->selector, out_record)) {
+    if (status == CRM_NOT_FOUND && request->deleted) {
         call->failure = (struct failure){ 0 };
-        return CRM_OK;
+        return select_deleted(view, request->kind, request->selector, out_record) ? CRM_OK : needs_server(call, "what was deleted before the last sync");
     }
     if (status != CRM_OK)
         return status;
     status = view_record(view, kind, &id, out_record);
-    if (status == CRM_NOT_FOUND && request->deleted)
+    if (status == CRM_NOT_FOUND && request->deleted) {
         status = view_deleted(view, kind, &id, out_record);
+        if (status == CRM_NOT_FOUND)
+            return needs_server(call, "what was deleted before the last sync");
+    }
     if (status == CRM_NOT_FOUND)
         return fail(&call->failure, CRM_NOT_FOUND, NULL, "there is no such %s", kind_def(kind)->name);
     return status == CRM_OK ? CRM_OK : fail(&call->failure, status, NULL, "the stored record is damaged");
