@@ -16,6 +16,38 @@ static const char *const type_names[] = {
     [FIELD_REFERENCE] = "reference", [FIELD_GROUP] = "group",     [FIELD_ID] = "id",
 };
 
+/* What becomes of it where two people change it at the same time. */
+static const char *merge_name(const struct field_def *field)
+{
+    static const char *const names[] = { [MERGE_ASK] = "ask", [MERGE_LAST] = "last", [MERGE_MAX] = "max",
+                                         [MERGE_UNION] = "union", [MERGE_NEVER] = "never" };
+
+    if (field->merge == MERGE_ASK && field->flags & FIELD_REPEATED && !(field->flags & FIELD_CUSTOM))
+        return "union"; /* lists merge by element */
+    if (field->merge == MERGE_ASK && field->type == FIELD_TEXT && field->flags & (FIELD_LONG | FIELD_MULTILINE))
+        return "append"; /* what both have written on is kept, else it asks */
+    return names[field->merge];
+}
+
+/* "" where nobody changes it. */
+static const char *merge_text(const struct cli *cli, const struct field_def *field)
+{
+    static const struct {
+        const char *name, *en, *zh;
+    } texts[] = { { "ask", "asks", "询问" },          { "last", "last change", "最后修改" },
+                  { "max", "larger value", "取大值" }, { "union", "both, by element", "逐项合并" },
+                  { "append", "both, if appended", "追加时合并" }, { "never", "never, asks", "不合并" } };
+
+    if (field->flags & FIELD_DERIVED && field->ref != HEADER_OWNER && field->ref != HEADER_TEAM)
+        return "";
+    if (field->flags & FIELD_HEADER)
+        return field->ref == HEADER_OWNER || field->ref == HEADER_TEAM ? cli_label(cli, "never, asks", "不合并") : "";
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (strcmp(merge_name(field), texts[i].name) == 0)
+            return cli_label(cli, texts[i].en, texts[i].zh);
+    return "";
+}
+
 static json_t *choices_json(const struct field_def *field)
 {
     json_t *choices = json_array();
@@ -46,6 +78,7 @@ static json_t *field_json(const struct field_def *field)
     json_object_set_new(object, "list", json_boolean(field->flags & FIELD_REPEATED));
     json_object_set_new(object, "derived", json_boolean(field->flags & FIELD_DERIVED));
     json_object_set_new(object, "custom", json_boolean(field->flags & FIELD_CUSTOM));
+    json_object_set_new(object, "merge", json_string(merge_name(field)));
     if (refers)
         json_object_set_new(object, "refers_to", json_string(refers->name));
     if (field->n_choices > 0)
@@ -120,13 +153,15 @@ static enum crm_status describe_fields(struct cli *cli, const struct kind_def *k
     if (!status && (table_column(table, cli_label(cli, "Field", "字段"), 0) ||
                     table_column(table, cli_label(cli, "Label", "名称"), 0) ||
                     table_column(table, cli_label(cli, "Type", "类型"), 0) ||
+                    table_column(table, cli_label(cli, "Merges", "合并"), 0) ||
                     table_column(table, cli_label(cli, "Notes", "说明"), TABLE_TRUNCATE)))
         status = CRM_NO_MEMORY;
     for (size_t i = 0; !status && (field = schema_field_at(cli->schema, kind, i)); i++)
         status = table_row(table,
                            (const char *[]){ cli_safe(cli, field->name),
                                              cli_safe(cli, display_field_label(cli, field)),
-                                             type_names[field->type], field_notes(cli, field) },
+                                             type_names[field->type], merge_text(cli, field),
+                                             field_notes(cli, field) },
                            0);
     if (!status)
         status = table_flush(table);

@@ -208,6 +208,21 @@ static const char *label_or(const char *label, const char *fallback)
     return label && *label ? label : fallback;
 }
 
+/* Money never merges silently; only what has an order has a larger value. */
+static enum merge_policy merge_of(enum field_type type, const Crm__FieldDefinition *definition)
+{
+    if (type == FIELD_MONEY)
+        return MERGE_NEVER;
+    switch (definition->merge) {
+    case CRM__MERGE_POLICY__MERGE_POLICY_LAST:
+        return MERGE_LAST;
+    case CRM__MERGE_POLICY__MERGE_POLICY_MAX:
+        return type == FIELD_DECIMAL || type == FIELD_DATE || type == FIELD_INSTANT ? MERGE_MAX : MERGE_ASK;
+    default:
+        return MERGE_ASK;
+    }
+}
+
 /* A copy of all that the definition says, in the arena; NULL when memory is spent. */
 static struct custom_field *custom_create(struct arena *arena,
                                           const Crm__FieldDefinition *definition)
@@ -225,7 +240,7 @@ static struct custom_field *custom_create(struct arena *arena,
     def->flags = flags_of(definition);
     def->ref_kind = target ? target->kind : KIND_NONE;
     def->on_delete = def->type == FIELD_REFERENCE ? ON_DELETE_UNLINK : ON_DELETE_NOTHING;
-    def->merge = def->type == FIELD_MONEY ? MERGE_NEVER : MERGE_ASK;
+    def->merge = merge_of(def->type, definition);
     def->name = arena_strdup(arena, definition->name);
     def->label_en = arena_strdup(arena, label_en);
     def->label_zh = arena_strdup(arena, label_or(definition->label_zh, label_en));

@@ -21,6 +21,12 @@ static const struct choice_def field_types[] = {
     { CRM__FIELD_TYPE__FIELD_TYPE_TIME, "time", "Time", "时间" },
 };
 
+static const struct choice_def merge_policies[] = {
+    { CRM__MERGE_POLICY__MERGE_POLICY_ASK, "ask", "Ask", "询问" },
+    { CRM__MERGE_POLICY__MERGE_POLICY_LAST, "last", "Last change", "最后修改" },
+    { CRM__MERGE_POLICY__MERGE_POLICY_MAX, "max", "Larger value", "取大值" },
+};
+
 static const struct field_def definition_fields[] = {
     { 1, "kind", FIELD_TEXT, FIELD_REQUIRED, "Kind", "对象" },
     { 2, "name", FIELD_TEXT, FIELD_REQUIRED, "Name", "名称" },
@@ -37,6 +43,7 @@ static const struct field_def definition_fields[] = {
       .merge = MERGE_LAST },
     { 13, "qualified", FIELD_TEXT, FIELD_DERIVED | FIELD_UNIQUE, "Qualified name", "全名",
       .merge = MERGE_LAST },
+    { 14, "merge", FIELD_CHOICE, 0, "When two change it", "合并方式", CHOICES(merge_policies) },
     FIELD_ROW_TAGS,
 };
 

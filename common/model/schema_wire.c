@@ -31,6 +31,19 @@ static Crm__FieldType definition_type(const Crm__FieldInfo *info)
     }
 }
 
+/* enum merge_policy to that of a definition. */
+static Crm__MergePolicy definition_merge(const Crm__FieldInfo *info)
+{
+    switch (info->merge) {
+    case MERGE_LAST:
+        return CRM__MERGE_POLICY__MERGE_POLICY_LAST;
+    case MERGE_MAX:
+        return CRM__MERGE_POLICY__MERGE_POLICY_MAX;
+    default:
+        return CRM__MERGE_POLICY__MERGE_POLICY_ASK;
+    }
+}
+
 static enum crm_status add_custom(struct schema *schema, const Crm__KindInfo *kind,
                                   const Crm__FieldInfo *info, struct arena *arena,
                                   struct failure *failure)
@@ -47,6 +60,8 @@ static enum crm_status add_custom(struct schema *schema, const Crm__KindInfo *ki
     definition.label_zh = info->label_zh;
     definition.has_type = definition.has_number = definition.has_required = true;
     definition.type = definition_type(info);
+    definition.has_merge = true;
+    definition.merge = definition_merge(info);
     definition.number = info->field - FIELD_REF_CUSTOM;
     definition.required = (info->flags & FIELD_REQUIRED) != 0;
     /* A replica makes its indexes anew when the fields have changed: they are always whole. */

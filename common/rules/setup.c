@@ -138,6 +138,24 @@ static enum crm_status fits_schema(struct rule_ctx *ctx)
     return status;
 }
 
+/* A policy that would do nothing is not taken silently. */
+static enum crm_status check_merge(struct rule_ctx *ctx, const Crm__FieldDefinition *field)
+{
+    switch (field->merge) {
+    case CRM__MERGE_POLICY__MERGE_POLICY_LAST:
+        if (field->type == CRM__FIELD_TYPE__FIELD_TYPE_MONEY)
+            return rule_refuse_field(ctx, CRM_INVALID, "merge", "amounts never merge");
+        return CRM_OK;
+    case CRM__MERGE_POLICY__MERGE_POLICY_MAX:
+        if (field->type != CRM__FIELD_TYPE__FIELD_TYPE_NUMBER && field->type != CRM__FIELD_TYPE__FIELD_TYPE_DATE &&
+            field->type != CRM__FIELD_TYPE__FIELD_TYPE_TIME)
+            return rule_refuse_field(ctx, CRM_INVALID, "merge", "only of numbers, dates and times is one the larger");
+        return CRM_OK;
+    default:
+        return CRM_OK;
+    }
+}
+
 /* What is asked beyond what the schema asks. */
 static enum crm_status check_definition(struct rule_ctx *ctx, const Crm__FieldDefinition *field)
 {
@@ -148,7 +166,7 @@ static enum crm_status check_definition(struct rule_ctx *ctx, const Crm__FieldDe
         return rule_refuse_field(ctx, CRM_INVALID, "name", "a field's name has at most %d letters", FIELD_NAME_MAX);
     if (field->type == CRM__FIELD_TYPE__FIELD_TYPE_REFERENCE && !(field->ref_kind && kind_find(field->ref_kind)))
         return rule_refuse_field(ctx, CRM_INVALID, "ref_kind", "a reference needs the kind that it points at");
-    return CRM_OK;
+    return check_merge(ctx, field);
 }
 
 static bool has_name(char *const *names, size_t n, const char *name)

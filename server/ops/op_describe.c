@@ -35,6 +35,8 @@ static Crm__FieldInfo *field_info(struct op_ctx *ctx, const struct field_def *fi
     info->flags = field->flags;
     info->has_ref_kind = field->ref_kind != KIND_NONE;
     info->ref_kind = field->ref_kind;
+    info->has_merge = field->merge != MERGE_ASK;
+    info->merge = field->merge;
     info->has_of = of != 0;
     info->of = of;
     info->choices = arena_alloc(ctx->arena, (field->n_choices + 1) * sizeof *info->choices);

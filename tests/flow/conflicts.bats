@@ -75,6 +75,19 @@ answers() {
     [ "$(crm conflicts --json)" = '[]' ] # they are lena's
 }
 
+@test "describe says how each field merges, and a field of the company's own may say it" {
+    run crm describe customer --json
+    [ "$(jq -r '.fields[] | select(.name == "tags" or .name == "name" or .name == "note") | "\(.name)=\(.merge)"' <<<"$output" | sort | paste -sd,)" = name=ask,note=append,tags=union ]
+    fails 6 crm add field_definition kind=customer name=level type=text merge=max
+    crm add field_definition kind=customer name=visits type=number merge=max --quiet
+    [ "$(crm describe customer --json | jq -r '.fields[] | select(.name == "visits").merge')" = max ]
+    run crm describe customer
+    contains 'larger value'
+    collide visits=3 visits=7
+    [ "$(field visits)" = 7 ]
+    [ "$(open_fields)" = name ] # as before
+}
+
 @test "a choice that cannot be meant is refused, and nothing is changed" {
     fails 2 as lena crm resolve C-1
     fails 2 as lena crm resolve C-1 --mine --theirs

@@ -57,6 +57,8 @@ static void refuses_what_cannot_be_a_field(void **state)
         { { "kind=deal", "name=other", "type=text", "label=Zone" }, "label", CRM_EXISTS },
         { { "kind=deal", "name=a" }, "type", CRM_INVALID },
         { { "kind=deal", "name=a", "type=choice" }, "choices", CRM_INVALID },
+        { { "kind=deal", "name=a", "type=money", "merge=last" }, "merge", CRM_INVALID },
+        { { "kind=deal", "name=a", "type=text", "merge=max" }, "merge", CRM_INVALID },
         { { "kind=deal", "name=a", "type=multi_choice" }, "choices", CRM_INVALID },
         { { "kind=deal", "name=a", "type=reference" }, "ref_kind", CRM_INVALID },
         { { "kind=deal", "name=a", "type=reference", "ref_kind=starship" }, "ref_kind", CRM_INVALID },

@@ -450,6 +450,32 @@ static void bounds_what_is_open(void **state)
     assert_int_equal(kept_of(s, &id).n, 0);
 }
 
+/* --- fields that the company has added merge as it says */
+
+static void merges_custom_fields(void **state)
+{
+    static const char *const definitions[][3] = { { "name=asks", "type=number", "merge=ask" },   { "name=lasts", "type=text", "merge=last" },
+                                                  { "name=grows", "type=number", "merge=max" },  { "name=sees", "type=date", "merge=max" },
+                                                  { "name=silent", "type=number", "merge=" } };
+    struct server *s = *state;
+    struct uuid id, definition;
+    struct record base;
+
+    for (size_t i = 0; i < ARRAY_LEN(definitions); i++)
+        server_create(s, KIND_FIELD_DEFINITION, &definition, "kind=customer", definitions[i][0], definitions[i][1], definitions[i][2]);
+    server_create(s, KIND_CUSTOMER, &id, "name=Acme", "asks=1", "lasts=a", "grows=1", "sees=2020-01-01", "silent=1");
+    base = server_record(s, KIND_CUSTOMER, &id);
+    server_change(s, KIND_CUSTOMER, &id, "asks=2", "lasts=b", "grows=5", "sees=2020-01-02", "silent=2");
+    server_must(s, seen(s, server_patch(s, KIND_CUSTOMER, &id, "asks=3", "lasts=c", "grows=3", "sees=2020-01-03", "silent=3", NULL), &base));
+    assert_partial(s);
+    assert_field(s, KIND_CUSTOMER, &id, "asks", "2");
+    assert_field(s, KIND_CUSTOMER, &id, "silent", "2");
+    assert_field(s, KIND_CUSTOMER, &id, "lasts", "c");
+    assert_field(s, KIND_CUSTOMER, &id, "grows", "5");
+    assert_field(s, KIND_CUSTOMER, &id, "sees", "2020-01-03");
+    assert_int_equal(kept_of(s, &id).rows[0]->n_fields, 2);
+}
+
 /* --- choosing */
 
 static void resolves(void **state)
@@ -626,6 +652,7 @@ int main(void)
         T(keeps_groups_whole),
         T(answers_again_without_keeping_values),
         T(bounds_what_is_open),
+        T(merges_custom_fields),
         T(resolves),
         T(resolves_by_choices),
         T(resolves_nothing_of_others),
