@@ -10,7 +10,6 @@
 
 #include "common/base/clock.h"
 #include "server/dispatch/link.h"
-#include "server/engine/number.h"
 #include "server/engine/settings.h"
 
 #define OUT_MAX ((size_t)64 << 20)
@@ -165,13 +164,8 @@ static enum crm_status raise_epoch(struct store_txn *txn, void *arg)
     struct view view = { .txn = txn };
     struct writeset *set = writeset_create(arena);
     uint32_t epoch;
-    enum crm_status status = set ? meta_get(&view, "epoch", &epoch, sizeof epoch) : CRM_NO_MEMORY;
+    enum crm_status status = set ? core_begin_epoch(&view, set, clock_now_us(), arena, &epoch) : CRM_NO_MEMORY;
 
-    epoch++;
-    if (status == CRM_OK)
-        status = meta_put(set, "epoch", &epoch, sizeof epoch, arena);
-    if (status == CRM_OK)
-        status = number_jump(&view, set, clock_now_us(), arena);
     return status == CRM_OK ? writeset_apply(set, txn) : status;
 }
 
