@@ -78,8 +78,8 @@ enum crm_status cli_connect_measured(struct cli *cli, int64_t *out_took_us) MUST
 enum crm_status cli_connect_offline(struct cli *cli) MUST_CHECK;
 /* The same without a word; write: to queue changes. */
 enum crm_status cli_open_replica(struct cli *cli, bool write) MUST_CHECK;
-/* Is there one that may be shown to this user? */
-bool cli_has_replica(struct cli *cli);
+/* Is there one? Whether it may be used is not looked at. */
+bool cli_has_replica(const struct cli *cli);
 /* May it answer before the server does? What people read on a terminal, never a program. */
 bool cli_may_answer_first(const struct cli *cli);
 /* May a change be queued in it, where the server cannot be reached? The same. */

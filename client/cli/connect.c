@@ -223,16 +223,15 @@ static uint32_t patience_of(const struct cli *cli)
 }
 
 /* Nothing was sent yet: to queue a change does not do it twice. */
-static enum crm_status queue_instead(struct cli *cli, enum crm_status status)
+static enum crm_status queue_instead(struct cli *cli)
 {
-    const struct failure why = cli->failure;
-
     cli->failure = (struct failure){ 0 };
     crm_client_destroy(cli->client);
     cli->client = NULL;
-    if (cli_open_replica(cli, true) != CRM_OK) {
-        cli->failure = why; /* that is what people should see to */
-        return status;
+    if (cli_open_replica(cli, true) != CRM_OK) { /* then wait for the server as long as without one */
+        cli->failure = (struct failure){ 0 };
+        cli->patience_ms = 0;
+        return connect_online(cli);
     }
     cli_hint(cli, "%s", cli_label(cli, "The server cannot be reached: what is changed waits for crm sync.", "无法连接服务器:更改将等待 crm sync 提交。"));
     return CRM_OK;
@@ -249,7 +248,7 @@ enum crm_status cli_connect(struct cli *cli)
     if (may_queue)
         cli->patience_ms = patience_of(cli);
     status = connect_online(cli);
-    return may_queue && (status == CRM_UNREACHABLE || status == CRM_DEADLINE) ? queue_instead(cli, status) : status;
+    return may_queue && (status == CRM_UNREACHABLE || status == CRM_DEADLINE) ? queue_instead(cli) : status;
 }
 
 /* One line for each record that an ambiguous selector fits. */

@@ -121,9 +121,9 @@ static const struct option_def rows[OPT_COUNT] = {
                      "why; it is kept: name a file or a case, no person" },
     [OPT_WITH_CHILDREN] = { "with-children", 0, FLAG(with_children),
                             "also what hangs on it: contacts, activities, tasks" },
-    [OPT_CARRY] = { "scope", 0, TEXT(carry), "mine|team|all[; KIND FILTER]...", COMPLETE_FIXED,
-                    "what to carry of what you may see: yours, your team's too, or all, and of a "
-                    "kind only what fits (default: as before, at first mine)" },
+    [OPT_CARRY] = { "scope", 0, TEXT(carry), "SCOPE", COMPLETE_NONE,
+                    "what to carry of what you may see: mine, team or all, then of a kind only what "
+                    "fits, as in \"team; deals state = open\" (default: as before, at first mine)" },
     [OPT_STATUS] = { "status", 0, FLAG(status), "say how old the replica is and what it holds" },
     [OPT_WATCH] = { "watch", 0, FLAG(watch), "stay, and sync whenever something changes, until interrupted" },
     [OPT_WIPE] = { "wipe", 0, FLAG(wipe), "remove the replica with all that is in it" },
