@@ -144,13 +144,34 @@ static void test_progress(void **state)
     assert_string_equal(text, "20  20/s");
 }
 
+/* A bar after a second, ten times in each; without a terminal a line after ten seconds, and in each ten; nothing with --quiet. */
+static void test_progress_due(void **state)
+{
+    struct progress bar = { .is_shown = true, .is_bar = true, .started_us = 5000000 };
+    struct progress lines = { .is_shown = true, .started_us = 5000000 };
+    const struct progress quiet = { .is_bar = true };
+
+    (void)state;
+    assert_false(progress_is_due(&bar, 5999999));
+    assert_true(progress_is_due(&bar, 6000000));
+    bar.drawn_us = 6000000;
+    assert_false(progress_is_due(&bar, 6099999));
+    assert_true(progress_is_due(&bar, 6100000));
+    assert_false(progress_is_due(&lines, 14999999));
+    assert_true(progress_is_due(&lines, 15000000));
+    lines.drawn_us = 15000000;
+    assert_false(progress_is_due(&lines, 24999999));
+    assert_true(progress_is_due(&lines, 25000000));
+    assert_false(progress_is_due(&quiet, INT64_MAX / 2));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),         cmocka_unit_test(test_languages),
         cmocka_unit_test(test_references),     cmocka_unit_test(test_grouped),
         cmocka_unit_test(test_table_lines_up), cmocka_unit_test(test_table_in_parts),
-        cmocka_unit_test(test_progress),
+        cmocka_unit_test(test_progress), cmocka_unit_test(test_progress_due),
     };
 
     return cmocka_run_group_tests(tests, cli_setup, cli_teardown);
