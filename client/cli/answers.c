@@ -57,14 +57,14 @@ static void note_merged(struct answers *answers, const Crm__Mutation *mutation, 
     answers->last = &merged->next;
 }
 
-/* "C-~1 → C-1042". */
+/* "C-~1 → C-1042"; of what a restored server had lost "C-1042 → C-2001", where that number is not to be had any more. */
 static void tell_number(struct answers *answers, const Crm__QueuedMutation *queued, const Crm__MutateResult *answer)
 {
     struct record_header header = { .kind = (enum kind)queued->mutation->kind, .number = answer->number };
     char here[RECORD_LABEL_SIZE], there[RECORD_LABEL_SIZE];
 
     record_label(&header, there);
-    header.number = RECORD_NUMBER_LOCAL | queued->local_number;
+    header.number = queued->wanted ? queued->wanted : RECORD_NUMBER_LOCAL | queued->local_number;
     record_label(&header, here);
     if (answers->cli->options.json)
         json_object_set_new(json_object_get(answers->told, "numbered"), here, json_string(there));
@@ -74,7 +74,7 @@ static void tell_number(struct answers *answers, const Crm__QueuedMutation *queu
 
 void answers_take(struct answers *answers, const Crm__QueuedMutation *queued, const Crm__MutateResult *answer)
 {
-    if (answer->status == CRM_OK && queued->local_number && answer->number)
+    if (answer->status == CRM_OK && (queued->local_number || queued->wanted) && answer->number && answer->number != queued->wanted)
         tell_number(answers, queued, answer);
     if (answer->n_merged > 0)
         note_merged(answers, queued->mutation, answer);

@@ -17,6 +17,8 @@ static json_t *result_object(const struct sync_once *once)
                                (json_int_t)pulled->forgets, "bytes", (json_int_t)pulled->bytes, "cuts", (int)pulled->cuts, "snapshot",
                                pulled->is_snapshot, "scope", once->scope, "seq", (json_int_t)once->seq);
 
+    json_object_set_new(object, "again", json_integer((json_int_t)once->pushed.again));
+    json_object_set_new(object, "new_copy", json_boolean(once->pushed.is_new_copy));
     if (once->answers.told)
         json_object_update(object, once->answers.told);
     return object;
@@ -32,6 +34,11 @@ static enum crm_status tell(struct cli *cli, const struct sync_once *once)
         return CRM_OK;
     if (once->pushed.applied)
         printf(cli->chinese ? "已提交: %s 项更改\n" : "Changes sent: %s.\n", cli_grouped((int64_t)once->pushed.applied, records));
+    if (once->pushed.again)
+        printf(cli->chinese ? "服务器已从备份恢复: 重新提交了它丢失的 %s 项更改\n" : "The server was restored from a backup; of these, sent again because it had lost them: %s.\n",
+               cli_grouped((int64_t)once->pushed.again, records));
+    if (once->pushed.is_new_copy)
+        puts(cli_label(cli, "Another copy of this replica is at work: this one goes on under a name of its own.", "此本地副本的另一份拷贝也在使用: 本副本已改用新的标识。"));
     if (once->pushed.kept)
         printf(cli->chinese ? "未被接受: %s 项更改 (crm outbox list)\n" : "Changes not taken: %s, see crm outbox list.\n",
                cli_grouped((int64_t)once->pushed.kept, records));

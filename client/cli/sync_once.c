@@ -17,7 +17,6 @@ struct work {
     struct sync_once *once;
     struct replica *replica;
     struct progress progress;
-    uint64_t answered;
 };
 
 const char *sync_bytes_text(uint64_t bytes, char text[32])
@@ -42,27 +41,42 @@ static void on_answer(void *arg, const Crm__QueuedMutation *queued, const Crm__M
 
     progress_end(&work->progress); /* lines of ours come between */
     answers_take(&work->once->answers, queued, answer);
-    progress_update(&work->progress, ++work->answered);
 }
 
+static void on_pushed(void *arg, const struct push_counts *so_far)
+{
+    struct work *work = arg;
+
+    work->progress.total = so_far->total;
+    progress_update(&work->progress, so_far->answered);
+}
+
+/* Nothing waits, as a rule: then nobody is connected to. */
 static enum crm_status push(struct work *work)
 {
-    const struct push_options options = { .on_answer = on_answer, .arg = work };
-    struct cli *cli = work->once->cli;
+    const struct push_options options = { .on_answer = on_answer, .on_progress = on_pushed, .arg = work };
+    struct sync_once *once = work->once;
+    struct cli *cli = once->cli;
+    struct push_counts before = once->pushed;
     struct outbox_tally tally;
     enum crm_status status;
 
     if (!replica_state(work->replica)->is_usable)
         return CRM_OK;
     status = outbox_tally(work->replica, &tally, &cli->failure);
-    if (status || !tally.waiting)
+    if (status || (!tally.waiting && !push_is_due(work->replica, cli->client)))
         return status;
-    status = answers_begin(&work->once->answers, cli, work->replica);
+    if (!once->answers.is_begun)
+        status = answers_begin(&once->answers, cli, work->replica);
     if (status)
         return status;
     progress_init(&work->progress, cli, tally.waiting);
-    status = push_run(work->replica, cli->client, &options, &work->once->pushed, &cli->failure);
+    status = push_run(work->replica, cli->client, &options, &once->pushed, &cli->failure);
     progress_end(&work->progress);
+    once->pushed.applied += before.applied;
+    once->pushed.kept += before.kept;
+    once->pushed.again += before.again;
+    once->pushed.is_new_copy |= before.is_new_copy;
     return status;
 }
 
@@ -128,6 +142,11 @@ static enum crm_status run(struct work *work)
         status = push(work);
     if (!status)
         status = pull(work, &scope);
+    if (!status && push_is_due(work->replica, cli->client)) { /* the pull has found a server that was restored from a backup */
+        status = push(work);
+        if (!status)
+            status = pull(work, &scope);
+    }
     if (!status)
         once->seq = replica_state(work->replica)->seq;
     return status;
