@@ -251,6 +251,31 @@ END
     [ "$(crm count activities 'subject = "Killed once"')" = 1 ]
 }
 
+@test "a server restored from its backup is sent again what it has lost, once and under its number" {
+    crmd backup "$SERVER_DIR" "$BATS_FILE_TMPDIR/before.backup" 3>&- 4>&-
+    as lena crm add customer name='Lost Works' --offline --quiet
+    as lena crm log C-1 note 'Lost once' --offline --quiet
+    as lena crm sync --quiet
+    number=$(crm list customers 'name = "Lost Works"' --csv --columns number | tail -1)
+    kill -KILL "$(cat "$BATS_FILE_TMPDIR/pid")"
+    wait_for flock -n "$SERVER_DIR/lock" true
+    mv "$SERVER_DIR" "$SERVER_DIR.lost"
+    crmd restore "$BATS_FILE_TMPDIR/before.backup" "$SERVER_DIR"
+    sed -i "s/^listen.*/listen = 127.0.0.1:$SERVER_PORT/" "$SERVER_DIR/crmd.conf"
+    : >"$BATS_FILE_TMPDIR/port"
+    crmd run "$SERVER_DIR" --port-file "$BATS_FILE_TMPDIR/port" >>"$BATS_FILE_TMPDIR/server.log" 2>&1 3>&- 4>&- &
+    echo $! >"$BATS_FILE_TMPDIR/pid"
+    wait_for test -s "$BATS_FILE_TMPDIR/port"
+    [ "$(crm count activities 'subject = "Lost once"')" = 0 ]
+    run as lena crm sync
+    contains 'restored from a backup'
+    [ "$(crm count activities 'subject = "Lost once"')" = 1 ]
+    [ "$(crm list customers 'name = "Lost Works"' --csv --columns number | tail -1)" = "$number" ]
+    [ "$(as lena crm count activities 'subject = "Lost once"' --offline)" = 1 ]
+    run as lena crm sync
+    [[ $output != *'restored from a backup'* ]]
+}
+
 @test "what others have changed too is in conflict and kept, what is refused lets the rest pass" {
     as lena crm set C-3 name='Mine Holding' --offline --quiet
     as lena crm set C-1 name=Mine --offline --quiet
