@@ -5,7 +5,7 @@
  */
 #include "client/replica/conflicts.h"
 
-#include "client/replica/outbox.h"
+#include "client/replica/kept.h"
 #include "common/ops/conflicts.h"
 #include "proto/codec.h"
 #include "proto/records.pb-c.h"
@@ -146,6 +146,7 @@ struct pruning {
     struct uuid user;
     struct resolutions resolutions;
     bool is_fresh; /* the conflicts are as the server has just told: what is not among them is open no more */
+    uint32_t epoch; /* the server's who has told them */
 };
 
 static enum crm_status is_closed(const struct pruning *pruning, const Crm__Mutation *mutation, const Crm__MutateResult *answer, bool *out_is_closed)
@@ -175,17 +176,31 @@ static enum crm_status is_closed(const struct pruning *pruning, const Crm__Mutat
 /* Of a group each that was in conflict must be closed, and nothing else may be wrong with it. */
 static enum crm_status is_done(const struct pruning *pruning, const Crm__QueuedMutation *queued, bool *out_is_done)
 {
-    enum crm_status status = is_closed(pruning, queued->mutation, queued->answer, out_is_done);
+    enum crm_status status;
 
+    *out_is_done = false;
+    if (pruning->is_fresh && queued->has_taken_epoch && queued->taken_epoch != pruning->epoch)
+        return CRM_OK; /* a restored server may have lost it: it is sent again */
+    status = is_closed(pruning, queued->mutation, queued->answer, out_is_done);
     for (size_t i = 0; i < queued->n_parts && status == CRM_OK && *out_is_done; i++)
         if (queued->parts[i]->answer && queued->parts[i]->answer->status != CRM_OK)
             status = is_closed(pruning, queued->parts[i]->mutation, queued->parts[i]->answer, out_is_done);
     return status;
 }
 
-static enum crm_status prune(struct store_txn *txn, const struct replica *replica, struct arena *arena, bool is_fresh)
+/* Settled, it is as one that was taken: kept until a backup has it. */
+static enum crm_status take_out(struct store_txn *txn, const struct outbox_item *item, struct arena *arena)
 {
-    struct pruning pruning = { .arena = arena, .view = { .txn = txn, .schema = replica_state(replica)->schema }, .user = user_of(replica), .is_fresh = is_fresh };
+    enum crm_status status = item->queued->has_taken_epoch ? kept_put(txn, item, arena) : CRM_OK;
+
+    return status == CRM_OK ? outbox_take(txn, item->place) : status;
+}
+
+/* epoch: whose the conflicts are, as just told; NULL: nothing was told. */
+static enum crm_status prune(struct store_txn *txn, const struct replica *replica, struct arena *arena, const uint32_t *epoch)
+{
+    struct pruning pruning = { .arena = arena, .view = { .txn = txn, .schema = replica_state(replica)->schema }, .user = user_of(replica),
+                               .is_fresh = epoch != NULL, .epoch = epoch ? *epoch : 0 };
     struct outbox_list list = { 0 };
     enum crm_status status = outbox_read(txn, arena, &list);
 
@@ -196,7 +211,7 @@ static enum crm_status prune(struct store_txn *txn, const struct replica *replic
 
         status = is_done(&pruning, list.items[i].queued, &is_gone);
         if (status == CRM_OK && is_gone)
-            status = outbox_take(txn, list.items[i].place);
+            status = take_out(txn, &list.items[i], arena);
     }
     return status;
 }
@@ -209,6 +224,7 @@ struct taking {
     struct arena kept;
     struct writeset *told;
     struct uuid user;
+    uint32_t epoch; /* the server's */
     bool is_same;
     uint64_t n_here;
 };
@@ -303,7 +319,7 @@ static enum crm_status replace(struct store_txn *txn, void *arg)
         if (status == CRM_OK)
             status = writeset_apply(taking->told, txn);
     }
-    return status == CRM_OK ? prune(txn, taking->replica, &taking->arena, true) : status;
+    return status == CRM_OK ? prune(txn, taking->replica, &taking->arena, &taking->epoch) : status;
 }
 
 /* Nothing is written where nothing is new. */
@@ -380,6 +396,9 @@ enum crm_status conflicts_take(struct replica *replica, struct crm_client *clien
     arena_init(&taking.kept, TAKE_BUDGET);
     status = wait_first(client, &take_call, failure);
     if (status == CRM_OK) {
+        const Crm__Hello *hello = crm_client_hello(client);
+
+        taking.epoch = hello ? hello->epoch : 0;
         taking.told = writeset_create(&taking.kept);
         status = taking.told ? take_pages(&taking, client, &take_call, failure) : fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
         if (status == CRM_OK)
@@ -404,7 +423,7 @@ static enum crm_status run_prune(struct store_txn *txn, void *arg)
     struct prune_run *run = arg;
 
     arena_reset(&run->arena);
-    return prune(txn, run->replica, &run->arena, false);
+    return prune(txn, run->replica, &run->arena, NULL);
 }
 
 enum crm_status conflicts_prune(struct replica *replica, struct failure *failure)
