@@ -27,7 +27,9 @@ enum crm_status outbox_read(struct store_txn *txn, struct arena *arena, struct o
 /* The same, in a run of its own. */
 enum crm_status outbox_load(struct replica *replica, struct arena *arena, struct outbox_list *out_list, struct failure *failure) MUST_CHECK;
 
-#define OUTBOX_ITEMS_MAX 10000 /* that may wait; more is CRM_FULL: the next sync makes room */
+/* So much may wait; more is CRM_FULL: the next sync makes room. It is sent, and held against itself, in memory. */
+#define OUTBOX_ITEMS_MAX 10000
+#define OUTBOX_BYTES_MAX ((uint64_t)32 << 20)
 
 /*
  * What mutations make of the replica's state: into its rows with keep, and as a new item of the outbox; else only into out_results. Several are a group: all

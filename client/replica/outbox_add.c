@@ -5,6 +5,8 @@
  */
 #include "client/replica/outbox.h"
 
+#include <inttypes.h>
+
 #include "client/replica/outbox_fold.h"
 #include "client/replica/pending.h"
 
@@ -87,9 +89,9 @@ static enum crm_status check_room(struct adding *adding)
     struct store_db_stats stats;
     enum crm_status status = store_stats(adding->add->txn, (enum store_db)REPLICA_OUTBOX, &stats);
 
-    if (status != CRM_OK || stats.entries < OUTBOX_ITEMS_MAX)
+    if (status != CRM_OK || (stats.entries < OUTBOX_ITEMS_MAX && stats.bytes < OUTBOX_BYTES_MAX))
         return status;
-    return fail(adding->failure, CRM_FULL, NULL, "%d changes wait for the server: crm sync makes room for more", OUTBOX_ITEMS_MAX);
+    return fail(adding->failure, CRM_FULL, NULL, "%" PRIu64 " changes wait for the server: crm sync makes room for more", stats.entries);
 }
 
 /* A name of its own, by which the server knows it whoever brings it. */
