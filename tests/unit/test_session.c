@@ -376,13 +376,13 @@ static void ends_the_sessions_of_who_is_gone(void **state)
     assert_int_equal(resume(s, &work, &session), CRM_OK);
     assert_false(session.rights & 1u << CRM__RIGHT__RIGHT_MANAGE_USERS);
     server_change(s, KIND_USER, &ann, "active=no");
-    assert_int_equal(resume(s, &work, &session), CRM_NOT_LOGGED_IN);
+    assert_int_equal(resume(s, &work, &session), CRM_REVOKED);
     assert_int_equal(turn(s, run_open, &work), CRM_BAD_CREDENTIALS);
     server_change(s, KIND_USER, &ann, "active=yes", "role="); /* whose role was taken away has no rights */
     assert_int_equal(resume(s, &work, &session), CRM_OK);
     assert_int_equal(session.rights, 0);
     server_delete(s, KIND_USER, &ann);
-    assert_int_equal(resume(s, &work, &session), CRM_NOT_LOGGED_IN);
+    assert_int_equal(resume(s, &work, &session), CRM_REVOKED);
 }
 
 /* Long names are cut between characters. */
