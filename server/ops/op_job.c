@@ -238,7 +238,7 @@ static enum crm_status list(struct op_ctx *ctx)
     const Crm__JobRequest *request = ctx->request;
     Crm__JobReply *reply = ctx->reply;
     struct gather gather = { .ctx = ctx, .is_all = request->all, .status = CRM_OK };
-    size_t limit;
+    size_t limit = 0;
     enum crm_status status = read_limit(ctx, &limit);
 
     if (status == CRM_OK && request->all && !(ctx->session->rights & (1u << CRM__RIGHT__RIGHT_MANAGE_USERS)))
