@@ -16,9 +16,12 @@
 
 /* --- a page */
 
+/* Pages that are stored together. */
 struct page_run {
     struct pull *pull;
-    const Crm__SyncChunk *page;
+    const Crm__SyncChunk *const *pages;
+    size_t n;
+    const Crm__SyncChunk *page; /* the one in hand; behind all of them the last */
     struct pull_place place; /* behind the page */
     struct failure failure;
 };
@@ -133,31 +136,41 @@ static enum crm_status keep_place(struct page_run *run, struct store_txn *txn)
     return is_between(run->page) ? replica_put(txn, ROW_CURSOR, slice_of("", 0)) : put_cursor(txn, run->page->cursor, &run->pull->arena);
 }
 
-static enum crm_status store_page(struct store_txn *txn, void *arg)
+static enum crm_status take_page(struct page_run *run, struct rows *rows, struct store_txn *txn)
 {
-    struct page_run *run = arg;
-    struct pull *pull = run->pull;
-    struct rows rows;
     bool empty = false;
     enum crm_status status = CRM_OK;
 
-    arena_reset(&pull->arena);
-    run->failure = (struct failure){ 0 };
-    run->place = pull->place;
     if (run->page->begins) {
         status = is_empty(txn, &empty);
         run->place = (struct pull_place){ .phase = empty ? PHASE_FILLS : PHASE_REPLACES };
     }
     if (status == CRM_OK)
-        status = rows_init(&rows, txn, pull->schema, &pull->arena);
+        status = take_records(run, rows);
     if (status == CRM_OK)
-        status = take_records(run, &rows);
+        status = take_forgets(run, rows);
     if (status == CRM_OK)
-        status = take_forgets(run, &rows);
-    if (status == CRM_OK)
-        status = take_strays(run, &rows);
+        status = take_strays(run, rows);
     if (status == CRM_OK && !adds_up(&run->place, run->page->cursor->records, run->page->cursor->hash))
         status = fail(&run->failure, CRM_PROTOCOL, NULL, "a part of what the server told has not arrived");
+    return status;
+}
+
+static enum crm_status store_pages(struct store_txn *txn, void *arg)
+{
+    struct page_run *run = arg;
+    struct pull *pull = run->pull;
+    struct rows rows;
+    enum crm_status status;
+
+    arena_reset(&pull->arena);
+    run->failure = (struct failure){ 0 };
+    run->place = pull->place;
+    status = rows_init(&rows, txn, pull->schema, &pull->arena);
+    for (size_t i = 0; i < run->n && status == CRM_OK; i++) {
+        run->page = run->pages[i];
+        status = take_page(run, &rows, txn);
+    }
     if (status == CRM_OK)
         status = rows_apply(&rows);
     if (status == CRM_OK)
@@ -242,26 +255,34 @@ static enum crm_status drop_cursor(struct store_txn *txn, void *arg)
 
 enum crm_status pull_page(struct pull *pull, const Crm__SyncChunk *page, struct failure *failure)
 {
-    struct page_run run = { .pull = pull, .page = page };
+    return pull_pages(pull, &page, 1, failure);
+}
+
+enum crm_status pull_pages(struct pull *pull, const Crm__SyncChunk *const *pages, size_t n, struct failure *failure)
+{
+    struct page_run run = { .pull = pull, .pages = pages, .n = n };
     struct store *store = replica_store(pull->replica);
     enum crm_status status = CRM_OK;
 
-    if (!page->cursor || (is_between(page) && !pull->compare))
-        return fail(failure, CRM_PROTOCOL, NULL, "the server's page has no cursor");
-    if (page->begins) {
+    for (size_t i = 0; i < n; i++)
+        if (!pages[i]->cursor || (is_between(pages[i]) && !pull->compare) || (pages[i]->begins && i > 0) || (pages[i]->has_compared && i + 1 < n))
+            return fail(failure, CRM_PROTOCOL, NULL, "the server's page is not one that can come here");
+    if (pages[0]->begins) {
         /* What an earlier snapshot named does not count; without a cursor nobody goes on with that. */
         status = store_write_run(store, drop_cursor, NULL);
         if (status == CRM_OK)
             status = clear_named(pull);
     }
     if (status == CRM_OK)
-        status = store_write_run(store, store_page, &run);
+        status = store_write_run(store, store_pages, &run);
     if (status != CRM_OK)
         return run.failure.status ? fail(failure, status, NULL, "%s", run.failure.text) : failed(failure, status);
     pull->place = run.place;
-    pull->n_records += page->n_records;
-    pull->n_forgets += page->n_forgets + page->n_strays;
-    pull->n_pages++;
+    for (size_t i = 0; i < n; i++) {
+        pull->n_records += pages[i]->n_records;
+        pull->n_forgets += pages[i]->n_forgets + pages[i]->n_strays;
+    }
+    pull->n_pages += n;
     return CRM_OK;
 }
 

@@ -52,6 +52,8 @@ enum crm_status pull_begin_anew(struct pull *pull, struct failure *failure) MUST
 
 /* Store a page. CRM_CONFLICT: after a comparison the replica does not add up. CRM_PROTOCOL: it is not whole. */
 enum crm_status pull_page(struct pull *pull, const Crm__SyncChunk *page, struct failure *failure) MUST_CHECK;
+/* Several that came one after the other, in one transaction. A page that begins a snapshot is the first of them, one that ends a comparison the last. */
+enum crm_status pull_pages(struct pull *pull, const Crm__SyncChunk *const *pages, size_t n, struct failure *failure) MUST_CHECK;
 /*
  * All has arrived: what a snapshot did not name is forgotten now, and only now. now_us is the time of the sync. However much that is, nobody is asked: count
  * and hash say that nothing is missing, what may be seen no more has to go, and what somebody typed here is in the outbox, not in what goes.

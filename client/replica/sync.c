@@ -8,7 +8,7 @@
 
 #include "client/replica/conflicts.h"
 #include "client/replica/outbox.h"
-#include "client/replica/pull.h"
+#include "client/replica/pages.h"
 #include "common/base/clock.h"
 #include "common/model/schema.h"
 #include "proto/codec.h"
@@ -29,6 +29,7 @@ struct sync {
     bool is_in_doubt;          /* what came did not add up: compare */
     struct crm_call *call;     /* under way */
     struct failure *failure;
+    struct pages pages;        /* arrived, not stored yet */
     enum crm_status page_status; /* the first page that could not be stored */
 };
 
@@ -141,7 +142,7 @@ static void on_page(void *arg, const ProtobufCMessage *message)
     if (sync->page_status == CRM_OK && !sync->is_begun)
         sync->page_status = crm_call_is_done(sync->describe) && !crm_call_error(sync->describe)->status ? begin(sync) : CRM_UNREACHABLE; /* then again */
     if (sync->page_status == CRM_OK)
-        sync->page_status = pull_page(&sync->pull, page, sync->failure);
+        sync->page_status = pages_take(&sync->pages, &sync->pull, page, sync->failure);
     if (sync->page_status != CRM_OK) {
         crm_call_cancel(sync->call);
         return;
@@ -206,6 +207,8 @@ static enum crm_status ask(struct sync *sync, const Crm__SyncRequest *request, c
     status = crm_call_start(sync->client, OP_SYNC_CHANGES, &request->base, &options, &sync->call);
     if (status == CRM_OK)
         status = crm_call_wait(sync->call);
+    if (sync->page_status == CRM_OK) /* what has arrived stays, also where the line was cut */
+        sync->page_status = pages_flush(&sync->pages, &sync->pull, sync->failure);
     if (sync->page_status != CRM_OK)
         status = sync->page_status;
     else if (status != CRM_OK)
@@ -336,6 +339,7 @@ enum crm_status sync_run(struct replica *replica, struct crm_client *client, con
 
     *out_progress = (struct sync_progress){ 0 };
     arena_init(&sync.arena, ARENA_BUDGET);
+    pages_init(&sync.pages);
     status = ask_fields(&sync);
     if (status == CRM_OK && conflicts_ask(client, &conflicts) != CRM_OK)
         conflicts = NULL;
@@ -366,6 +370,7 @@ enum crm_status sync_run(struct replica *replica, struct crm_client *client, con
         status = replica_compact(replica, failure);
     crm_call_destroy(conflicts);
     crm_call_destroy(sync.describe);
+    pages_fini(&sync.pages);
     pull_fini(&sync.pull);
     arena_fini(&sync.arena);
     return status;
