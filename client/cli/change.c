@@ -225,9 +225,12 @@ static enum crm_status set_happened(struct change *change, json_t *json, struct 
     return status ? status : change_happened(change, text, failure);
 }
 
-static enum crm_status set_json(struct change *change, const struct field_def *field, json_t *json,
-                                struct failure *failure)
+enum crm_status change_json_field(struct change *change, const struct field_def *field,
+                                  enum change_op op, json_t *json, struct failure *failure)
 {
+    struct body_builder *builders[] = { [CHANGE_SET] = &change->set,
+                                        [CHANGE_ADD] = &change->add,
+                                        [CHANGE_REMOVE] = &change->remove };
     struct slice text;
     size_t i;
     json_t *element;
@@ -237,18 +240,18 @@ static enum crm_status set_json(struct change *change, const struct field_def *f
         if (field->type == FIELD_GROUP)
             return fail(failure, CRM_INVALID, field->name, "it takes a list of objects");
         status = json_to_text(json, change->arena, &text, failure);
-        return status ? status : change_text(change, field, CHANGE_SET, text, failure);
+        return status ? status : change_text(change, field, op, text, failure);
     }
     if (!(field->flags & FIELD_REPEATED) && field->type != FIELD_GROUP)
         return fail(failure, CRM_INVALID, field->name, "it holds one value, not a list");
     json_array_foreach(json, i, element)
     {
         if (field->type == FIELD_GROUP) {
-            status = change_group_json(change, &change->set, field, element, failure);
+            status = change_group_json(change, builders[op], field, element, failure);
         } else {
             status = json_to_text(element, change->arena, &text, failure);
             if (!status)
-                status = change_text(change, field, CHANGE_SET, text, failure);
+                status = change_text(change, field, op, text, failure);
         }
         if (status)
             return status;
@@ -302,7 +305,7 @@ enum crm_status change_json(struct change *change, json_t *object, struct failur
             return fail(failure, CRM_INVALID, key, "a %s has no such field", change->kind->name);
         if (!is_handed_over(field) && field->flags & (FIELD_DERIVED | FIELD_HEADER))
             continue;
-        status = set_json(change, field, json, failure);
+        status = change_json_field(change, field, CHANGE_SET, json, failure);
         if (status) {
             if (failure && !*failure->field)
                 snprintf(failure->field, sizeof(failure->field), "%s", field->name);

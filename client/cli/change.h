@@ -66,6 +66,10 @@ enum crm_status change_text(struct change *change, const struct field_def *field
  * fields the same as change_text. */
 enum crm_status change_list(struct change *change, const struct field_def *field, struct slice text,
                             struct failure *failure) MUST_CHECK;
+/* A value as JSON: a text, a number, a list of them, of groups a list of objects. */
+enum crm_status change_json_field(struct change *change, const struct field_def *field,
+                                  enum change_op op, json_t *json,
+                                  struct failure *failure) MUST_CHECK;
 /* When the change happened: an instant or a day, which is its beginning. */
 enum crm_status change_happened(struct change *change, struct slice text,
                                 struct failure *failure) MUST_CHECK;

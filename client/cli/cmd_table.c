@@ -128,6 +128,48 @@ static const struct command commands[] = {
                "crm set C-4 tags+=key", "one more tag",
                "crm set deals --where 'owner = anna and state = open' owner=cecily",
                "hand over all open deals") },
+    { .name = "apply",
+      .synopsis = "[FILE|-]",
+      .summary = "create, change, delete and act from a file, each line exactly once",
+      .run = cmd_apply,
+      .flags = COMMAND_CONNECTS,
+      OPTIONS(OPT_KIND, OPT_MATCH, OPT_JOB, OPT_REJECTS, OPT_DRY_RUN, OPT_JSON),
+      .arguments = { ARGUMENT_OTHER },
+      .min_args = 0,
+      .max_args = 1,
+      .description =
+          "Lines are JSON objects, or CSV rows under a header. A key or column is a field (+FIELD "
+          "adds to a list, -FIELD takes out of it), or one of: $do (create, update, upsert, "
+          "delete, or an action such as move or assign), kind, $record (a number, an id, a name, "
+          "or @NAME), $by (of an upsert: the field by which the record is found), $as (a name by "
+          "which later lines may refer to this record, as @NAME), $with (an action's argument, in "
+          "JSON), $clear (fields to empty). Without $do a line with $by is an upsert, one with "
+          "$record an update, any other a create."
+          "\n\nThe server takes each line once, in order, behind people at work. With --job NAME "
+          "the same command goes on after what was taken, also when it runs twice at once. Lines "
+          "that are refused go to a file, with the reason: mend it and apply that. crm undo takes "
+          "all of it back.",
+      EXAMPLES("crm apply leads.jsonl --kind customers", "create them",
+               "crm apply crm.csv --kind products --match code --job prices", "by product code, and again after a cut",
+               "crm apply - --dry-run", "what would be changed") },
+    { .name = "undo",
+      .synopsis = "JOB|#CHANGE",
+      .summary = "take back what a job, or one change, has done",
+      .run = cmd_undo,
+      .flags = COMMAND_CONNECTS,
+      OPTIONS(OPT_YES, OPT_JSON),
+      .min_args = 1,
+      .max_args = 1,
+      .description =
+          "Newest first. A field goes back only where nobody else has changed it since; what is "
+          "left is told. Records that the job made go into the recycle bin, those that it deleted "
+          "come back. An undo is a job, too: it can be taken back.",
+      EXAMPLES("crm undo last", "the newest job", "crm undo leads", "by its name", "crm undo '#4711'",
+               "one change, by its number in crm history") },
+    { .name = "job",
+      .summary = "bulk work: how far it is, what was refused",
+      VERBS(&job_list_command, &job_show_command, &job_cancel_command),
+      .description = "Whoever feeds a job may be cut off: the job stays where it is and goes on with the same command." },
     { .name = "move",
       .synopsis = "DEAL STAGE [closed=DAY] [lost_reason=TEXT]",
       .summary = "move a deal to another stage",

@@ -80,13 +80,12 @@ const char *command_word(const struct command *command);
  * near. */
 const char *command_suggest(const struct command *group, const char *word);
 
-/* Number of letters to insert, delete, replace or swap with the neighbour to make b of a. */
-size_t edit_distance(const char *a, const char *b);
-
 enum crm_status cmd_assign(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_share(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_unshare(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_add(struct cli *cli, int argc, char **argv);
+enum crm_status cmd_apply(struct cli *cli, int argc, char **argv);
+enum crm_status cmd_undo(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_completion(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_conflicts(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_count(struct cli *cli, int argc, char **argv);
@@ -127,6 +126,8 @@ extern const struct command command_factor_status, command_factor_setup, command
 /* Verbs of crm outbox, in cmd_outbox.c and cmd_outbox_change.c. */
 extern const struct command outbox_list_command, outbox_show_command, outbox_drop_command,
     outbox_retry_command, outbox_edit_command;
+/* of crm job, in cmd_job.c */
+extern const struct command job_list_command, job_show_command, job_cancel_command;
 /* Verbs of crm session, in cmd_session.c. */
 extern const struct command session_list, session_kill;
 /* Verbs of crm device, in cmd_device.c. */

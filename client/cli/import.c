@@ -32,6 +32,7 @@ struct import {
     size_t text_size;
     struct csv_reader *csv;
     const struct field_def **fields; /* of the columns */
+    const char **names;
     size_t n_fields;
     size_t happened; /* the column CHANGE_HAPPENED; n_fields: there is none */
 };
@@ -73,10 +74,13 @@ static enum crm_status column_field(struct import *import, size_t column, struct
     struct cli *cli = import->cli;
     const char *name = arena_strndup(&cli->arena, cell.data, cell.size);
     const struct field_def *field =
-        name ? schema_field_by_name(cli->schema, import->kind, name) : NULL;
+        name && import->kind ? schema_field_by_name(cli->schema, import->kind, name) : NULL;
 
     if (!name)
         return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
+    import->names[column] = name;
+    if (!import->kind)
+        return CRM_OK;
     if (!field && strcmp(name, CHANGE_HAPPENED) == 0) {
         import->happened = column;
         return CRM_OK;
@@ -106,7 +110,8 @@ static enum crm_status open_csv(struct import *import, struct failure *failure)
     if (status)
         return fail(failure, status, NULL, "line %zu: %s", line, in_header.text);
     import->fields = calloc(n + 1, sizeof(*import->fields));
-    if (!import->fields)
+    import->names = calloc(n + 1, sizeof(*import->names));
+    if (!import->fields || !import->names)
         return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
     import->n_fields = import->happened = n;
     for (size_t i = 0; i < n && !status; i++)
@@ -151,6 +156,7 @@ void import_close(struct import *import)
     csv_reader_destroy(import->csv);
     json_decref(import->json);
     free(import->fields);
+    free(import->names);
     free(import->text);
     free(import);
 }
@@ -187,6 +193,8 @@ static enum crm_status next_csv(struct import *import, struct import_row *out_ro
     enum crm_status status =
         csv_reader_next(import->csv, &out_row->cells, &out_row->n_cells, &out_row->line, failure);
 
+    out_row->names = import->names;
+    out_row->n_names = import->n_fields;
     if (status) {
         import->is_broken = true;
         return status;

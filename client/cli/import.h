@@ -18,12 +18,13 @@ struct import_row {
     const struct slice *cells;
     const struct field_def *const
         *fields; /* NULL where a column is no field to be set: passed over */
-    size_t n_cells;
+    const char *const *names; /* what the file calls its columns */
+    size_t n_cells, n_names;
     const struct slice *happened; /* the cell that says when; NULL: there is none */
 };
 
 /* Open path ("-": the standard input) and look at its beginning. CRM_INVALID: a column that is no
- * field. */
+ * field. kind NULL: rows are of any kind, and columns have names only. */
 enum crm_status import_open(struct cli *cli, const struct kind_def *kind, const char *path,
                             struct import **out_import) MUST_CHECK;
 /* Accepts NULL. */

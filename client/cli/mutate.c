@@ -30,17 +30,16 @@ enum crm_status mutate_key_init(struct cli *cli, struct mutate_key *key)
 
 /* A UUIDv7 whose time is the key's where the key has one (ids of one import then lie together in
  * the server's tree), and whose rest is a hash. */
-struct uuid mutate_key_id(const struct mutate_key *key, uint64_t n)
+struct uuid mutate_nth_id(const uint8_t seed[CRM_KEY_SIZE], const uint8_t front[6], uint64_t n)
 {
     uint8_t index[8], hash[SHA256_SIZE];
-    struct uuid id, made;
+    struct uuid id;
 
     for (size_t i = 0; i < sizeof(index); i++)
         index[i] = (uint8_t)(n >> (8 * (7 - i)));
-    sha256((struct slice[]){ slice_of(key->client, sizeof(key->client)),
-                             slice_of(index, sizeof(index)) },
-           2, hash);
-    memcpy(id.bytes, uuid_parse(key->text, &made) ? made.bytes : key->client, 6);
+    sha256((struct slice[]){ slice_of(seed, CRM_KEY_SIZE), slice_of(index, sizeof(index)) }, 2,
+           hash);
+    memcpy(id.bytes, front, 6);
     id.bytes[6] =
         (uint8_t)(0x70 | (index[6] & 0x0f)); /* version 7 and a counter, so that neighbours in a
                                                 file are neighbours in the tree */
@@ -48,6 +47,13 @@ struct uuid mutate_key_id(const struct mutate_key *key, uint64_t n)
     memcpy(id.bytes + 8, hash, 8);
     id.bytes[8] = (uint8_t)(0x80 | (id.bytes[8] & 0x3f));
     return id;
+}
+
+struct uuid mutate_key_id(const struct mutate_key *key, uint64_t n)
+{
+    struct uuid made;
+
+    return mutate_nth_id(key->client, uuid_parse(key->text, &made) ? made.bytes : key->client, n);
 }
 
 enum crm_status mutate_key_next(struct cli *cli, struct mutate_key *key,

@@ -24,6 +24,9 @@ enum crm_status mutate_key_init(struct cli *cli, struct mutate_key *key) MUST_CH
 /* The id of the nth record that this key creates. */
 struct uuid mutate_key_id(const struct mutate_key *key, uint64_t n);
 
+/* The nth id that follows from a seed; front: its first bytes, by which ids are in order. */
+struct uuid mutate_nth_id(const uint8_t seed[CRM_KEY_SIZE], const uint8_t front[6], uint64_t n);
+
 /* Put the key of the next request into it. CRM_NO_MEMORY. */
 enum crm_status mutate_key_next(struct cli *cli, struct mutate_key *key,
                                 Crm__MutateRequest *request) MUST_CHECK;

@@ -32,6 +32,7 @@ struct options {
     /* changes */
     const char *key, *where, *from, *at;
     bool dry_run, yes, atomic;
+    const char *job, *rejects, *match;
     int64_t rev;
     /* whose a record is, and who else may see it */
     const char *with;
@@ -101,6 +102,9 @@ enum option_id {
     OPT_DRY_RUN,
     OPT_YES,
     OPT_ATOMIC,
+    OPT_JOB,
+    OPT_REJECTS,
+    OPT_MATCH,
     OPT_REV,
     OPT_WITH,
     OPT_BELOW,

@@ -165,7 +165,7 @@ struct crm_call_options {
  *
  * When the connection is lost, calls that had not been sent go out on the next one. Of those that had, the ones that
  * only read are sent again unless their callbacks have seen part of the answer, and so is a mutate with client and
- * number. All others end with CRM_UNKNOWN if they change something, else with CRM_UNREACHABLE.
+ * number, or one that is a piece of a job. All others end with CRM_UNKNOWN if they change something, else with CRM_UNREACHABLE.
  */
 CRM_API enum crm_status crm_call_start(struct crm_client *client, enum operation operation,
                                        const ProtobufCMessage *request, const struct crm_call_options *options,

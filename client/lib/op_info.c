@@ -77,7 +77,7 @@ struct op_effect op_effect(unsigned operation, const ProtobufCMessage *request)
         if (mutate->has_dry_run && mutate->dry_run)
             return (struct op_effect){ .may_repeat = true };
         return (struct op_effect){ .changes = true,
-                                   .may_repeat = mutate->has_client && mutate->has_number && mutate->number > 0 };
+                                   .may_repeat = mutate->job || (mutate->has_client && mutate->has_number && mutate->number > 0) };
     case OP_LOGOUT:
     case OP_INVITE:
     case OP_PASSWORD:
@@ -92,6 +92,8 @@ struct op_effect op_effect(unsigned operation, const ProtobufCMessage *request)
     case OP_TOKEN:
         return ((const Crm__TokenRequest *)request)->step == CRM__TOKEN_STEP__TOKEN_STEP_LIST ? (struct op_effect){ .may_repeat = true }
                                                                                               : (struct op_effect){ .changes = true };
+    case OP_JOB: /* to begin what is there already, or to cancel what is cancelled, does nothing more */
+        return (struct op_effect){ .changes = ((const Crm__JobRequest *)request)->verb == CRM__JOB_VERB__JOB_VERB_BEGIN, .may_repeat = true };
     case OP_UPLOAD: /* a staged upload changes nothing until a mutate names it, but its chunks are gone */
         return (struct op_effect){ 0 };
     default:
