@@ -155,15 +155,21 @@ static inline void page_forget(struct page *page, const struct record *record)
     page->forget_list[n] = &page->forgets[n];
 }
 
-static inline enum crm_status page_store_as(struct page *page, Crm__SyncMode mode)
+/* Its cursor, behind what it holds. */
+static inline void page_close(struct page *page, Crm__SyncMode mode)
 {
-    struct failure failure = { 0 };
-
     page->cursor.has_records = page->cursor.has_hash = page->cursor.has_mode = true;
     page->cursor.mode = mode;
     page->cursor.records = test.records;
     record_sum_write(&test.sum, page->hash);
     page->cursor.hash = (ProtobufCBinaryData){ .data = page->hash, .len = sizeof page->hash };
+}
+
+static inline enum crm_status page_store_as(struct page *page, Crm__SyncMode mode)
+{
+    struct failure failure = { 0 };
+
+    page_close(page, mode);
     return pull_page(&test.pull, &page->chunk, &failure);
 }
 

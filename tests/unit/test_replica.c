@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "client/replica/pages.h"
+#include "common/base/clock.h"
 #include "tests/unit/replica_fixture.h"
 
 /* --- tests */
@@ -63,6 +65,52 @@ static void a_process_that_dies_leaves_what_was_committed(void **state)
     tell_snapshot(all, killed);
     assert_int_equal(pull_finish(), CRM_OK);
     assert_holds(all);
+}
+
+static void take_two(struct pages *pages, size_t first, bool begins)
+{
+    struct failure failure = { 0 };
+    struct page page;
+
+    page_init(&page, begins);
+    page_add(&page, &test.world.rows[first]);
+    page_add(&page, &test.world.rows[first + 1]);
+    page_close(&page, CRM__SYNC_MODE__SYNC_MODE_SNAPSHOT);
+    assert_int_equal(pages_take(pages, &test.pull, &page.chunk, &failure), CRM_OK);
+    memset(&page, 255, sizeof page); /* it was only lent */
+}
+
+/* Where the disk is slower than the line a few share a transaction; what waits is stored with what may not wait, and at the end. */
+static void pages_that_come_fast_are_stored_together(void **state)
+{
+    struct failure failure = { 0 };
+    struct pages pages;
+
+    (void)state;
+    begin();
+    pages_init(&pages);
+    take_two(&pages, 0, true);
+    assert_int_equal(rows_of(STORE_RECORD), 2); /* the first one does not wait */
+    for (size_t i = 1; i <= PAGES_MAX; i++) {
+        pages.stored_us = clock_monotonic_us();
+        pages.took_us = INT64_MAX / 2;
+        take_two(&pages, 2 * i, false);
+        assert_int_equal(rows_of(STORE_RECORD), i < PAGES_MAX ? 2 : 2 + 2 * PAGES_MAX);
+    }
+    pages.took_us = INT64_MAX / 2;
+    take_two(&pages, 20, false);
+    pages.took_us = 0; /* the disk has caught up */
+    take_two(&pages, 22, false);
+    assert_int_equal(rows_of(STORE_RECORD), 6 + 2 * PAGES_MAX);
+    pages.took_us = INT64_MAX / 2;
+    take_two(&pages, 24, false);
+    assert_int_equal(rows_of(STORE_RECORD), 6 + 2 * PAGES_MAX);
+    assert_int_equal(pages_flush(&pages, &test.pull, &failure), CRM_OK);
+    assert_int_equal(rows_of(STORE_RECORD), 8 + 2 * PAGES_MAX);
+    assert_int_equal(pages_flush(&pages, &test.pull, &failure), CRM_OK);
+    pages_fini(&pages);
+    assert_int_equal(test.pull.n_pages, 4 + PAGES_MAX);
+    assert_int_equal(pull_finish(), CRM_OK);
 }
 
 static void a_page_that_does_not_add_up_changes_nothing(void **state)
@@ -353,6 +401,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_snapshot_fills_what_was_empty, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cut_after_every_page_costs_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_process_that_dies_leaves_what_was_committed, setup, teardown),
+        cmocka_unit_test_setup_teardown(pages_that_come_fast_are_stored_together, setup, teardown),
         cmocka_unit_test_setup_teardown(a_page_that_does_not_add_up_changes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(changes_follow_and_what_is_to_be_forgotten_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_snapshot_replaces_only_when_it_is_complete, setup, teardown),
