@@ -21,7 +21,7 @@ static const char *const row_names[ROW_COUNT] = {
     [ROW_FORMAT] = "format",     [ROW_DATABASE] = "database", [ROW_EPOCH] = "epoch",   [ROW_CURSOR] = "cursor",
     [ROW_SCOPE] = "scope",       [ROW_SESSION] = "session",   [ROW_DESCRIBE] = "describe", [ROW_SEQ] = "seq",
     [ROW_SYNCED] = "synced",     [ROW_EXPIRES] = "expires",   [ROW_PHASE] = "phase",   [ROW_ID] = "id",         [ROW_INDEXED] = "indexed",
-    [ROW_LOCAL] = "local",       [ROW_SENT] = "sent",         [ROW_LOCK] = "lock",     [ROW_FORGOTTEN] = "forgotten",
+    [ROW_LOCAL] = "local",       [ROW_SENT] = "sent",         [ROW_LOCK] = "lock",     [ROW_FORGOTTEN] = "forgotten", [ROW_CARRYING] = "carrying",
 };
 
 /* --- rows */
@@ -163,9 +163,10 @@ static enum crm_status load_rows(struct store_txn *txn, void *arg)
 }
 
 /* What the rows hold packed. */
-static enum crm_status load_messages(struct loading *loading, struct failure *failure)
+static enum crm_status load_messages(struct loading *loading, const struct replica_state *before, struct failure *failure)
 {
     struct replica_state *state = loading->state;
+    bool is_same = before->schema && slice_equal(before->describe, state->describe); /* nearly always: what is described is large */
     const void *message;
     enum crm_status status = CRM_OK;
 
@@ -174,7 +175,9 @@ static enum crm_status load_messages(struct loading *loading, struct failure *fa
         if (status == CRM_OK)
             state->session = message;
     }
-    if (status == CRM_OK && state->describe.size > 0) {
+    if (status == CRM_OK && is_same) {
+        state->schema = schema_ref(before->schema);
+    } else if (status == CRM_OK && state->describe.size > 0) {
         status = codec_unpack_body(state->describe, &crm__describe_reply__descriptor, loading->arena, &message, failure);
         if (status == CRM_OK)
             status = schema_from_describe(message, loading->arena, &state->schema, failure);
@@ -196,7 +199,7 @@ enum crm_status replica_load(struct replica *replica, struct failure *failure)
     if (status == CRM_OK && loading.format > REPLICA_FORMAT)
         status = fail(failure, CRM_FORMAT, NULL, "the replica was made by a newer crm: use that, or crm sync --wipe");
     if (status == CRM_OK)
-        status = load_messages(&loading, failure);
+        status = load_messages(&loading, &replica->state, failure);
     if (status != CRM_OK) {
         arena_fini(&arena);
         return fail(failure, status, NULL, "the replica cannot be read: %s", crm_status_info((int)status)->sentence);
