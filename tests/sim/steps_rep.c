@@ -140,13 +140,22 @@ static void waive(void *arg, struct word *word)
         word->is_waived = true;
 }
 
+/* Also what the server had, lost, and was to get again. */
+static void give_up(void *arg, struct word *word)
+{
+    if (word->by != *(enum person *)arg)
+        return;
+    word->is_waived = true;
+    word->is_answered = false;
+}
+
 void step_drop(struct sim *sim)
 {
     struct rep *rep = any_rep(sim);
     Crm__QueuedMutation *queued;
 
     if (rep_drop(rep, &queued) == CRM_OK)
-        words_queued(&sim->words, queued, waive, &rep->who);
+        words_queued(&sim->words, queued, give_up, &rep->who);
 }
 
 /* What is given up, is given up. */
