@@ -145,6 +145,7 @@ enum replica_row {
     ROW_SENT,
     ROW_LOCK,
     ROW_FORGOTTEN,
+    ROW_CARRYING,
     ROW_COUNT,
 };
 
