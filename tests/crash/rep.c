@@ -162,8 +162,9 @@ static bool take_session(struct rep *rep, struct crm_client *client)
 
     request.login = (char *)(uintptr_t)rep->login;
     request.password = (char *)(uintptr_t)DAEMON_PASSWORD;
-    ok = crm_login(client, &request, &call, &reply) == CRM_OK && reply->token.len <= sizeof rep->token;
+    ok = crm_login(client, &request, &call, &reply) == CRM_OK && reply->token.len <= sizeof rep->token && reply->user.len == CRM_KEY_SIZE;
     if (ok) {
+        memcpy(rep->user, reply->user.data, CRM_KEY_SIZE);
         memcpy(rep->token, reply->token.data, reply->token.len);
         rep->token_size = reply->token.len;
     } else {
@@ -430,8 +431,14 @@ bool rep_equals_view(const struct rep *rep, struct crm_client *client, unsigned 
 
 struct search {
     const char *text; /* NULL: creates are counted */
-    int n;
+    int n;        /* values that came */
+    int n_before; /* values that went */
 };
+
+static bool has_text(ProtobufCBinaryData value, const char *text)
+{
+    return value.len > 0 && memmem(value.data, value.len, text, strlen(text));
+}
 
 static void search_changes(void *arg, const ProtobufCMessage *message)
 {
@@ -442,17 +449,15 @@ static void search_changes(void *arg, const ProtobufCMessage *message)
         if (!search->text)
             search->n += chunk->changes[i]->verb == CRM__VERB__VERB_CREATE;
         for (size_t k = 0; search->text && k < chunk->changes[i]->n_fields; k++) {
-            ProtobufCBinaryData after = chunk->changes[i]->fields[k]->after;
-
-            search->n += after.len > 0 && memmem(after.data, after.len, search->text, strlen(search->text));
+            search->n += has_text(chunk->changes[i]->fields[k]->after, search->text);
+            search->n_before += has_text(chunk->changes[i]->fields[k]->before, search->text);
         }
     }
 }
 
-int online_count_history(struct crm_client *client, uint32_t kind, const uint8_t id[CRM_KEY_SIZE], const char *text)
+static bool search_history(struct crm_client *client, uint32_t kind, const uint8_t id[CRM_KEY_SIZE], struct search *search)
 {
     Crm__HistoryRequest request = CRM__HISTORY_REQUEST__INIT;
-    struct search search = { .text = text };
     const Crm__HistoryReply *reply;
     struct crm_call *call;
     enum crm_status status;
@@ -460,11 +465,32 @@ int online_count_history(struct crm_client *client, uint32_t kind, const uint8_t
     request.has_kind = request.has_id = true;
     request.kind = kind;
     request.id = (ProtobufCBinaryData){ .data = (uint8_t *)(uintptr_t)id, .len = CRM_KEY_SIZE };
-    status = crm_history(client, &request, search_changes, &search, &call, &reply);
-    if (status != CRM_OK && status != CRM_NOT_FOUND) {
+    status = crm_history(client, &request, search_changes, search, &call, &reply);
+    if (status != CRM_OK && status != CRM_NOT_FOUND)
         fprintf(stderr, "history: %s\n", crm_call_error(call)->text);
-        search.n = -1;
-    }
     crm_call_destroy(call);
-    return search.n;
+    return status == CRM_OK || status == CRM_NOT_FOUND;
+}
+
+int online_count_history(struct crm_client *client, uint32_t kind, const uint8_t id[CRM_KEY_SIZE], const char *text)
+{
+    struct search search = { .text = text };
+
+    return search_history(client, kind, id, &search) ? search.n : -1;
+}
+
+bool online_had(struct crm_client *client, uint32_t kind, const uint8_t id[CRM_KEY_SIZE], const char *text)
+{
+    Crm__GetRequest request = CRM__GET_REQUEST__INIT;
+    struct search search = { .text = text };
+    const Crm__GetReply *reply;
+    struct crm_call *call;
+    bool has;
+
+    request.has_kind = request.has_id = true;
+    request.kind = kind;
+    request.id = (ProtobufCBinaryData){ .data = (uint8_t *)(uintptr_t)id, .len = CRM_KEY_SIZE };
+    has = crm_get(client, &request, &call, &reply) == CRM_OK && has_text(reply->record->body, text);
+    crm_call_destroy(call);
+    return has || (search_history(client, kind, id, &search) && search.n_before > 0);
 }

@@ -21,6 +21,7 @@ struct rep {
     const char *login;
     uint8_t token[REP_TOKEN_MAX]; /* of a session of its own, for looking at the server; with token_size 0: none yet */
     size_t token_size;
+    uint8_t user[CRM_KEY_SIZE];   /* whose it is, since the first rep_connect */
 };
 
 /* A crm under way. */
@@ -65,5 +66,7 @@ bool rep_drop_answered(const struct rep *rep, unsigned *out_n);
 enum crm_status online_change(struct crm_client *client, Crm__Mutation *mutation);
 /* How many changes in a record's history gave a field a value with this text; NULL: how many made the record. -1: told. */
 int online_count_history(struct crm_client *client, uint32_t kind, const uint8_t id[CRM_KEY_SIZE], const char *text);
+/* Does a record have this text in a value, or had it when it was changed last? What a create brought along is in no history. */
+bool online_had(struct crm_client *client, uint32_t kind, const uint8_t id[CRM_KEY_SIZE], const char *text);
 
 #endif
