@@ -21,7 +21,7 @@
 #define FRAME_MAX_BEFORE_LOGIN 4096
 #define FRAME_MAX              (1u << 20)
 #define FRAME_CHUNK_MAX        65536
-#define STREAMS_MAX            32
+#define STREAMS_MAX            100
 #define STREAM_CREDIT          (256u * 1024)
 #define COMPRESS_FROM          1024 /* bodies larger than this are worth compressing */
 

@@ -1,7 +1,7 @@
 /*
  * push.c - see push.h
  *
- * Called by crm sync before it pulls. Up to 64 changes are under way at once. A change's number is on disk before it is sent: whoever is killed between
+ * Called by crm sync before it pulls. Up to 128 changes are under way at once. A change's number is on disk before it is sent: whoever is killed between
  * sending and the answer sends the same bytes under the same number again, and is told what came of it the first time. The number is the replica's own; the
  * change's name (QueuedMutation.change) goes into every copy of the replica, and what one copy has sent is not done again for another.
  *
@@ -13,6 +13,7 @@
 #include "client/replica/push_inside.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "proto/operation.h"
 
@@ -20,6 +21,7 @@
 #define TURN_BUDGET    ((size_t)64 << 20)
 #define OPEN_BYTES     ((size_t)512 << 10) /* under way at once: more fills the line's queues, not the line */
 #define IDLE_ATTEMPTS  5 /* in a row that bring nothing */
+#define REST_MAX_MS    5000
 #define IDENTITIES_MAX 3 /* in one run: a copy that sends at the same moment is met once, perhaps twice */
 
 /* --- whose it is */
@@ -307,10 +309,20 @@ static enum crm_status attempt(struct push *push)
     return status;
 }
 
-/* Was it the line? Then the next attempt goes on where this one stopped. */
+/* Was it the line, or did the server have too much to do? Then the next attempt goes on where this one stopped. */
 static bool may_go_on(enum crm_status status)
 {
-    return status == CRM_UNREACHABLE || status == CRM_UNKNOWN || status == CRM_SHUTTING_DOWN;
+    return status == CRM_UNREACHABLE || status == CRM_UNKNOWN || status == CRM_SHUTTING_DOWN || status == CRM_BUSY;
+}
+
+/* As long as the server asks for. */
+static void rest(const struct push *push)
+{
+    uint32_t ms = push->failure->retry_after_ms < REST_MAX_MS ? push->failure->retry_after_ms : REST_MAX_MS;
+    const struct timespec wait = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
+
+    if (ms > 0)
+        nanosleep(&wait, NULL);
 }
 
 static enum crm_status run(struct push *push)
@@ -325,6 +337,7 @@ static enum crm_status run(struct push *push)
         idle = push->counts->answered > answered ? 0 : idle + 1;
         if (!may_go_on(status) || idle == IDLE_ATTEMPTS)
             break;
+        rest(push);
         *push->failure = (struct failure){ 0 };
     }
     for (size_t i = 0; status == CRM_OK && i < push->list.n; i++)

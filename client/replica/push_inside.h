@@ -8,7 +8,7 @@
 #include "client/replica/kept.h"
 #include "client/replica/push.h"
 
-#define PUSH_OPEN_MAX 64 /* numbers, as the server allows above the low mark */
+#define PUSH_OPEN_MAX 128 /* numbers, as the server allows above the low mark */
 
 /* One that is sent. */
 struct flight {

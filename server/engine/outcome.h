@@ -10,7 +10,7 @@
 #include "server/engine/change.h"
 
 #define CLIENT_SIZE     16
-#define OUTCOMES_OPEN   64                      /* numbers above the low mark that a client may have */
+#define OUTCOMES_OPEN   128                     /* numbers above the low mark that a client may have */
 #define OUTCOME_KEPT_US (7 * INT64_C(86400000000)) /* after a week without use a client's rows may be swept */
 
 struct outcome_key {

@@ -185,7 +185,7 @@ class Hello(Case):
         server = self.connection.server
         self.assertEqual((server.version_min, server.version_max), (1, 1))
         self.assertEqual(server.limits.stream_credit, 262144)
-        self.assertEqual(server.limits.streams, 32)
+        self.assertEqual(server.limits.streams, 100)
         self.assertEqual(len(server.database), 16)
         self.assertEqual(server.epoch, 1)
 
