@@ -150,3 +150,18 @@ enum crm_status rep_drop(struct rep *rep, Crm__QueuedMutation **out_queued)
     end_process(rep, replica);
     return status;
 }
+
+void rep_drop_waiting(struct rep *rep)
+{
+    struct replica *replica = open_replica(rep);
+    struct outbox_list list = { 0 };
+    struct failure failure = { 0 };
+    enum crm_status status = outbox_load(replica, &rep->sim->arena, &list, &failure);
+
+    for (size_t i = 0; i < list.n && status == CRM_OK; i++)
+        if (!list.items[i].queued->answer)
+            status = outbox_drop(replica, list.items[i].place, clock_now_us(), &failure);
+    if (status != CRM_OK)
+        sim_fail("%s: what waits cannot be dropped: %s", rep->name, failure.text);
+    end_process(rep, replica);
+}

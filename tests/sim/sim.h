@@ -185,6 +185,8 @@ enum crm_status rep_sync(struct rep *rep, const struct weather *weather);
 enum crm_status rep_change(struct rep *rep, Crm__Mutation *mutation);
 /* Give up any change of the outbox, which is handed out. CRM_NOT_FOUND: there is none. */
 enum crm_status rep_drop(struct rep *rep, Crm__QueuedMutation **out_queued);
+/* Give up all that waits. */
+void rep_drop_waiting(struct rep *rep);
 
 /* --- the whole */
 
