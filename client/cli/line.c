@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #define TOOK_MAX_US  INT64_C(60000000)
-#define MISSES_CYCLE 3
+#define MISSES_CYCLE 4
 
 static void file_name(const char *home, char path[PATH_MAX])
 {
@@ -72,10 +72,14 @@ void line_missed(struct line *line)
 
 int64_t line_budget_us(const struct line *line)
 {
+    unsigned missed = line->missed % MISSES_CYCLE;
     int64_t budget_us = line->smoothed_us ? line->smoothed_us + 4 * line->varies_us : LINE_BUDGET_FIRST_US;
 
     if (budget_us < LINE_BUDGET_MIN_US)
         budget_us = LINE_BUDGET_MIN_US;
-    budget_us <<= line->missed % MISSES_CYCLE;
+    if (missed > 0 && budget_us < LINE_BUDGET_FIRST_US)
+        budget_us = LINE_BUDGET_FIRST_US; /* what was learned may have been another line: the office's */
+    if (missed > 1)
+        budget_us <<= missed - 1;
     return budget_us < LINE_BUDGET_MAX_US ? budget_us : LINE_BUDGET_MAX_US;
 }

@@ -30,8 +30,9 @@ void line_answered(struct line *line, int64_t took_us);
 void line_missed(struct line *line);
 
 /*
- * How long to wait for the first answer, and once more for the rest of what a command asks. Never less than what the line usually takes. Doubled after a
- * miss, as the line may have become longer, but only twice: a dead line is not waited for longer and longer.
+ * How long to wait for the first answer, and once more for the rest of what a command asks. Never less than what the line usually takes. After a miss at
+ * least as long as for an unknown line, and then doubled twice, as it may have become longer; then from the beginning: a dead line is not waited for longer
+ * and longer.
  */
 int64_t line_budget_us(const struct line *line);
 
