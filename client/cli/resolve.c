@@ -76,7 +76,7 @@ static enum crm_status check_field(const struct resolve *resolve, const struct f
     struct failure *failure = &resolve->cli->failure;
 
     if (!field || !is_in_conflict(resolve, field->ref))
-        return fail(failure, CRM_INVALID, name, "it is not in conflict there: %s", field_names(resolve));
+        return fail(failure, CRM_INVALID, name, "it is not in conflict there, but: %s", field_names(resolve));
     for (size_t i = 0; i < resolve->n; i++)
         if (resolve->choices[i]->field == field->ref)
             return fail(failure, CRM_USAGE, field->name, "it is named twice");

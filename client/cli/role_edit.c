@@ -254,13 +254,16 @@ static enum crm_status field_name(struct cli *cli, const char *kind, const char 
 {
     const struct kind_def *row;
     const struct field_def *field = NULL;
+    const char *near;
 
     for (size_t i = 0; !field && (row = kind_at(i)); i++)
         if (strcmp(kind, "*") == 0 || strcmp(kind, row->name) == 0)
             field = schema_field_by_name(cli->schema, row, text);
+    near = field ? NULL : schema_suggest(cli->schema, kind_find(kind), text);
     if (!field)
-        return fail(&cli->failure, CRM_INVALID, text, "%s %s has no such field",
-                    strcmp(kind, "*") == 0 ? "any" : "a", strcmp(kind, "*") == 0 ? "kind" : kind);
+        return fail(&cli->failure, CRM_INVALID, text, "no %s has such a field%s%s%s",
+                    strcmp(kind, "*") == 0 ? "kind" : kind, near ? "; did you mean '" : "",
+                    near ? near : "", near ? "'?" : "");
     if (field->flags & FIELD_HEADER)
         return fail(&cli->failure, CRM_INVALID, text, "what every record has is always shown");
     *out_name = field->name;

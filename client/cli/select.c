@@ -16,6 +16,7 @@
 #include "client/cli/prompt.h"
 #include "client/replica/local_number.h"
 #include "common/base/calendar.h"
+#include "common/base/distance.h"
 
 #define CHOICES_MAX 20
 

@@ -1,39 +1,10 @@
 /*
  * suggest.c - what a mistyped word was meant to be
  *
- * Pure. Words here are short: longer ones are nothing that we know.
+ * Pure.
  */
 #include "client/cli/command.h"
-
-#define WORD_MAX 32
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-size_t edit_distance(const char *a, const char *b)
-{
-    size_t n = strlen(a), m = strlen(b);
-    size_t rows[3][WORD_MAX + 1]; /* the row before the last is for swapped neighbours */
-
-    if (n > WORD_MAX || m > WORD_MAX)
-        return WORD_MAX;
-    for (size_t j = 0; j <= m; j++)
-        rows[0][j] = j;
-    for (size_t i = 1; i <= n; i++) {
-        size_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
-
-        row[0] = i;
-        for (size_t j = 1; j <= m; j++) {
-            row[j] =
-                least(least(above[j] + 1, row[j - 1] + 1), above[j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                row[j] = least(row[j], before[j - 2] + 1);
-        }
-    }
-    return rows[n % 3][m];
-}
+#include "common/base/distance.h"
 
 const char *command_suggest(const struct command *group, const char *name)
 {
@@ -47,7 +18,7 @@ const char *command_suggest(const struct command *group, const char *name)
         bool is_beginning = strlen(name) > 1 && strncmp(name, word, strlen(name)) == 0;
 
         if (distance < best || (is_beginning && !near)) {
-            best = least(best, distance);
+            best = distance < best ? distance : best;
             near = word;
         }
     }

@@ -29,6 +29,8 @@ void schema_unref(struct schema *schema);
 const struct field_def *schema_field(const struct schema *schema, const struct kind_def *kind, uint32_t ref);
 /* By name or label, either language, folded. */
 const struct field_def *schema_field_by_name(const struct schema *schema, const struct kind_def *kind, const char *name);
+/* The name that is most like a mistyped one, of any kind where kind is NULL; NULL if none is near. Of the header none. */
+const char *schema_suggest(const struct schema *schema, const struct kind_def *kind, const char *name);
 /* The kind's fields in display order, n from 0: the table's, then custom ones, then the header's. NULL behind the last. */
 const struct field_def *schema_field_at(const struct schema *schema, const struct kind_def *kind, size_t n);
 /* May the planner use the index of this field? Built-in: by its flags; custom: when its definition says that the index is complete. */

@@ -95,9 +95,49 @@ static enum crm_status team_complete(struct rule_ctx *ctx)
     return rule_refuse_cycle(ctx, "parent");
 }
 
+/* Has the kind (NULL: any) a field of exactly this name? Access goes by names as they are. */
+static bool names_field(const struct schema *schema, const struct kind_def *kind, const char *name)
+{
+    const struct kind_def *each;
+    const struct field_def *field;
+
+    for (size_t i = 0; (each = kind_at(i)); i++)
+        if ((!kind || each == kind) && (field = schema_field_by_name(schema, each, name)) && strcmp(field->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* A field may be hidden before there is one of that name. What is a slip for one that there is would hide nothing, and nobody would notice. */
+static enum crm_status check_names(struct rule_ctx *ctx, const Crm__KindScope *scope, char *const *names, size_t n)
+{
+    const struct kind_def *kind = kind_find(scope->kind);
+
+    for (size_t i = 0; i < n; i++) {
+        const char *near = names_field(ctx->view->schema, kind, names[i]) ? NULL : schema_suggest(ctx->view->schema, kind, names[i]);
+
+        if (near)
+            return rule_refuse_field(ctx, CRM_INVALID, "scopes", "no %s has a field '%s'; did you mean '%s'?", kind ? kind->name : "kind", names[i],
+                                     near);
+    }
+    return CRM_OK;
+}
+
+static enum crm_status check_scope_names(struct rule_ctx *ctx, const Crm__Role *role)
+{
+    enum crm_status status = CRM_OK;
+
+    for (size_t i = 0; i < role->n_scopes && status == CRM_OK; i++) {
+        status = check_names(ctx, role->scopes[i], role->scopes[i]->hidden, role->scopes[i]->n_hidden);
+        if (status == CRM_OK)
+            status = check_names(ctx, role->scopes[i], role->scopes[i]->read_only, role->scopes[i]->n_read_only);
+    }
+    return status;
+}
+
 static enum crm_status role_complete(struct rule_ctx *ctx)
 {
     const Crm__Role *role = rule_record(ctx);
+    enum crm_status status;
 
     for (size_t i = 0; role && i < role->n_scopes; i++) {
         const Crm__KindScope *scope = role->scopes[i];
@@ -107,6 +147,9 @@ static enum crm_status role_complete(struct rule_ctx *ctx)
     }
     if (!role)
         return fail(ctx->failure, CRM_NO_MEMORY, NULL, "out of memory");
+    status = !ctx->before || rule_changes(ctx, "scopes") ? check_scope_names(ctx, role) : CRM_OK;
+    if (status != CRM_OK)
+        return status;
     if (ctx->before && rule_changes(ctx, "rights") && !manages_users(role) && manages_users(rule_before(ctx)) &&
         !another_administrator(ctx, NULL, &ctx->after->header.id))
         return rule_refuse_field(ctx, CRM_INVALID, "rights", "no active user who may manage users would remain");

@@ -4,6 +4,7 @@
 #include "cli_fixture.h"
 
 #include "client/cli/command.h"
+#include "common/base/distance.h"
 #include "client/cli/help.h"
 
 /* What help or a page says of a command; the caller frees it. */

@@ -233,6 +233,33 @@ static void checks_the_scopes_of_a_role(void **state)
     server_must(s, server_with(s, server_patch(s, KIND_ROLE, &id, NULL), &role.base));
 }
 
+/* A slip would hide nothing, and nobody would notice; a name that is not there yet may be meant. */
+static void checks_the_fields_that_a_role_hides(void **state)
+{
+    static const char *const slips[][3] = { { "customer", "indsutry", "'industry'" }, { "customer", "Industry", "'industry'" }, { "*", "amuont", "'amount'" } };
+    struct server *s = *state;
+    struct uuid id = make_role(s, "r", "rights=report"), element = uuid_create();
+    Crm__Role role = CRM__ROLE__INIT;
+    Crm__KindScope scope = CRM__KIND_SCOPE__INIT, *scopes[] = { &scope };
+    char *names[1];
+
+    role.scopes = scopes;
+    role.n_scopes = 1;
+    scope.has_id = true;
+    scope.id = server_id(s, &element);
+    scope.hidden = scope.read_only = names;
+    for (size_t i = 0; i < 2 * ARRAY_LEN(slips); i++) {
+        names[0] = (char *)(uintptr_t)slips[i / 2][1];
+        scope.kind = (char *)(uintptr_t)slips[i / 2][0];
+        scope.n_hidden = i % 2;
+        scope.n_read_only = !scope.n_hidden;
+        server_refuses(s, server_with(s, server_patch(s, KIND_ROLE, &id, NULL), &role.base), CRM_INVALID, "scopes");
+        assert_non_null(strstr(s->failure.text, slips[i / 2][2]));
+    }
+    names[0] = (char *)(uintptr_t)"discount_level";
+    server_must(s, server_with(s, server_patch(s, KIND_ROLE, &id, NULL), &role.base));
+}
+
 /* Whatever is done to users and roles, somebody who can undo it remains. */
 static void keeps_an_active_administrator(void **state)
 {
@@ -322,7 +349,7 @@ int main(void)
         server_test(completes_a_user),
         server_test(keeps_customers_a_tree),
         server_test(keeps_teams_a_tree),
-        server_test(checks_the_scopes_of_a_role),
+        server_test(checks_the_scopes_of_a_role), server_test(checks_the_fields_that_a_role_hides),
         server_test(keeps_an_active_administrator),
         server_test(checks_a_pipeline),
     };
