@@ -37,9 +37,11 @@
     X(ACCESS_SHARES, 27, "access.shares", access_shares, access_shares, NONE) \
     X(SYNC_CHANGES, 28, "sync.changes", sync, sync, sync)             \
     X(SYNC_CONFLICTS, 29, "sync.conflicts", conflicts, conflicts, NONE) \
-    X(JOB, 30, "job", job, job, NONE)
+    X(JOB, 30, "job", job, job, NONE)                                 \
+    X(EXPORT_BEGIN, 31, "export.begin", export, export, NONE)         \
+    X(EXPORT, 32, "record.export", list, list, list)
 
 #define OPERATION_ENUM(NAME, code, name, request, reply, chunk) OP_##NAME = code,
-enum operation { OPERATION_LIST(OPERATION_ENUM) OP_MAX = 30 };
+enum operation { OPERATION_LIST(OPERATION_ENUM) OP_MAX = 32 };
 
 #endif

@@ -276,6 +276,13 @@ CRM_API enum crm_status crm_sync_conflicts(struct crm_client *client, const Crm_
 /* Jobs: begin, show, list, cancel, what was refused. Their steps are crm_mutate's. */
 CRM_API enum crm_status crm_job(struct crm_client *client, const Crm__JobRequest *request, struct crm_call **out_call,
                                 const Crm__JobReply **out_reply) CRM_MUST_CHECK;
+/* An export in parts, all of one state: the reply's token goes into the list request of the first, that one's into the
+ * next. on_chunk gets Crm__ListChunk. */
+CRM_API enum crm_status crm_export_begin(struct crm_client *client, const Crm__ExportRequest *request,
+                                         struct crm_call **out_call, const Crm__ExportReply **out_reply) CRM_MUST_CHECK;
+CRM_API enum crm_status crm_export(struct crm_client *client, const Crm__ListRequest *request, crm_message_fn *on_chunk,
+                                   void *arg, struct crm_call **out_call,
+                                   const Crm__ListReply **out_reply) CRM_MUST_CHECK;
 /* Chunks are Crm__SyncChunk, pages: store one whole, with its cursor, before the next. */
 CRM_API enum crm_status crm_sync_changes(struct crm_client *client, const Crm__SyncRequest *request,
                                          crm_message_fn *on_chunk, void *arg, struct crm_call **out_call,

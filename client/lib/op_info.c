@@ -45,6 +45,8 @@
 #define FLAGS_SYNC_CHANGES   0
 #define FLAGS_SYNC_CONFLICTS 0
 #define FLAGS_JOB            0
+#define FLAGS_EXPORT_BEGIN   0
+#define FLAGS_EXPORT         0
 
 #define OP_ROW(NAME, code, dotted, request_name, reply_name, chunk_name)                                               \
     [code] = { .name = dotted,                                                                                         \

@@ -86,6 +86,8 @@ CALL_UNARY(crm_erase, OP_ERASE, Crm__EraseRequest, Crm__EraseReply)
 CALL_STREAM(crm_audit_list, OP_AUDIT_LIST, Crm__AuditListRequest, Crm__AuditListReply)
 CALL_UNARY(crm_sync_conflicts, OP_SYNC_CONFLICTS, Crm__ConflictsRequest, Crm__ConflictsReply)
 CALL_UNARY(crm_job, OP_JOB, Crm__JobRequest, Crm__JobReply)
+CALL_UNARY(crm_export_begin, OP_EXPORT_BEGIN, Crm__ExportRequest, Crm__ExportReply)
+CALL_STREAM(crm_export, OP_EXPORT, Crm__ListRequest, Crm__ListReply)
 CALL_STREAM(crm_sync_changes, OP_SYNC_CHANGES, Crm__SyncRequest, Crm__SyncReply)
 
 enum crm_status crm_subscribe(struct crm_client *client, const Crm__SubscribeRequest *request, crm_message_fn *on_event,

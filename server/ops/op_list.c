@@ -1,5 +1,5 @@
 /*
- * op_list.c - lists and searches, streamed in turns; counts and sums on a worker
+ * op_list.c - lists, exports and searches, streamed in turns
  */
 #include "common/base/clock.h"
 #include "common/engine/search.h"
@@ -19,6 +19,7 @@ struct list_state_kept {
     struct slice packed_query; /* for the page token */
     uint64_t token_seq;        /* rows changed after it are flagged as moved; 0: none */
     uint64_t as_of;            /* 0: now */
+    bool is_export;            /* one state through all pages */
     uint64_t seq;              /* of the state when it began */
     uint64_t rows;
     int64_t began_us;
@@ -44,19 +45,21 @@ static bool rewind_record(void *arg, struct record *record)
     return status == CRM_OK && existed;
 }
 
-/* What a token is bound to: the request without what changes from page to page. */
-static enum crm_status pack_query(struct op_ctx *ctx, const Crm__ListRequest *request, struct slice *out_query)
+/* What a token is bound to: the request without what changes from page to page. An export's is not a list's. */
+static enum crm_status pack_query(struct op_ctx *ctx, const Crm__ListRequest *request, bool is_export, struct slice *out_query)
 {
     Crm__ListRequest bound = *request;
+    Crm__ExportRequest export = CRM__EXPORT_REQUEST__INIT;
 
     bound.meta = NULL;
     bound.has_token = bound.has_limit = bound.has_titles = bound.has_explain = false;
-    return codec_pack(&bound.base, ctx->arena, out_query);
+    export.list = &bound;
+    return codec_pack(is_export ? &export.base : &bound.base, ctx->arena, out_query);
 }
 
 static enum crm_status read_page(struct op_ctx *ctx, const Crm__ListRequest *request, struct list_state_kept *state)
 {
-    enum crm_status status = pack_query(ctx, request, &state->packed_query);
+    enum crm_status status = pack_query(ctx, request, state->is_export, &state->packed_query);
 
     if (status != CRM_OK)
         return op_fail(ctx, status, "out of memory");
@@ -65,7 +68,17 @@ static enum crm_status read_page(struct op_ctx *ctx, const Crm__ListRequest *req
     return token_open(ctx, state->packed_query, slice_of(request->token.data, request->token.len), &state->query.position, &state->token_seq);
 }
 
-static enum crm_status begin_list(struct op_ctx *ctx)
+/* Which state is read. An export's stands in its token, and is the same for all its pages. */
+static enum crm_status read_as_of(struct op_ctx *ctx, const Crm__ListRequest *request, struct list_state_kept *state)
+{
+    if (!state->is_export)
+        return wire_as_of(ctx, request->as_of, &state->as_of);
+    state->as_of = state->token_seq;
+    state->token_seq = 0;
+    return CRM_OK;
+}
+
+static enum crm_status begin(struct op_ctx *ctx, bool is_export)
 {
     const Crm__ListRequest *request = ctx->request;
     struct list_state_kept *state = arena_zalloc(ctx->arena, sizeof *state);
@@ -77,6 +90,7 @@ static enum crm_status begin_list(struct op_ctx *ctx)
         return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
     ctx->state = state;
     state->ctx = ctx;
+    state->is_export = is_export;
     state->began_us = clock_monotonic_us();
     if (log_head_load(ctx->view, &head) != CRM_OK)
         return op_fail(ctx, CRM_IO, "the log cannot be read");
@@ -87,12 +101,24 @@ static enum crm_status begin_list(struct op_ctx *ctx)
     if (status == CRM_OK)
         status = read_page(ctx, request, state);
     if (status == CRM_OK)
-        status = wire_as_of(ctx, request->as_of, &state->as_of);
+        status = read_as_of(ctx, request, state);
     if (state->as_of) {
         state->query.rewind = rewind_record;
         state->query.arg = state;
     }
     return status == CRM_OK ? list_begin(ctx->view, &state->query, ctx->arena, &state->cursor, &ctx->failure) : status;
+}
+
+static enum crm_status begin_list(struct op_ctx *ctx)
+{
+    return begin(ctx, false);
+}
+
+static enum crm_status begin_export(struct op_ctx *ctx)
+{
+    const Crm__ListRequest *request = ctx->request;
+
+    return request->has_token ? begin(ctx, true) : op_fail_field(ctx, CRM_INVALID, "token", "an export begins with export.begin");
 }
 
 static bool emit_record(void *arg, const struct record *record)
@@ -116,7 +142,7 @@ static enum crm_status end_list(struct op_ctx *ctx, struct list_state_kept *stat
     reply->rows = state->rows;
     reply->seq = state->as_of ? state->as_of : state->seq;
     if (position.size > 0) {
-        uint64_t seq = state->token_seq ? state->token_seq : state->seq;
+        uint64_t seq = state->is_export ? state->as_of : state->token_seq ? state->token_seq : state->seq;
 
         reply->has_token = true;
         if (token_make(ctx, state->packed_query, position, seq, &reply->token) != CRM_OK)
@@ -155,6 +181,42 @@ static enum crm_status step_list(struct op_ctx *ctx, bool *out_more)
 const struct op_def op_list = {
     .code = OP_LIST, .name = "record.list", .flags = OP_STREAMS, .request = &crm__list_request__descriptor,
     .reply = &crm__list_reply__descriptor, .chunk = &crm__list_chunk__descriptor, .run = begin_list, .step = step_list,
+};
+
+/* --- exports: a list of one state, for which the right and the password are asked, and of which the audit trail tells */
+
+static enum crm_status run_export_begin(struct op_ctx *ctx)
+{
+    const Crm__ExportRequest *request = ctx->request;
+    Crm__ExportReply *reply = ctx->reply;
+    struct ask ask = op_ask(ctx);
+    struct filter filter;
+    struct list_query query;
+    struct slice packed;
+    enum crm_status status;
+
+    if (!request->list || request->list->has_token || request->list->as_of)
+        return op_fail_field(ctx, CRM_INVALID, "list", "what is to be exported, as it is now?");
+    status = ask_list(&ask, request->list, &filter, &query);
+    if (status == CRM_OK && pack_query(ctx, request->list, true, &packed) != CRM_OK)
+        status = op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+    if (status != CRM_OK)
+        return status;
+    op_about(ctx, KIND_NONE, NULL, "%s%s%s", query.deleted ? "deleted " : "", query.kind->plural, request->list->n_filter ? ", some of them" : "");
+    reply->has_seq = reply->has_token = true;
+    reply->seq = ctx->group->head.seq;
+    return token_make(ctx, packed, (struct slice){ 0 }, reply->seq, &reply->token) == CRM_OK ? CRM_OK : op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+}
+
+const struct op_def op_export_begin = {
+    .code = OP_EXPORT_BEGIN, .name = "export.begin", .flags = OP_WRITES | OP_CONFIRMED, .right = CRM__RIGHT__RIGHT_EXPORT,
+    .audit = CRM__AUDIT_ACT__AUDIT_ACT_EXPORT, .request = &crm__export_request__descriptor, .reply = &crm__export_reply__descriptor,
+    .run = run_export_begin,
+};
+
+const struct op_def op_export = {
+    .code = OP_EXPORT, .name = "record.export", .flags = OP_STREAMS, .right = CRM__RIGHT__RIGHT_EXPORT, .request = &crm__list_request__descriptor,
+    .reply = &crm__list_reply__descriptor, .chunk = &crm__list_chunk__descriptor, .run = begin_export, .step = step_list,
 };
 
 /* --- search: what is found is bounded, so one turn finds it; telling may take several */

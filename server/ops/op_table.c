@@ -34,6 +34,8 @@ static const struct op_def *const table[OP_MAX + 1] = {
     [OP_SYNC_CHANGES] = &op_sync_changes,
     [OP_SYNC_CONFLICTS] = &op_sync_conflicts,
     [OP_JOB] = &op_job,
+    [OP_EXPORT_BEGIN] = &op_export_begin,
+    [OP_EXPORT] = &op_export,
 };
 
 const struct op_def *op_find(uint32_t code)

@@ -15,6 +15,7 @@ struct asked {
     uint32_t limit;
     const struct uuid *parent;
     ProtobufCBinaryData token; /* data NULL: none */
+    bool is_export;
 };
 
 /* What came. */
@@ -51,6 +52,20 @@ static void take_chunk(struct eyes *eyes, const struct asked *asked, const Crm__
     check_titles(eyes, chunk->titles, chunk->n_titles);
 }
 
+static void begin_export(struct eyes *eyes, Crm__ListRequest *list)
+{
+    Crm__ExportRequest request = CRM__EXPORT_REQUEST__INIT;
+    struct answer answer;
+    bool may = eyes->world->model->roles[eyes->user->role].has_rights;
+
+    request.list = list;
+    answer = talk(eyes->world, eyes->peer, OP_EXPORT_BEGIN, &request.base);
+    expect(eyes, may ? answer.type == FRAME_REPLY : answer.status == CRM_NOT_ALLOWED, NULL, "an export is begun: %d", answer.status);
+    list->has_token = true;
+    list->token = may ? ((const Crm__ExportReply *)answer_message(eyes->peer, answer.body, &crm__export_reply__descriptor))->token
+                      : (ProtobufCBinaryData){ .data = (uint8_t *)(uintptr_t) "?", .len = 1 };
+}
+
 static void list(struct eyes *eyes, const struct asked *asked, struct listed *out)
 {
     Crm__ListRequest request = CRM__LIST_REQUEST__INIT;
@@ -83,7 +98,9 @@ static void list(struct eyes *eyes, const struct asked *asked, struct listed *ou
     request.token = asked->token;
     out->n = 0;
     out->end = NULL;
-    out->answer = talk(eyes->world, eyes->peer, OP_LIST, &request.base);
+    if (asked->is_export && !request.has_token)
+        begin_export(eyes, &request);
+    out->answer = talk(eyes->world, eyes->peer, asked->is_export ? OP_EXPORT : OP_LIST, &request.base);
     for (size_t c = 0; c < out->answer.n_chunks; c++)
         take_chunk(eyes, asked, answer_message(eyes->peer, out->answer.chunks[c], &crm__list_chunk__descriptor), out);
     if (out->answer.type == FRAME_END)
@@ -335,6 +352,27 @@ void check_list(struct eyes *eyes)
             continue;
         for (size_t k = 0; k < ARRAY_LEN(referring); k++)
             by_customer(eyes, referring[k], record, &listed);
+        arena_reset(&eyes->peer->arena);
+    }
+}
+
+/* An export shows what a list shows, and needs a right of its own for each of its pages. */
+void check_export(struct eyes *eyes)
+{
+    bool may = eyes->world->model->roles[eyes->user->role].has_rights;
+    static struct listed listed;
+
+    for (size_t i = 0; world_kinds[i].kind; i++) {
+        const struct asked asked = { .kind = world_kinds[i].kind, .is_export = true };
+
+        if (may) {
+            list(eyes, &asked, &listed);
+            expect_list(eyes, &asked, &listed, NULL, NULL, "exported");
+            paged(eyes, &asked, listed.n, &listed);
+        } else {
+            list(eyes, &asked, &listed);
+            expect(eyes, listed.answer.status == CRM_NOT_ALLOWED && listed.n == 0, NULL, "an export without the right: %d", listed.answer.status);
+        }
         arena_reset(&eyes->peer->arena);
     }
 }
