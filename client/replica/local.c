@@ -10,6 +10,8 @@
 
 #include "client/lib/client.h"
 #include "client/replica/local_op.h"
+#include "client/replica/outbox.h"
+#include "common/base/clock.h"
 #include "common/engine/view.h"
 #include "proto/codec.h"
 
@@ -93,6 +95,18 @@ static enum crm_status run_turn(struct store_txn *txn, void *arg)
     return call->op->run(call, &view);
 }
 
+/* Writing goes on from what waits, all of it. */
+static enum crm_status take_turn(struct local_call *call)
+{
+    struct store *store = replica_store(call->replica);
+    enum crm_status status;
+
+    if (!call->op->writes || !replica_is_writable(call->replica))
+        return store_read_run(store, run_turn, call);
+    status = outbox_mend(call->replica, clock_now_us(), &call->failure);
+    return status == CRM_OK ? store_write_run(store, run_turn, call) : status;
+}
+
 /* One part of a call's answer. Failing to tell it is the connection's failure. */
 static enum crm_status answer(struct local *local, struct local_call *call)
 {
@@ -100,8 +114,7 @@ static enum crm_status answer(struct local *local, struct local_call *call)
 
     arena_reset(&call->scratch);
     call->part = slice_of(NULL, 0);
-    status = call->op->writes && replica_is_writable(call->replica) ? store_write_run(replica_store(call->replica), run_turn, call)
-                                                                    : store_read_run(replica_store(call->replica), run_turn, call);
+    status = take_turn(call);
     if (status != CRM_OK) {
         told = send_error(local, call->stream, status, &call->failure, call->error);
         call_end(local, call);

@@ -76,6 +76,8 @@ enum crm_status outbox_take(struct store_txn *txn, uint64_t place) MUST_CHECK;
 
 /* Show the server's state with the waiting changes on top, as both are now. */
 enum crm_status outbox_carry(struct replica *replica, int64_t now_us, struct failure *failure) MUST_CHECK;
+/* Go on with an outbox_carry that was stopped in the middle. To be called before what waits is relied upon. */
+enum crm_status outbox_mend(struct replica *replica, int64_t now_us, struct failure *failure) MUST_CHECK;
 /* Give up one change, a group as a whole. CRM_NOT_FOUND; CRM_BUSY: it may have reached the server, the next sync tells. */
 enum crm_status outbox_drop(struct replica *replica, uint64_t place, int64_t now_us, struct failure *failure) MUST_CHECK;
 /*

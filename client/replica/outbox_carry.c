@@ -1,32 +1,16 @@
 /*
  * outbox_carry.c - the waiting changes on top of what the server tells, anew: after a sync, and when one is given up, altered or tried again
  *
- * Called by sync.c and by crm outbox; single-threaded. Everything is in one write run; memory is that of a few changes.
+ * Called by sync.c and by outbox_edit.c; single-threaded. In one write run, so that nobody sees less than what waits, unless that is more than a run can put.
+ * Memory is that of a few changes.
  */
-#include "client/replica/outbox.h"
-
-#include "client/replica/outbox_fold.h"
-#include "client/replica/pending.h"
+#include "client/replica/outbox_carry.h"
 
 #define CARRY_BUDGET ((size_t)64 << 20)
 #define CARRY_ITEMS  64 /* read at a time */
 #define STRIP_ROWS   256
 
-struct carry {
-    struct replica *replica;
-    int64_t now_us;
-    struct failure *failure;
-    struct arena arena;   /* the items */
-    struct arena scratch; /* of one of them */
-    struct store_txn *txn;
-    struct rows rows;
-    struct pending pending;
-    uint64_t fresh;       /* a place: whose author sees what is shown now, and hears why it is refused; 0: nobody */
-    size_t n;
-    enum crm_status status;
-};
-
-static enum crm_status begin_rows(struct carry *carry, struct failure *failure)
+enum crm_status carry_begin_rows(struct carry *carry, struct failure *failure)
 {
     enum crm_status status = rows_init(&carry->rows, carry->txn, replica_state(carry->replica)->schema, &carry->scratch);
 
@@ -48,23 +32,19 @@ static bool strip(void *arg, struct slice key, struct slice value)
 }
 
 /* What was stripped is in REPLICA_BASE no more: each look begins at its first. */
-static enum crm_status strip_all(struct carry *carry)
+static enum crm_status strip_some(struct carry *carry)
 {
-    enum crm_status status = CRM_OK;
+    enum crm_status status;
 
-    do {
-        arena_reset(&carry->scratch);
-        carry->n = 0;
-        carry->status = CRM_OK;
-        status = begin_rows(carry, carry->failure);
-        if (status == CRM_OK)
-            status = store_scan(carry->txn, (enum store_db)REPLICA_BASE, &(struct store_range){ 0 }, strip, carry);
-        if (status == CRM_OK)
-            status = carry->status;
-        if (status == CRM_OK)
-            status = rows_apply(&carry->rows);
-    } while (status == CRM_OK && carry->n == STRIP_ROWS);
-    return status;
+    arena_reset(&carry->scratch);
+    carry->n = 0;
+    carry->status = CRM_OK;
+    status = carry_begin_rows(carry, carry->failure);
+    if (status == CRM_OK)
+        status = store_scan(carry->txn, (enum store_db)REPLICA_BASE, &(struct store_range){ 0 }, strip, carry);
+    if (status == CRM_OK)
+        status = carry->status;
+    return status == CRM_OK ? rows_apply(&carry->rows) : status;
 }
 
 /* --- the changes on top */
@@ -97,49 +77,141 @@ static enum crm_status show_again(struct carry *carry, const struct outbox_item 
     enum crm_status status;
 
     arena_reset(&carry->scratch);
-    status = begin_rows(carry, is_fresh ? carry->failure : &refused);
+    carry->at = item->place;
+    status = carry_begin_rows(carry, is_fresh ? carry->failure : &refused);
     if (status == CRM_OK)
         status = show_parts(carry, item);
     if (status == CRM_OK)
         return rows_apply(&carry->rows);
+    carry->is_refused |= is_fresh;
     return is_ours(status) || is_fresh ? status : CRM_OK;
 }
 
-static enum crm_status show_all(struct carry *carry)
+/* From carry->from on; at the end n is less than most. */
+static enum crm_status show_some(struct carry *carry)
 {
     struct outbox_list list;
-    uint64_t from = 0;
+    uint64_t from = carry->from;
     enum crm_status status;
 
-    do {
-        arena_reset(&carry->arena);
-        status = outbox_read_some(carry->txn, from, CARRY_ITEMS, &carry->arena, &list);
-        for (size_t i = 0; status == CRM_OK && i < list.n; i++) {
-            from = list.items[i].place + 1;
-            if (outbox_waits(list.items[i].queued))
-                status = show_again(carry, &list.items[i]);
-        }
-    } while (status == CRM_OK && list.n == CARRY_ITEMS);
+    arena_reset(&carry->arena);
+    status = outbox_read_some(carry->txn, from, carry->most, &carry->arena, &list);
+    for (size_t i = 0; status == CRM_OK && i < list.n; i++) {
+        from = list.items[i].place + 1;
+        if (outbox_waits(list.items[i].queued))
+            status = show_again(carry, &list.items[i]);
+    }
+    if (status == CRM_OK) {
+        carry->from = from;
+        carry->n = list.n;
+    }
     return status;
 }
 
-static enum crm_status carry_in(struct carry *carry, struct store_txn *txn)
+/* --- in one run */
+
+static void begin(struct carry *carry)
+{
+    carry->from = 0;
+    carry->most = CARRY_ITEMS;
+    carry->is_refused = false;
+}
+
+static enum crm_status close_it(struct store_txn *txn)
+{
+    uint64_t is_open;
+    enum crm_status status = replica_get_number(txn, ROW_CARRYING, &is_open);
+
+    return status == CRM_OK && is_open ? replica_put_number(txn, ROW_CARRYING, 0) : status;
+}
+
+enum crm_status carry_in(struct carry *carry, struct store_txn *txn)
 {
     enum crm_status status;
 
     carry->txn = txn;
-    status = strip_all(carry);
-    return status == CRM_OK ? show_all(carry) : status;
+    begin(carry);
+    do
+        status = strip_some(carry);
+    while (status == CRM_OK && carry->n == STRIP_ROWS);
+    if (status == CRM_OK)
+        do
+            status = show_some(carry);
+        while (status == CRM_OK && carry->n == carry->most);
+    return status == CRM_OK ? close_it(txn) : status;
 }
 
-static void carry_init(struct carry *carry, struct replica *replica, int64_t now_us, struct failure *failure)
+/* --- in several */
+
+enum crm_status carry_is_open(struct store_txn *txn)
+{
+    return replica_put_number(txn, ROW_CARRYING, 1);
+}
+
+static enum crm_status run_strip(struct store_txn *txn, void *arg)
+{
+    struct carry *carry = arg;
+
+    carry->txn = txn;
+    return strip_some(carry);
+}
+
+static enum crm_status run_show(struct store_txn *txn, void *arg)
+{
+    struct carry *carry = arg;
+
+    carry->txn = txn;
+    return show_some(carry);
+}
+
+static enum crm_status run_close(struct store_txn *txn, void *arg)
+{
+    (void)arg;
+    return close_it(txn);
+}
+
+/* Fewer at a time where they are too much; a single one that is too much is not shown. */
+static enum crm_status show_piece(struct carry *carry)
+{
+    enum crm_status status = store_write_run(replica_store(carry->replica), run_show, carry);
+
+    if (status == CRM_OK && carry->most < CARRY_ITEMS)
+        carry->most *= 2;
+    if (status != CRM_TOO_LARGE || carry->is_refused)
+        return status;
+    if (carry->most == 1)
+        carry->from = carry->at + 1;
+    else
+        carry->most /= 2;
+    carry->n = 1;
+    return CRM_OK;
+}
+
+enum crm_status carry_in_pieces(struct carry *carry)
+{
+    struct store *store = replica_store(carry->replica);
+    enum crm_status status;
+
+    begin(carry);
+    do
+        status = store_write_run(store, run_strip, carry);
+    while (status == CRM_OK && carry->n == STRIP_ROWS);
+    carry->n = 1;
+    while (status == CRM_OK && carry->n > 0)
+        status = show_piece(carry);
+    return status == CRM_OK ? store_write_run(store, run_close, NULL) : status;
+}
+
+/* --- all of it */
+
+void carry_init(struct carry *carry, struct replica *replica, int64_t now_us, struct failure *failure)
 {
     *carry = (struct carry){ .replica = replica, .now_us = now_us, .failure = failure };
     arena_init(&carry->arena, CARRY_BUDGET);
     arena_init(&carry->scratch, CARRY_BUDGET);
 }
 
-static enum crm_status carry_fini(struct carry *carry, enum crm_status status)
+enum crm_status carry_fini(struct carry *carry, enum crm_status status)
 {
     arena_fini(&carry->scratch);
     arena_fini(&carry->arena);
@@ -153,160 +225,39 @@ static enum crm_status run_carry(struct store_txn *txn, void *arg)
     return carry_in(arg, txn);
 }
 
+static enum crm_status run_open(struct store_txn *txn, void *arg)
+{
+    (void)arg;
+    return carry_is_open(txn);
+}
+
 enum crm_status outbox_carry(struct replica *replica, int64_t now_us, struct failure *failure)
 {
+    struct store *store = replica_store(replica);
     struct carry carry;
+    enum crm_status status;
 
     carry_init(&carry, replica, now_us, failure);
-    return carry_fini(&carry, store_write_run(replica_store(replica), run_carry, &carry));
+    status = store_write_run(store, run_carry, &carry);
+    if (status == CRM_TOO_LARGE) {
+        status = store_write_run(store, run_open, NULL);
+        if (status == CRM_OK)
+            status = carry_in_pieces(&carry);
+    }
+    return carry_fini(&carry, status);
 }
 
-/* --- one of them: given up, altered, tried again */
-
-struct one {
-    struct carry carry;
-    uint64_t place;
-    const Crm__Mutation *edit; /* or NULL */
-};
-
-/* Only what cannot have reached the server. */
-static enum crm_status find_own(struct one *one, struct store_txn *txn, struct outbox_item *out_item)
+static enum crm_status run_ask(struct store_txn *txn, void *arg)
 {
-    struct failure *failure = one->carry.failure;
-    enum crm_status status = outbox_find(txn, one->place, &one->carry.arena, out_item);
-
-    *failure = (struct failure){ 0 }; /* a write run may come again */
-    one->carry.txn = txn;
-    if (status == CRM_NOT_FOUND || (status == CRM_OK && !out_item->queued->answer && out_item->queued->has_taken_seq))
-        return fail(failure, CRM_NOT_FOUND, NULL, "there is no such change in the outbox");
-    if (status == CRM_OK && out_item->queued->has_number && !out_item->queued->answer)
-        return fail(failure, CRM_BUSY, NULL, "the change may have reached the server: crm sync tells");
-    return status;
+    return replica_get_number(txn, ROW_CARRYING, arg);
 }
 
-static enum crm_status run_drop(struct store_txn *txn, void *arg)
+enum crm_status outbox_mend(struct replica *replica, int64_t now_us, struct failure *failure)
 {
-    struct one *one = arg;
-    struct outbox_item item;
-    enum crm_status status = find_own(one, txn, &item);
-
-    if (status == CRM_OK)
-        status = outbox_take(txn, one->place);
-    return status == CRM_OK ? carry_in(&one->carry, txn) : status;
-}
-
-enum crm_status outbox_drop(struct replica *replica, uint64_t place, int64_t now_us, struct failure *failure)
-{
-    struct one one = { .place = place };
-
-    carry_init(&one.carry, replica, now_us, failure);
-    return carry_fini(&one.carry, store_write_run(replica_store(replica), run_drop, &one));
-}
-
-static bool same_record(const Crm__Mutation *a, const Crm__Mutation *b)
-{
-    return a->kind == b->kind && slice_equal(slice_of(a->id.data, a->id.len), slice_of(b->id.data, b->id.len));
-}
-
-static bool is_patchable(const Crm__Mutation *mutation)
-{
-    return mutation->verb == CRM__VERB__VERB_CREATE || mutation->verb == CRM__VERB__VERB_PATCH;
-}
-
-/* What it said of what its author saw is made anew. */
-static void forget_seen(Crm__Mutation *mutation)
-{
-    mutation->has_base_rev = mutation->has_old = mutation->has_old_owner = mutation->has_old_team = false;
-    mutation->old = mutation->old_owner = mutation->old_team = (ProtobufCBinaryData){ 0 };
-    mutation->n_seen = 0;
-}
-
-static enum crm_status alter(struct one *one, Crm__Mutation *mutation)
-{
-    const Crm__Mutation *edit = one->edit;
-    struct failure *failure = one->carry.failure;
-    struct evolve *evolve = &one->carry.pending.evolve;
-    enum crm_status status = begin_rows(&one->carry, failure);
+    uint64_t is_open = 0;
+    enum crm_status status = store_read_run(replica_store(replica), run_ask, &is_open);
 
     if (status != CRM_OK)
-        return status;
-    if (edit->verb == CRM__VERB__VERB_PATCH) {
-        pending_read(&one->carry.pending, mutation);
-        return outbox_fold(evolve, mutation, edit);
-    }
-    mutation->has_argument = edit->has_argument;
-    mutation->argument = edit->argument;
-    return CRM_OK;
-}
-
-/* The mutation of an item that an edit is about. NULL: none of them. */
-static Crm__Mutation *find_edited(const struct outbox_item *item, const Crm__Mutation *edit)
-{
-    for (size_t i = outbox_mutations(item->queued); i-- > 0;) {
-        Crm__Mutation *mutation = outbox_part(item->queued, i).mutation;
-        bool fits = edit->verb == CRM__VERB__VERB_PATCH ? is_patchable(mutation)
-                                                        : edit->verb == CRM__VERB__VERB_ACTION && mutation->verb == edit->verb && mutation->action &&
-                                                              edit->action && strcmp(mutation->action, edit->action) == 0;
-
-        if (fits && same_record(mutation, edit))
-            return mutation;
-    }
-    return NULL;
-}
-
-/* As if it were made now: what it was called, when it was sent and what came of that is of the one before. */
-static enum crm_status renew(struct one *one, struct outbox_item *item)
-{
-    Crm__QueuedMutation *queued = item->queued;
-    struct uuid change = uuid_create();
-
-    queued->has_change = true;
-    queued->change = (ProtobufCBinaryData){ .data = arena_memdup(&one->carry.arena, change.bytes, UUID_SIZE), .len = UUID_SIZE };
-    if (!queued->change.data)
-        return CRM_NO_MEMORY;
-    queued->has_number = queued->has_again = queued->has_wanted = queued->has_taken_seq = queued->has_taken_at = queued->has_taken_epoch = false;
-    queued->number = 0;
-    queued->answer = NULL;
-    for (size_t i = 0; i < queued->n_parts; i++) {
-        queued->parts[i]->answer = NULL;
-        queued->parts[i]->has_wanted = false;
-    }
-    for (size_t i = 0; i < outbox_mutations(queued); i++)
-        forget_seen(outbox_part(queued, i).mutation);
-    return outbox_put(one->carry.txn, item, &one->carry.arena);
-}
-
-static enum crm_status run_again(struct store_txn *txn, void *arg)
-{
-    struct one *one = arg;
-    struct outbox_item item;
-    Crm__Mutation *edited = NULL;
-    enum crm_status status = find_own(one, txn, &item);
-
-    if (status == CRM_OK && !one->edit && !item.queued->answer)
-        return CRM_OK; /* it waits */
-    if (status == CRM_OK && one->edit && !(edited = find_edited(&item, one->edit)))
-        return fail(one->carry.failure, CRM_INVALID, NULL, "this is a change of another sort: drop it, and make the one that is meant");
-    if (status == CRM_OK && edited)
-        status = alter(one, edited);
-    if (status == CRM_OK)
-        status = renew(one, &item);
-    one->carry.fresh = one->place;
-    return status == CRM_OK ? carry_in(&one->carry, txn) : status;
-}
-
-enum crm_status outbox_edit(struct replica *replica, uint64_t place, const Crm__Mutation *edit, int64_t now_us, struct failure *failure)
-{
-    struct one one = { .place = place, .edit = edit };
-
-    carry_init(&one.carry, replica, now_us, failure);
-    return carry_fini(&one.carry, store_write_run(replica_store(replica), run_again, &one));
-}
-
-enum crm_status outbox_retry(struct replica *replica, uint64_t place, int64_t now_us, struct failure *failure)
-{
-    struct one one = { .place = place };
-
-    carry_init(&one.carry, replica, now_us, failure);
-    return carry_fini(&one.carry, store_write_run(replica_store(replica), run_again, &one));
+        return fail(failure, status, NULL, "the replica cannot be read: %s", crm_status_info((int)status)->sentence);
+    return is_open ? outbox_carry(replica, now_us, failure) : CRM_OK;
 }

@@ -94,7 +94,7 @@ static inline int setup(void **state)
     memset(&test, 0, sizeof test);
     strcpy(test.home, "/tmp/crm-test-outbox-XXXXXX");
     assert_non_null(mkdtemp(test.home));
-    arena_init(&test.arena, (size_t)16 << 20);
+    arena_init(&test.arena, (size_t)64 << 20);
     test.customer.bytes[0] = 7;
     test.user.bytes[0] = 1;
     assert_int_equal(replica_open(test.home, REPLICA_WRITE, &test.replica, &failure), CRM_OK);

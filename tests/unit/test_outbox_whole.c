@@ -413,6 +413,104 @@ static void so_much_waits_as_can_be_sent(void **state)
     carry();
 }
 
+/* --- more than a run can put */
+
+#define LARGE     600u /* records, of 20,000 bytes each: twice what the server has of them and what is shown is more than 32 MiB */
+#define LARGE_RUN 200u
+
+static struct slice large_body(const char *name)
+{
+    static char note[20001];
+    Crm__Customer customer = CRM__CUSTOMER__INIT;
+
+    memset(note, 'n', sizeof note - 1);
+    customer.name = (char *)(uintptr_t)name;
+    customer.note = note;
+    return packed(&customer.base);
+}
+
+/* The server's records, and a change of each. */
+static enum crm_status large_run(struct store_txn *txn, void *arg)
+{
+    const struct slice body = large_body("Server's"), name = body_of("Mine", NULL);
+    unsigned *from = arg;
+    struct arena arena;
+    enum crm_status status = CRM_OK;
+
+    arena_init(&arena, (size_t)1 << 20);
+    for (unsigned n = *from; n < *from + LARGE_RUN && status == CRM_OK; n++) {
+        struct uuid id = { { 21, (uint8_t)(n >> 8), (uint8_t)n } };
+        struct telling telling = { .header = { .id = id, .kind = KIND_CUSTOMER, .number = n, .rev = 1, .root = id }, .body = body };
+        const struct outbox_add adding = { .replica = test.replica, .txn = txn, .arena = &arena, .now_us = NOW_US, .keep = true };
+        Crm__Mutation rename = mutation_of(CRM__VERB__VERB_PATCH, &id, name);
+        Crm__MutateResult result = CRM__MUTATE_RESULT__INIT;
+        struct failure failure = { 0 };
+
+        status = tell_run(txn, &telling);
+        if (status == CRM_OK)
+            status = outbox_add(&adding, &rename, &result, &failure);
+        arena_reset(&arena);
+    }
+    arena_fini(&arena);
+    return status;
+}
+
+static void what_is_too_much_for_one_run_is_carried_in_pieces(void **state)
+{
+    Crm__Mutation edit = mutation_of(CRM__VERB__VERB_PATCH, &test.customer, body_of("Edited", NULL));
+    uint32_t name = 1;
+    struct failure failure = { 0 };
+    uint64_t place;
+
+    (void)state;
+    for (unsigned n = 0; n < LARGE; n += LARGE_RUN)
+        assert_int_equal(store_write_run(replica_store(test.replica), large_run, &n), CRM_OK);
+    set_name("Works");
+    place = queue().items[LARGE].place;
+    carry();
+    assert_string_equal(look(&(struct uuid){ { 21, 0, 1 } }).customer->name, "Mine");
+    assert_int_equal(outbox_edit(test.replica, place, &edit, NOW_US, &failure), CRM_OK);
+    assert_shown("Edited", "retail");
+    edit = mutation_of(CRM__VERB__VERB_PATCH, &test.customer, (struct slice){ 0 });
+    edit.clear = &name;
+    edit.n_clear = 1;
+    assert_int_equal(outbox_edit(test.replica, place, &edit, NOW_US, &failure), CRM_INVALID);
+    assert_string_equal(failure.field, "name");
+    assert_shown("Edited", "retail");
+    assert_int_equal(outbox_drop(test.replica, place, NOW_US, &failure), CRM_OK);
+    assert_shown("Acme", "retail");
+    assert_string_equal(look(&(struct uuid){ { 21, 0, 1 } }).customer->name, "Mine");
+}
+
+static enum crm_status open_run(struct store_txn *txn, void *arg)
+{
+    struct rows rows;
+    enum crm_status status = rows_init(&rows, txn, replica_state(test.replica)->schema, &test.arena);
+
+    (void)arg;
+    if (status == CRM_OK)
+        status = rows_unchange(&rows, KIND_CUSTOMER, &test.customer);
+    if (status == CRM_OK)
+        status = rows_apply(&rows);
+    return status == CRM_OK ? replica_put_number(txn, ROW_CARRYING, 1) : status;
+}
+
+static void who_was_stopped_in_the_middle_goes_on(void **state)
+{
+    struct failure failure = { 0 };
+
+    (void)state;
+    set_name("Works");
+    assert_int_equal(outbox_mend(test.replica, NOW_US, &failure), CRM_OK);
+    assert_int_equal(store_write_run(replica_store(test.replica), open_run, NULL), CRM_OK);
+    assert_shown("Acme", "retail");
+    assert_int_equal(outbox_mend(test.replica, NOW_US, &failure), CRM_OK);
+    assert_shown("Works", "retail");
+    assert_int_equal(store_write_run(replica_store(test.replica), open_run, NULL), CRM_OK);
+    carry();
+    assert_shown("Works", "retail");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -429,6 +527,8 @@ int main(void)
         T(what_is_anothers_is_changed_where_it_may_be_shared),
         T(what_waits_is_bounded),
         T(so_much_waits_as_can_be_sent),
+        T(what_is_too_much_for_one_run_is_carried_in_pieces),
+        T(who_was_stopped_in_the_middle_goes_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
