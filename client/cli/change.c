@@ -137,6 +137,18 @@ bool change_is_assignment(const char *argument)
     return name_end(argument, &op, &text) != NULL;
 }
 
+static enum crm_status no_such_field(const struct change *change, const char *name,
+                                     struct failure *failure)
+{
+    const char *near = schema_suggest(change->schema, change->kind, name);
+
+    if (near)
+        return fail(failure, CRM_INVALID, name, "a %s has no such field; did you mean '%s'?",
+                    change->kind->name, near);
+    return fail(failure, CRM_INVALID, name, "a %s has no such field; crm describe %s lists them",
+                change->kind->name, change->kind->name);
+}
+
 enum crm_status change_assign(struct change *change, const char *argument, struct failure *failure)
 {
     enum change_op op = CHANGE_SET;
@@ -154,9 +166,7 @@ enum crm_status change_assign(struct change *change, const char *argument, struc
         return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
     field = schema_field_by_name(change->schema, change->kind, name);
     if (!field)
-        return fail(failure, CRM_INVALID, name,
-                    "a %s has no such field; crm describe %s lists them", change->kind->name,
-                    change->kind->name);
+        return no_such_field(change, name, failure);
     value = slice_text(text);
     if (*text == '@' && text[1] == '@') {
         value = slice_text(text + 1);

@@ -10,6 +10,7 @@
 #include "client/cli/rows.h"
 #include "client/cli/select.h"
 #include "client/cli/table.h"
+#include "common/base/calendar.h"
 
 /* One line of the table or of the CSV; of an action that was refused as a whole there is one, without values. */
 struct line {
@@ -38,18 +39,20 @@ static enum crm_status each_line(struct cli *cli, const struct conflict_list *li
 
 /* --- for people */
 
+/* What a conflict is about stands in its first line. */
 static enum crm_status table_line(struct cli *cli, void *arg, const struct line *line)
 {
     const Crm__Conflict *conflict = line->conflict;
     const Crm__FieldConflict *values = line->values;
+    bool is_first = !values || values == conflict->fields[0];
     const char *cells[] = {
-        conflict_record_text(cli, conflict),
+        is_first ? conflict_record_text(cli, conflict) : "",
         values ? conflict_field_label(cli, conflict, values->field) : cli_safe(cli, conflict->action ? conflict->action : ""),
         values ? conflict_value_text(cli, conflict, values->field, values->has_before, values->before) : "",
         values ? conflict_value_text(cli, conflict, values->field, values->has_mine, values->mine) : "",
         values ? conflict_value_text(cli, conflict, values->field, values->has_theirs, values->theirs) : "",
-        conflict_time_text(cli, conflict),
-        conflict_why_text(cli, conflict),
+        is_first ? conflict_time_text(cli, conflict) : "",
+        is_first ? conflict_why_text(cli, conflict) : "",
     };
     static const char *const colours[ARRAY_LEN(cells)] = { [3] = TABLE_MINE, [4] = TABLE_THEIRS };
 
@@ -106,13 +109,14 @@ static enum crm_status csv_line(struct cli *cli, void *arg, const struct line *l
     const struct kind_def *kind = kind_def(line->conflict->kind);
     const struct field_def *field = line->values ? conflict_field(cli, line->conflict, line->values->field) : NULL;
     struct record_header header = { .kind = (enum kind)line->conflict->kind, .id = record, .number = title ? title->number : 0 };
-    char label[RECORD_LABEL_SIZE] = "", record_id[UUID_TEXT_SIZE], conflict_id[UUID_TEXT_SIZE];
+    char label[RECORD_LABEL_SIZE] = "", record_id[UUID_TEXT_SIZE], conflict_id[UUID_TEXT_SIZE], happened[INSTANT_TEXT_SIZE];
 
     (void)arg;
     if (header.number)
         record_label(&header, label);
     (void)uuid_from_slice(slice_of(line->conflict->conflict.data, line->conflict->conflict.len), &id);
     uuid_format(&id, conflict_id);
+    instant_format(line->conflict->happened_at ? line->conflict->happened_at : line->conflict->recorded_at, happened);
     uuid_format(&record, record_id);
     csv_cell(cli->out, slice_text(conflict_id), true);
     csv_cell(cli->out, slice_text(kind ? kind->name : ""), false);
@@ -127,7 +131,7 @@ static enum crm_status csv_line(struct cli *cli, void *arg, const struct line *l
         for (int i = 0; i < 3; i++)
             csv_cell(cli->out, slice_text(""), false);
     }
-    csv_cell(cli->out, slice_text(conflict_time_text(cli, line->conflict)), false);
+    csv_cell(cli->out, slice_text(happened), false);
     csv_cell(cli->out, slice_text(line->conflict->gone ? "gone" : line->conflict->why ? line->conflict->why : "changed"), false);
     csv_end(cli->out);
     return CRM_OK;
