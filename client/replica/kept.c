@@ -5,6 +5,7 @@
  */
 #include "client/replica/kept.h"
 
+#include "common/model/record.h"
 #include "common/store/key.h"
 #include "proto/codec.h"
 
@@ -77,14 +78,41 @@ struct bounds {
     bool is_other;
 };
 
+/*
+ * What its author saw of a record that is not here any more goes with the record; what they typed stays. Sent again without it, it is in conflict at worst, for
+ * its author to choose. *is_altered: there was something.
+ */
+static enum crm_status forget_seen(struct store_txn *txn, Crm__Mutation *mutation, bool *is_altered)
+{
+    const struct kind_def *kind = kind_def(mutation->kind);
+    struct slice value;
+    struct uuid id;
+    uint8_t key[RECORD_KEY_SIZE];
+    enum crm_status status;
+
+    if (mutation->old.len == 0 || !kind || !uuid_from_slice(slice_of(mutation->id.data, mutation->id.len), &id))
+        return CRM_OK;
+    record_key(kind->kind, &id, key);
+    status = store_get(txn, STORE_RECORD, slice_of(key, sizeof key), &value);
+    if (status != CRM_NOT_FOUND)
+        return status;
+    mutation->old.len = 0;
+    *is_altered = true;
+    return CRM_OK;
+}
+
 static enum crm_status prune_row(struct store_txn *txn, struct outbox_item *item, struct arena *arena, void *arg)
 {
     const Crm__QueuedMutation *queued = item->queued;
     const struct bounds *bounds = arg;
-    bool is_safe = queued->taken_epoch == bounds->epoch && queued->taken_seq <= bounds->backed_up_seq;
+    bool is_safe = queued->taken_epoch == bounds->epoch && queued->taken_seq <= bounds->backed_up_seq, is_altered = false;
+    enum crm_status status = CRM_OK;
 
-    (void)arena;
-    return is_safe || queued->taken_at < bounds->before_us ? take_out(txn, item->place) : CRM_OK;
+    if (is_safe || queued->taken_at < bounds->before_us)
+        return take_out(txn, item->place);
+    for (size_t i = 0; i < outbox_mutations(queued) && status == CRM_OK; i++)
+        status = forget_seen(txn, outbox_part(queued, i).mutation, &is_altered);
+    return status == CRM_OK && is_altered ? kept_put(txn, item, arena) : status;
 }
 
 enum crm_status kept_prune(struct store_txn *txn, uint32_t epoch, uint64_t backed_up_seq, int64_t now_us)

@@ -15,7 +15,10 @@
 
 /* Keep an item that is being taken out of the outbox; taken_… are set. */
 enum crm_status kept_put(struct store_txn *txn, const struct outbox_item *item, struct arena *arena) MUST_CHECK;
-/* A sync has come to its end: let go what a backup has (backed_up_seq, 0: not known, in this epoch), and what is too old. */
+/*
+ * A sync has come to its end: let go what a backup has (backed_up_seq, 0: not known, in this epoch), and what is too old; and of records that are not here any
+ * more how they looked.
+ */
 enum crm_status kept_prune(struct store_txn *txn, uint32_t epoch, uint64_t backed_up_seq, int64_t now_us) MUST_CHECK;
 /*
  * The server is in this epoch: queue again what it took in another one, also those of which it took a part and that are in the outbox still.

@@ -208,6 +208,12 @@ static enum crm_status forget_unnamed(struct walk *walk, struct slice key, struc
     return rows_forget(&walk->rows, kind, &id);
 }
 
+/* What is shown as deleted is in BASE alone; what is shown has been looked at. */
+static enum crm_status forget_unnamed_base(struct walk *walk, struct slice key, struct slice value)
+{
+    return value.size > 0 ? forget_unnamed(walk, key, value) : CRM_OK;
+}
+
 static enum crm_status clear_named(struct pull *pull)
 {
     struct walk walk;
@@ -233,6 +239,8 @@ static enum crm_status finish_snapshot(struct pull *pull)
 
     walk_init(&walk, pull->replica, pull->schema);
     status = walk_all(&walk, STORE_RECORD, forget_unnamed);
+    if (status == CRM_OK)
+        status = walk_all(&walk, (enum store_db)REPLICA_BASE, forget_unnamed_base);
     if (status == CRM_OK)
         status = walk_all(&walk, (enum store_db)REPLICA_RAW, forget_unnamed);
     pull->n_forgets += walk.n_changed;
@@ -307,6 +315,14 @@ struct end_run {
     enum replica_phase phase;
 };
 
+/* Of what the server has taken. */
+static enum crm_status prune(struct store_txn *txn, void *arg)
+{
+    const struct end_run *run = arg;
+
+    return kept_prune(txn, run->reply->cursor->epoch, run->reply->backed_up_seq, run->now_us);
+}
+
 static enum crm_status store_end(struct store_txn *txn, void *arg)
 {
     struct end_run *run = arg;
@@ -322,7 +338,7 @@ static enum crm_status store_end(struct store_txn *txn, void *arg)
     if (status == CRM_OK)
         status = replica_put_number(txn, ROW_SYNCED, (uint64_t)run->now_us);
     if (status == CRM_OK)
-        status = kept_prune(txn, run->reply->cursor->epoch, run->reply->backed_up_seq, run->now_us);
+        status = prune(txn, run);
     return status == CRM_OK ? replica_put_number(txn, ROW_EXPIRES, (uint64_t)expires_us) : status;
 }
 
@@ -339,6 +355,8 @@ enum crm_status pull_end(struct pull *pull, const Crm__SyncReply *reply, int64_t
         pull->place = (struct pull_place){ .phase = run.phase };
         if (run.phase == PHASE_FORGETS)
             status = finish_snapshot(pull);
+        if (status == CRM_OK && run.phase == PHASE_FORGETS)
+            status = store_write_run(replica_store(pull->replica), prune, &run);
     }
     return status == CRM_OK ? CRM_OK : failed(failure, status);
 }

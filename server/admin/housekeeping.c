@@ -75,7 +75,7 @@ static bool chunk_is_over(const struct turn *turn, struct slice key)
 static bool sweep_row(void *arg, struct slice key, struct slice value)
 {
     struct turn *turn = arg;
-    bool is_chunk = turn->sweep->kept_us == UPLOAD_KEPT_US && key.size > UPLOAD_KEY_SIZE;
+    bool is_chunk = turn->sweep->db == STORE_JOB && *turn->sweep->prefix == 'u' && key.size > UPLOAD_KEY_SIZE;
 
     if (turn->left-- == 0) {
         turn->next->size = 0;

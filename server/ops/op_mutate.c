@@ -36,22 +36,40 @@ static enum crm_status hash_content(const Crm__MutateRequest *content, struct ar
     return CRM_OK;
 }
 
-/* What is asked for, not how it is sent; for the change neither by whom, nor with which numbers for records that were lost. */
-static enum crm_status hash_request(const Crm__MutateRequest *request, struct arena *arena, struct request_keys *keys)
+/* What is asked for, not how it is sent. */
+static enum crm_status hash_request(const Crm__MutateRequest *request, struct arena *arena, uint8_t out[16])
 {
     Crm__MutateRequest content = *request;
-    enum crm_status status;
 
     content.meta = NULL;
     content.has_low_mark = false;
-    status = hash_content(&content, arena, keys->number.hash);
-    content.has_client = content.has_number = content.has_change = false;
-    content.n_numbers = 0;
-    return status == CRM_OK ? hash_content(&content, arena, keys->done.hash) : status;
+    return hash_content(&content, arena, out);
+}
+
+/* What a change wants: neither who sends it, nor how its author saw the records, which a replica forgets with them. */
+static enum crm_status hash_change(const Crm__MutateRequest *request, struct arena *arena, uint8_t out[16])
+{
+    Crm__MutateRequest content = CRM__MUTATE_REQUEST__INIT;
+    Crm__Mutation *copies = arena_alloc(arena, (request->n_mutations + 1) * sizeof *copies);
+
+    content.mutations = arena_alloc(arena, (request->n_mutations + 1) * sizeof *content.mutations);
+    if (!copies || !content.mutations)
+        return CRM_NO_MEMORY;
+    for (size_t i = 0; i < request->n_mutations; i++) {
+        copies[i] = *request->mutations[i];
+        copies[i].has_base_rev = copies[i].has_old = copies[i].has_old_owner = copies[i].has_old_team = false;
+        copies[i].n_seen = 0;
+        content.mutations[i] = &copies[i];
+    }
+    content.n_mutations = request->n_mutations;
+    content.has_atomic = content.atomic = request->atomic;
+    return hash_content(&content, arena, out);
 }
 
 static enum crm_status read_keys(struct op_ctx *ctx, const Crm__MutateRequest *request, struct request_keys *out_keys)
 {
+    enum crm_status status;
+
     *out_keys = (struct request_keys){
         .number = { .number = request->number, .low_mark = request->low_mark }, .done = { .user = ctx->session->user }, .has_done = request->has_change,
     };
@@ -60,7 +78,8 @@ static enum crm_status read_keys(struct op_ctx *ctx, const Crm__MutateRequest *r
     memcpy(out_keys->number.client, request->client.data, CLIENT_SIZE);
     if (request->has_change && !uuid_from_slice(slice_of(request->change.data, request->change.len), &out_keys->done.change))
         return op_fail_field(ctx, CRM_INVALID, "change", "the name of a change has 16 bytes");
-    return hash_request(request, ctx->arena, out_keys);
+    status = hash_request(request, ctx->arena, out_keys->number.hash);
+    return status == CRM_OK && out_keys->has_done ? hash_change(request, ctx->arena, out_keys->done.hash) : status;
 }
 
 /* Where the mutations are in a staged upload, they take the place of the request's own. */

@@ -4,6 +4,7 @@
 #include "tests/unit/admin_fixture.h"
 
 #include "server/admin/housekeeping.h"
+#include "server/engine/done.h"
 #include "server/session/api_token.h"
 
 #define MANY    1300 /* rows: more than one turn looks at */
@@ -42,6 +43,17 @@ static void put_upload(struct store_txn *txn, uint8_t n, int64_t started_us)
     }
 }
 
+static void put_done(struct store_txn *txn, uint8_t n, int64_t at_us)
+{
+    struct uuid user = admin_id(1), change = admin_id(n);
+    struct key key = { 0 };
+
+    key_bytes(&key, DONE_PREFIX, 1);
+    key_bytes(&key, user.bytes, UUID_SIZE);
+    key_bytes(&key, change.bytes, UUID_SIZE);
+    put_row(txn, STORE_JOB, key_slice(&key), 0, at_us);
+}
+
 /* One row of a sort that has run out, and one that has not. */
 static void put_pair(struct store_txn *txn, char sort, size_t offset, int64_t now_us)
 {
@@ -55,7 +67,7 @@ static void put_pair(struct store_txn *txn, char sort, size_t offset, int64_t no
 }
 
 /* Every other session is over; one of two invitations, codes and sessions of devices, second factors that were begun,
- * API tokens; one upload of two. Devices and second factors in force stay. */
+ * API tokens; one upload of two, and one change of two that is not done twice. Devices and second factors in force stay. */
 static enum crm_status fill(struct store_txn *txn, void *arg)
 {
     int64_t now_us = clock_now_us();
@@ -77,6 +89,8 @@ static enum crm_status fill(struct store_txn *txn, void *arg)
     put_pair(txn, 't', 0, now_us);
     put_upload(txn, 1, now_us - 25 * HOUR_US);
     put_upload(txn, 2, now_us - 23 * HOUR_US);
+    put_done(txn, 1, now_us - DONE_KEPT_US - HOUR_US);
+    put_done(txn, 2, now_us - DONE_KEPT_US + HOUR_US);
     return CRM_OK;
 }
 
@@ -135,7 +149,7 @@ static void what_has_run_out_goes_in_bounded_turns(void **state)
     assert_int_equal(after[0].entries, MANY / 2);
     assert_int_equal(after[1].entries,
                      before[1].entries - 5); /* the administrator's password stays */
-    assert_int_equal(after[2].entries, 1 + CHUNKS);
+    assert_int_equal(after[2].entries, 1 + CHUNKS + 1);
     admin_assert_whole(store);
     core_fini(&core);
     store_close(store);

@@ -382,6 +382,66 @@ static void what_is_in_a_backup_is_not_kept(void **state)
     assert_each_once("Lost", 2);
 }
 
+struct kept_run {
+    struct arena *arena;
+    struct slice value; /* of the one that is kept, copied */
+    unsigned n;
+};
+
+static bool take_kept(void *arg, struct slice key, struct slice value)
+{
+    struct kept_run *run = arg;
+
+    (void)key;
+    run->n++;
+    run->value = slice_of(arena_memdup(run->arena, value.data, value.size), value.size);
+    return true;
+}
+
+static enum crm_status scan_kept(struct store_txn *txn, void *arg)
+{
+    return store_scan(txn, (enum store_db)REPLICA_KEPT, &(struct store_range){ 0 }, take_kept, arg);
+}
+
+static struct kept_run kept(void)
+{
+    struct kept_run run = { .arena = &office.arena };
+
+    assert_int_equal(store_read_run(replica_store(rep), scan_kept, &run), CRM_OK);
+    return run;
+}
+
+static bool holds(struct slice bytes, const char *text)
+{
+    return memmem(bytes.data, bytes.size, text, strlen(text)) != NULL;
+}
+
+/* What the office told of it goes with it. Sent again after a restore the change is the same one to the office. */
+static void of_a_record_that_is_gone_only_the_reps_words_are_kept(void **state)
+{
+    struct store *backup;
+    struct told told;
+    uint64_t seq;
+
+    (void)state;
+    queue(rep, customer_of(CRM__VERB__VERB_PATCH, &acme, NULL, "finance"));
+    push(rep);
+    backup = copy_of(office.store);
+    assert_int_equal(try_pull(rep), CRM_OK);
+    assert_true(holds(kept().value, "retail") && holds(kept().value, "finance"));
+    in_office(mutation_of(KIND_CUSTOMER, CRM__VERB__VERB_DELETE, &acme, NULL));
+    assert_int_equal(try_pull(rep), CRM_OK);
+    assert_int_equal(kept().n, 1);
+    assert_true(!holds(kept().value, "retail") && holds(kept().value, "finance"));
+    office_restore(backup);
+    seq = seq_now();
+    queue_customer(rep, "New");
+    told = push(rep);
+    assert_int_equal(told.counts.applied, 1);
+    assert_int_equal(told.counts.kept, 0); /* it was there */
+    assert_int_equal(seq_now(), seq + 1);
+}
+
 /* Who has nothing to send finds it out with the next pull, and sends then. */
 static void a_pull_tells_that_the_server_was_restored(void **state)
 {
@@ -426,6 +486,7 @@ int main(void)
         TEST(a_restored_server_gets_again_what_it_has_lost),
         TEST(two_restores_of_one_backup_are_two),
         TEST(what_is_in_a_backup_is_not_kept),
+        TEST(of_a_record_that_is_gone_only_the_reps_words_are_kept),
         TEST(a_pull_tells_that_the_server_was_restored),
     };
 
