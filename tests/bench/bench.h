@@ -57,6 +57,8 @@
     X(SYNC_FIRST_CLIENT, "sync_first_client", "MiB", 1)                                            \
     X(OFFLINE_LIST, "offline_list_ms", "ms", 1)                                                    \
     X(OFFLINE_LIST_ENCRYPTED, "offline_list_encrypted_ms", "ms", 1)                                \
+    X(SYNC_BADLINE, "sync_badline_vs_ideal", "ratio", 2)                                           \
+    X(SYNC_BADLINE_PUSH, "sync_badline_push_vs_ideal", "ratio", 2)                                 \
     X(GET_GROWTH, "get_growth", "ratio", 3)                                                        \
     X(PAGE_GROWTH, "page_growth", "ratio", 3)                                                      \
     X(SEARCH_GROWTH, "search_growth", "ratio", 3)                                                  \
@@ -84,7 +86,7 @@ struct bench {
     unsigned rounds;
     int64_t duration_us; /* of one measurement */
     const char *only;    /* measures that begin with it or that it begins with; NULL: all */
-    const char *crm, *crmd, *echo_server;
+    const char *crm, *crmd, *echo_server, *badline;
     const char *directory;    /* everything is made in it */
     int server_cpu, load_cpu; /* CPU_ANY where there is one core only */
     struct site site;
@@ -123,6 +125,7 @@ enum crm_status measure_own(struct bench *bench) MUST_CHECK;
 enum crm_status measure_access(struct bench *bench) MUST_CHECK;
 enum crm_status measure_updates(struct bench *bench) MUST_CHECK;
 enum crm_status measure_connections(struct bench *bench) MUST_CHECK;
+enum crm_status measure_badline(struct bench *bench) MUST_CHECK;
 enum crm_status measure_sync(struct bench *bench) MUST_CHECK;
 /* A replica of all of a site: a thousand changes, and the time until it has them. */
 enum crm_status measure_sync_changes(struct bench *bench, const struct site *site,

@@ -42,6 +42,7 @@ static const struct {
     { "update", measure_updates },
     { "connect", measure_connections },
     { "sync", measure_sync },
+    { "badline", measure_badline },
 };
 
 /* --- before the first round */
@@ -290,7 +291,7 @@ static int usage(void)
                     "[--directory DIR]\n\n"
                     "Prints figures as NAME VALUE UNIT, the median of the rounds. MEASURE: load, "
                     "get, get_16c32, list, search, own, access,\n"
-                    "update, update_64c, connect, sync …; with --large get, page, search, report, own, "
+                    "update, update_64c, connect, sync …, badline; with --large get, page, search, report, own, "
                     "update, sync. The directory for the databases is made below\n"
                     "DIR (TMPDIR, else /var/tmp), which is to be on the disk that is measured, and "
                     "is removed at the end.\n");
@@ -336,7 +337,7 @@ static bool read_options(int argc, char **argv, struct bench *bench, bool *out_i
 int main(int argc, char **argv)
 {
     struct bench bench = { .n_records = RECORDS, .rounds = ROUNDS, .duration_us = DURATION_US };
-    char crm[PATH_MAX], crmd[PATH_MAX], echo_server[PATH_MAX], directory[PATH_MAX];
+    char crm[PATH_MAX], crmd[PATH_MAX], echo_server[PATH_MAX], badline[PATH_MAX], directory[PATH_MAX];
     const char *below = getenv("TMPDIR");
     bool is_large = false;
 
@@ -344,8 +345,9 @@ int main(int argc, char **argv)
         below = "/var/tmp"; /* not /tmp, which may be memory: then a sync is none */
     if (!read_options(argc, argv, &bench, &is_large, &below))
         return usage();
-    if (!find_program("../crm", crm) || !find_program("../crmd", crmd) || !find_program("echo_server", echo_server)) {
-        fprintf(stderr, "bench: crm, crmd and echo_server are not where they are built\n");
+    if (!find_program("../crm", crm) || !find_program("../crmd", crmd) || !find_program("echo_server", echo_server) ||
+        !find_program("../tests/net/badline/test_badline_ideal", badline)) {
+        fprintf(stderr, "bench: crm, crmd, echo_server and test_badline_ideal are not where they are built\n");
         return EXIT_FAILURE;
     }
     if (snprintf(directory, sizeof directory, "%s/crm-bench-XXXXXX", below) >= PATH_MAX ||
@@ -356,6 +358,7 @@ int main(int argc, char **argv)
     bench.crm = crm;
     bench.crmd = crmd;
     bench.echo_server = echo_server;
+    bench.badline = badline;
     bench.directory = directory;
     choose_cores(&bench);
     return run(&bench, is_large);
