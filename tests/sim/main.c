@@ -3,6 +3,7 @@
  *
  *     crm_sim [--seeds N] [--from N] [--jobs N]     seeds from, from + 1, …
  *     crm_sim --seed N [--trace]                    one of them, telling what happens
+ *     crm_sim --file FILE                           those with which the lines of a file begin
  *
  * Each job is a process of its own, and begins another one behind a seed that has failed: a crash ends no more than its seed.
  */
@@ -19,6 +20,7 @@
 
 #define ARENA_SIZE   ((size_t)64 << 20)
 #define JOBS_MAX     64
+#define SEEDS_MAX    256 /* in a file */
 #define FAILURES_MAX 10 /* then the rest is not tried */
 
 static const enum person with_replica[REPS_N] = { ANN, BOB, MIA };
@@ -57,6 +59,7 @@ struct options {
     uint64_t from, n;
     unsigned jobs;
     bool one, trace;
+    const char *file;
 };
 
 struct job {
@@ -138,6 +141,10 @@ static bool read_options(int argc, char **argv, struct options *options)
         uint64_t number = 0;
         bool has = i + 1 < argc && read_number(argv[i + 1], &number);
 
+        if (strcmp(argv[i], "--file") == 0 && i + 1 < argc) {
+            options->file = argv[++i];
+            continue;
+        }
         if (strcmp(argv[i], "--trace") == 0) {
             options->trace = true;
             continue;
@@ -161,6 +168,30 @@ static bool read_options(int argc, char **argv, struct options *options)
     return true;
 }
 
+/* Each in a process of its own; how many have failed. Read before: a process that ends takes the file's place along. */
+static unsigned run_file(const struct base *base, const char *name, uint64_t *out_n)
+{
+    FILE *file = fopen(name, "r");
+    struct options one = { .n = 1, .jobs = 1 };
+    uint64_t seeds[SEEDS_MAX];
+    unsigned failures = 0;
+    char line[256];
+
+    if (!file) {
+        perror(name);
+        exit(2);
+    }
+    for (*out_n = 0; *out_n < SEEDS_MAX && fgets(line, sizeof line, file);)
+        if (*line >= '0' && *line <= '9')
+            seeds[(*out_n)++] = strtoull(line, NULL, 10);
+    fclose(file);
+    for (uint64_t i = 0; i < *out_n; i++) {
+        one.from = seeds[i];
+        failures += run_jobs(base, &one);
+    }
+    return failures;
+}
+
 static double seconds(void)
 {
     struct timespec now;
@@ -177,7 +208,7 @@ int main(int argc, char **argv)
     unsigned failures = 0;
 
     if (!read_options(argc, argv, &options)) {
-        fprintf(stderr, "usage: crm_sim [--seeds N] [--from N] [--jobs N] | --seed N [--trace]\n");
+        fprintf(stderr, "usage: crm_sim [--seeds N] [--from N] [--jobs N] | --seed N [--trace] | --file FILE\n");
         return 2;
     }
     setenv("TZ", "UTC", 1);
@@ -185,6 +216,8 @@ int main(int argc, char **argv)
     base_make(&base);
     if (options.one)
         run_seed(&base, options.from, options.trace);
+    else if (options.file)
+        failures = run_file(&base, options.file, &options.n);
     else
         failures = run_jobs(&base, &options);
     base_fini(&base);
