@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "client/replica/outbox.h"
 #include "client/replica/pages.h"
+#include "client/replica/rows.h"
 #include "common/base/clock.h"
 #include "tests/unit/replica_fixture.h"
 
@@ -178,6 +180,36 @@ static void a_snapshot_replaces_only_when_it_is_complete(void **state)
     assert_holds(every_third);
     assert_int_equal(rows_of((enum store_db)REPLICA_NAMED), 0);
     assert_int_equal(load()->phase, PHASE_FOLLOWS);
+}
+
+static enum crm_status put_away_run(struct store_txn *txn, void *arg)
+{
+    struct record record = *(const struct record *)arg;
+    struct rows rows;
+
+    if (rows_init(&rows, txn, replica_state(test.replica)->schema, &test.world.arena) != CRM_OK ||
+        view_record(&rows.view, record.header.kind, &record.header.id, &record) != CRM_OK || rows_put_away(&rows, &record, NULL) != CRM_OK)
+        return CRM_FAILED;
+    return rows_apply(&rows);
+}
+
+static void a_snapshot_takes_what_is_shown_as_deleted(void **state)
+{
+    struct failure failure = { 0 };
+    size_t row = 1;
+
+    (void)state;
+    begin();
+    tell_snapshot(all, NULL);
+    assert_int_equal(pull_finish(), CRM_OK);
+    while (every_third(row) || world_is_deleted(&test.world.rows[row]))
+        row++;
+    assert_int_equal(store_write_run(replica_store(test.replica), put_away_run, &test.world.rows[row]), CRM_OK);
+    tell_snapshot(every_third, NULL);
+    assert_int_equal(pull_finish(), CRM_OK);
+    assert_int_equal(outbox_carry(test.replica, NOW_US, &failure), CRM_OK);
+    assert_holds(every_third); /* its deletion was done, and is no longer queued */
+    assert_int_equal(rows_of((enum store_db)REPLICA_BASE), 0);
 }
 
 static void a_snapshot_that_begins_anew_does_not_count_the_first(void **state)
@@ -405,6 +437,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_page_that_does_not_add_up_changes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(changes_follow_and_what_is_to_be_forgotten_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_snapshot_replaces_only_when_it_is_complete, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_snapshot_takes_what_is_shown_as_deleted, setup, teardown),
         cmocka_unit_test_setup_teardown(a_snapshot_that_begins_anew_does_not_count_the_first, setup, teardown),
         cmocka_unit_test_setup_teardown(forgetting_that_was_cut_off_is_finished, setup, teardown),
         cmocka_unit_test_setup_teardown(unknown_kinds_are_kept_as_they_came, setup, teardown),
