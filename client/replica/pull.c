@@ -315,6 +315,14 @@ struct end_run {
     enum replica_phase phase;
 };
 
+/* Of what the server has taken. */
+static enum crm_status prune(struct store_txn *txn, void *arg)
+{
+    const struct end_run *run = arg;
+
+    return kept_prune(txn, run->reply->cursor->epoch, run->reply->backed_up_seq, run->now_us);
+}
+
 static enum crm_status store_end(struct store_txn *txn, void *arg)
 {
     struct end_run *run = arg;
@@ -330,7 +338,7 @@ static enum crm_status store_end(struct store_txn *txn, void *arg)
     if (status == CRM_OK)
         status = replica_put_number(txn, ROW_SYNCED, (uint64_t)run->now_us);
     if (status == CRM_OK)
-        status = kept_prune(txn, run->reply->cursor->epoch, run->reply->backed_up_seq, run->now_us);
+        status = prune(txn, run);
     return status == CRM_OK ? replica_put_number(txn, ROW_EXPIRES, (uint64_t)expires_us) : status;
 }
 
@@ -347,6 +355,8 @@ enum crm_status pull_end(struct pull *pull, const Crm__SyncReply *reply, int64_t
         pull->place = (struct pull_place){ .phase = run.phase };
         if (run.phase == PHASE_FORGETS)
             status = finish_snapshot(pull);
+        if (status == CRM_OK && run.phase == PHASE_FORGETS)
+            status = store_write_run(replica_store(pull->replica), prune, &run);
     }
     return status == CRM_OK ? CRM_OK : failed(failure, status);
 }
