@@ -289,40 +289,67 @@ static enum crm_status run_list(struct local_call *call, const struct view *view
 
 /* --- count */
 
-static enum crm_status run_count(struct local_call *call, const struct view *view)
+struct counting {
+    struct ask ask;
+    struct list_query query;
+    struct list_cursor *cursor;
+    struct filter filter;
+    struct tally tally;
+    int64_t began_us;
+};
+
+static enum crm_status begin_count(struct local_call *call, const struct view *view)
+{
+    const Crm__CountRequest *request = call->request;
+    struct counting *counting = arena_zalloc(&call->arena, sizeof *counting);
+    enum crm_status status = check_present(call, request->as_of, request->deleted);
+
+    if (status != CRM_OK)
+        return status;
+    if (!counting)
+        return no_memory(call);
+    counting->began_us = clock_monotonic_us();
+    counting->ask = local_ask(call, view);
+    status = ask_count(&counting->ask, request, &counting->filter, &counting->query);
+    if (status == CRM_OK)
+        status = tally_init(&counting->tally, &counting->ask, counting->query.kind, request);
+    if (status == CRM_OK)
+        status = list_begin(view, &counting->query, &call->arena, &counting->cursor, &call->failure);
+    call->state = counting;
+    return status;
+}
+
+static enum crm_status end_count(struct local_call *call, struct counting *counting)
 {
     const Crm__CountRequest *request = call->request;
     Crm__CountReply reply = CRM__COUNT_REPLY__INIT;
-    struct ask ask = local_ask(call, view);
-    struct list_query query;
-    struct list_cursor *cursor = NULL;
-    struct filter filter;
-    struct tally tally;
-    enum list_state state = LIST_MORE;
-    int64_t began_us = clock_monotonic_us();
-    enum crm_status status = check_present(call, request->as_of, request->deleted);
+    enum crm_status status;
 
-    if (status == CRM_OK)
-        status = ask_count(&ask, request, &filter, &query);
-    if (status == CRM_OK)
-        status = tally_init(&tally, &ask, query.kind, request);
-    if (status == CRM_OK)
-        status = list_begin(view, &query, &call->arena, &cursor, &call->failure);
-    while (status == CRM_OK && state == LIST_MORE) {
-        arena_reset(&call->scratch);
-        status = list_step(cursor, view, TURN_ROWS, 0, tally_add, &tally, &call->scratch, &state, &call->failure);
-        if (status == CRM_OK)
-            status = tally.status;
-    }
-    if (status != CRM_OK)
-        return status;
     reply.has_count = reply.has_seq = true;
-    reply.count = list_explain(cursor)->matched;
+    reply.count = list_explain(counting->cursor)->matched;
     reply.seq = replica_state(call->replica)->seq;
     if (request->explain)
-        reply.explain = answer_explain(list_explain(cursor), clock_monotonic_us() - began_us, &call->arena);
-    status = tally_finish(&tally, &reply);
+        reply.explain = answer_explain(list_explain(counting->cursor), clock_monotonic_us() - counting->began_us, &call->arena);
+    status = tally_finish(&counting->tally, &reply);
     return status == CRM_OK ? local_reply(call, &reply.base) : status;
+}
+
+/* In turns, so that memory does not grow with what is looked at. */
+static enum crm_status run_count(struct local_call *call, const struct view *view)
+{
+    enum crm_status status = call->state ? CRM_OK : begin_count(call, view);
+    struct counting *counting = call->state;
+    enum list_state state = LIST_MORE;
+
+    if (status != CRM_OK)
+        return status;
+    counting->ask.view = view;
+    status = list_step(counting->cursor, view, TURN_ROWS, 0, tally_add, &counting->tally, &call->scratch, &state, &call->failure);
+    if (status == CRM_OK)
+        status = counting->tally.status;
+    if (status != CRM_OK || state == LIST_MORE)
+        return status;
+    return end_count(call, counting);
 }
 
 /* --- search */

@@ -181,6 +181,40 @@ enum crm_status derive_seek(const struct view *view, enum store_db db, const str
     return CRM_OK;
 }
 
+struct number_scan {
+    uint64_t number;
+    bool is_found;
+    struct uuid id;
+    enum crm_status status;
+};
+
+static bool has_number(void *arg, struct slice key, struct slice value)
+{
+    struct number_scan *scan = arg;
+    struct record record;
+    enum kind kind;
+
+    scan->status = record_key_parse(key, &kind, &scan->id) ? record_decode(kind, &scan->id, value, &record) : CRM_CORRUPT;
+    scan->is_found = scan->status == CRM_OK && record.header.number == scan->number;
+    return scan->status == CRM_OK && !scan->is_found;
+}
+
+enum crm_status derive_number(const struct view *view, enum kind kind, uint64_t number, struct uuid *out_id)
+{
+    const uint8_t first = (uint8_t)kind, behind = (uint8_t)(kind + 1);
+    const struct store_range range = { .from = slice_of(&first, 1), .to = slice_of(&behind, 1), .values = STORE_VALUES_PASS };
+    struct number_scan scan = { .number = number, .status = CRM_OK };
+    enum crm_status status = view_scan(view, STORE_RECORD, &range, has_number, &scan);
+
+    if (status == CRM_OK)
+        status = scan.status;
+    if (status == CRM_OK && !scan.is_found)
+        return CRM_NOT_FOUND;
+    if (status == CRM_OK)
+        *out_id = scan.id;
+    return status;
+}
+
 /* A key that ends with the record's id needs that record only. */
 static enum crm_status get_of_record(struct derive *derive, struct slice key)
 {

@@ -15,6 +15,9 @@ enum crm_status derive_seek(const struct view *view, enum store_db db, const str
                             struct slice *out_value) MUST_CHECK;
 enum crm_status derive_scan(const struct view *view, enum store_db db, const struct store_range *range, store_visit *visit, void *arg) MUST_CHECK;
 
+/* As view_number, by the records' headers alone. */
+enum crm_status derive_number(const struct view *view, enum kind kind, uint64_t number, struct uuid *out_id) MUST_CHECK;
+
 /* view.c: what the layers themselves hold of such a database; it is given with the rest. */
 enum crm_status view_get_kept(const struct view *view, enum store_db db, struct slice key, struct slice *out_value) MUST_CHECK;
 enum crm_status view_scan_kept(const struct view *view, enum store_db db, const struct store_range *range, store_visit *visit, void *arg) MUST_CHECK;

@@ -422,7 +422,8 @@ enum crm_status list_begin(const struct view *view, const struct list_query *que
     if (status != CRM_OK)
         return status;
 
-    cursor->collects = !cursor->plan.ordered;
+    /* What may come more than once is told apart by putting it in order. */
+    cursor->collects = !cursor->plan.ordered && !(query->any_order && !cursor->plan.may_repeat);
     cursor->sorter.arena = arena;
     cursor->sorter.max = cursor->plan.may_repeat || !query->limit ? 0 : query->limit + 1;
     snprintf(cursor->explain.plan, sizeof cursor->explain.plan, "%s%s", cursor->plan.text,

@@ -36,6 +36,7 @@ struct list_query {
     const struct filter *filter;     /* bound; NULL or n = 0: all */
     struct sort_key sort[SORT_KEYS_MAX];
     size_t n_sort;                   /* 0: by number (creation), newest last */
+    bool any_order;                  /* sort does not matter, as in counting; without limit, position and rewind */
     uint64_t limit;                  /* 0: all */
     bool deleted;                    /* the recycle bin instead of the live records */
     struct uuid parent;              /* not nil: only records that refer to it */

@@ -329,16 +329,13 @@ enum crm_status view_unique(const struct view *view, enum kind kind, const struc
     return status;
 }
 
-enum crm_status view_number(const struct view *view, enum kind kind, uint64_t number,
-                            struct uuid *out_id)
+static enum crm_status number_by_index(const struct view *view, enum kind kind, uint64_t number,
+                                       struct uuid *out_id)
 {
     struct key from = { .size = 0 }, to = { .size = 0 };
     struct slice key, value;
-    struct uuid found;
     enum crm_status status;
 
-    if (number == 0 || number > INT64_MAX || view_hides(view, kind, HEADER_NUMBER))
-        return CRM_NOT_FOUND;
     index_prefix(&from, kind, HEADER_NUMBER, INDEX_GLOBAL, NULL);
     key_u8(&from, INDEX_PRESENT);
     key_i64(&from, (int64_t)number);
@@ -347,8 +344,21 @@ enum crm_status view_number(const struct view *view, enum kind kind, uint64_t nu
     status = view_seek(view, STORE_INDEX,
                        &(struct store_range){ .from = key_slice(&from), .to = key_slice(&to) },
                        &key, &value);
-    if (status == CRM_OK && !index_key_id(key, &found))
-        status = CRM_CORRUPT;
+    if (status != CRM_OK)
+        return status;
+    return index_key_id(key, out_id) ? CRM_OK : CRM_CORRUPT;
+}
+
+enum crm_status view_number(const struct view *view, enum kind kind, uint64_t number,
+                            struct uuid *out_id)
+{
+    struct uuid found;
+    enum crm_status status;
+
+    if (number == 0 || number > INT64_MAX || view_hides(view, kind, HEADER_NUMBER))
+        return CRM_NOT_FOUND;
+    status = index_is_kept(view) ? number_by_index(view, kind, number, &found)
+                                 : derive_number(view, kind, number, &found);
     if (status == CRM_OK)
         status = admit(view, kind, &found);
     if (status == CRM_OK)

@@ -83,6 +83,7 @@ enum crm_status ask_count(struct ask *ask, const Crm__CountRequest *request, str
     if (status == CRM_OK)
         status = ask_filter(ask, out_query->kind, request->n_filter, request->filter, filter);
     out_query->deleted = request->deleted;
+    out_query->any_order = !request->group && !request->sum; /* groups and sums stand in the order in which they are met */
     return status;
 }
 

@@ -240,6 +240,8 @@ static enum crm_status put_user(struct store_txn *txn, void *arg)
 struct unique_look {
     enum crm_status found, other;
     struct uuid id;
+    enum crm_status numbered, beyond;
+    struct uuid numbers_id;
 };
 
 static enum crm_status find_user(struct store_txn *txn, void *arg)
@@ -252,10 +254,12 @@ static enum crm_status find_user(struct store_txn *txn, void *arg)
     look->found = view_unique(&view, KIND_USER, login, &value, &look->id);
     value.text = slice_text("lenas");
     look->other = view_unique(&view, KIND_USER, login, &value, &look->id);
+    look->numbered = view_number(&view, KIND_CUSTOMER, WORLD_CUSTOMERS, &look->numbers_id);
+    look->beyond = view_number(&view, KIND_CUSTOMER, WORLD_CUSTOMERS + 1, &look->id);
     return CRM_OK;
 }
 
-static void a_unique_value_leads_to_its_record(void **state)
+static void unique_values_and_numbers_lead_to_their_records(void **state)
 {
     struct unique_look look = { 0 };
 
@@ -267,6 +271,9 @@ static void a_unique_value_leads_to_its_record(void **state)
     assert_int_equal(look.found, CRM_OK);
     assert_int_equal(look.other, CRM_NOT_FOUND);
     assert_memory_equal(look.id.bytes, user.header.id.bytes, UUID_SIZE);
+    assert_int_equal(look.numbered, CRM_OK);
+    assert_int_equal(look.beyond, CRM_NOT_FOUND);
+    assert_memory_equal(look.numbers_id.bytes, test.made.rows[WORLD_CUSTOMERS - 1].header.id.bytes, UUID_SIZE);
     world_end(&test.made);
 }
 
@@ -275,7 +282,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_made_is_what_is_kept),
         cmocka_unit_test(what_is_made_of_no_record_is_kept),
-        cmocka_unit_test(a_unique_value_leads_to_its_record),
+        cmocka_unit_test(unique_values_and_numbers_lead_to_their_records),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
