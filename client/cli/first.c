@@ -77,9 +77,9 @@ static struct screen screen_of(const struct cli *cli)
     return screen;
 }
 
-static void show(const struct answer *answer)
+static void show(struct slice text)
 {
-    fwrite(answer->text, 1, answer->size, stdout);
+    fwrite(text.data, 1, text.size, stdout);
     fflush(stdout);
 }
 
@@ -137,20 +137,16 @@ static void show_newer(struct first *first)
 {
     const struct screen screen = screen_of(first->cli);
     const struct slice older = slice_of(first->here.text, first->here.size), newer = slice_of(first->there.answer.text, first->there.answer.size);
+    const struct redraw_plan plan = redraw_choose(older, newer, &screen);
 
     clear_line(first);
-    switch (redraw_choose(older, newer, &screen)) {
-    case REDRAW_NOTHING:
-        break;
-    case REDRAW_OVER:
-        if (older.size > 0)
-            printf("\033[%zuA\r\033[J", redraw_lines(older, screen.columns));
-        show(&first->there.answer);
-        break;
-    case REDRAW_BELOW:
+    if (plan.how == REDRAW_OVER && plan.up > 0)
+        printf("\033[%zuA\r\033[J", plan.up);
+    if (plan.how == REDRAW_OVER)
+        show(slice_of(newer.data + plan.common, newer.size - plan.common));
+    if (plan.how == REDRAW_BELOW) {
         cli_hint(first->cli, "%s", cli_label(first->cli, "The server has newer:", "服务器上有更新:"));
-        show(&first->there.answer);
-        break;
+        show(newer);
     }
     tell_fresh(first);
 }
@@ -173,7 +169,7 @@ static enum crm_status refuse(struct first *first)
 /* What the replica says is shown, and then what the line brings. */
 static enum crm_status settle_shown(struct first *first)
 {
-    show(&first->here);
+    show(slice_of(first->here.text, first->here.size));
     if (!first->there.child) {
         tell_age(first);
         return CRM_OK;
@@ -203,10 +199,10 @@ static enum crm_status settle_failed(struct first *first)
     if (status != CRM_USAGE && first->there.child && wait_there(first, 0)) {
         if (first->there.answer.status)
             return refuse(first);
-        show(&first->there.answer);
+        show(slice_of(first->there.answer.text, first->there.answer.size));
         return CRM_OK;
     }
-    show(&first->here);
+    show(slice_of(first->here.text, first->here.size));
     tell_age(first);
     return status;
 }

@@ -54,9 +54,24 @@ size_t redraw_lines(struct slice text, size_t columns)
     return lines;
 }
 
-enum redraw redraw_choose(struct slice older, struct slice newer, const struct screen *screen)
+/* The lines that both begin with, in bytes. */
+static size_t common_lines(struct slice a, struct slice b)
 {
+    size_t common = 0;
+
+    for (size_t i = 0; i < a.size && i < b.size && a.data[i] == b.data[i]; i++)
+        if (a.data[i] == '\n')
+            common = i + 1;
+    return common;
+}
+
+struct redraw_plan redraw_choose(struct slice older, struct slice newer, const struct screen *screen)
+{
+    struct redraw_plan plan = { .how = REDRAW_NOTHING, .common = common_lines(older, newer) };
+
     if (older.size == newer.size && (newer.size == 0 || memcmp(older.data, newer.data, newer.size) == 0))
-        return REDRAW_NOTHING;
-    return screen->has_cursor && redraw_lines(older, screen->columns) < screen->rows ? REDRAW_OVER : REDRAW_BELOW;
+        return plan;
+    plan.up = redraw_lines(slice_of(older.data + plan.common, older.size - plan.common), screen->columns);
+    plan.how = plan.up == 0 || (screen->has_cursor && plan.up < screen->rows) ? REDRAW_OVER : REDRAW_BELOW;
+    return plan;
 }

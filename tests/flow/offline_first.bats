@@ -54,26 +54,26 @@ END
 expect Marker 2
 expect asking the server
 run kill -CONT $SERVER_PID
-expect [4A
+expect [2A
 expect Newer 2
 expect as of now
 END
     [ "$status" -eq 0 ]
-    terminal 100x4 crm list customers --all --timeout 60 <<END
+    terminal 100x2 crm list customers --all --timeout 60 <<END
 expect Marker 2
 expect The server has newer:
 expect Newer 2
 expect as of now
 END
     [ "$status" -eq 0 ]
-    lacks '[4A'
+    lacks '[2A'
     TERM=dumb terminal 100x24 crm show C-2 --timeout 60 <<END
 expect Marker 2
 expect The server has newer:
 expect Newer 2
 END
     [ "$status" -eq 0 ]
-    lacks $'\e[2A'
+    lacks 'A'$'\r'
     crm sync --quiet
 }
 

@@ -144,11 +144,16 @@ static void test_lines(void **state)
     assert_int_equal(lines("12345678901\n", 0), 1);
 }
 
-static enum redraw choose(const char *older, const char *newer, size_t columns, size_t rows, bool has_cursor)
+static struct redraw_plan plan(const char *older, const char *newer, size_t columns, size_t rows, bool has_cursor)
 {
     const struct screen screen = { .columns = columns, .rows = rows, .has_cursor = has_cursor };
 
     return redraw_choose(slice_text(older), slice_text(newer), &screen);
+}
+
+static enum redraw choose(const char *older, const char *newer, size_t columns, size_t rows, bool has_cursor)
+{
+    return plan(older, newer, columns, rows, has_cursor).how;
 }
 
 static void test_choose(void **state)
@@ -167,11 +172,33 @@ static void test_choose(void **state)
     assert_int_equal(choose("a\n", "a\n", 80, 24, false), REDRAW_NOTHING);
 }
 
+/* Lines at the beginning that are the same stay; what only comes behind is added, also where the cursor cannot be moved. */
+static void test_common(void **state)
+{
+    struct redraw_plan it = plan("a\nb\nc\n", "a\nB\nc\n", 80, 24, true);
+
+    (void)state;
+    assert_int_equal(it.common, 2);
+    assert_int_equal(it.up, 2);
+    it = plan("1\n2\n3\n4\nb\n", "1\n2\n3\n4\nc\n", 80, 2, true);
+    assert_int_equal(it.how, REDRAW_OVER);
+    assert_int_equal(it.up, 1);
+    it = plan("a\nb\n", "a\nb\nc\n", 80, 2, false);
+    assert_int_equal(it.how, REDRAW_OVER);
+    assert_int_equal(it.common, 4);
+    assert_int_equal(it.up, 0);
+    it = plan("ab\n", "ac\n", 80, 24, true); /* whole lines only */
+    assert_int_equal(it.common, 0);
+    it = plan("a\nb\nc\n", "a\n", 80, 24, true);
+    assert_int_equal(it.common, 2);
+    assert_int_equal(it.up, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_line_missed), cmocka_unit_test(test_line_steady), cmocka_unit_test(test_line_smoothed),
-        cmocka_unit_test(test_line_file),    cmocka_unit_test(test_lines),       cmocka_unit_test(test_choose),
+        cmocka_unit_test(test_line_file),    cmocka_unit_test(test_lines),       cmocka_unit_test(test_choose), cmocka_unit_test(test_common),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
