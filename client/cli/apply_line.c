@@ -333,6 +333,12 @@ static enum crm_status object_fields(struct line *line, struct change *change, b
     return status;
 }
 
+/* A cell of a CSV row as it was before it was made safe for spreadsheets. */
+static struct slice cell_of(const struct line *line, size_t i)
+{
+    return line->apply->cli->options.raw ? line->row->cells[i] : csv_unsafe(line->row->cells[i]);
+}
+
 static enum crm_status row_fields(struct line *line, struct change *change)
 {
     const struct import_row *row = line->row;
@@ -347,11 +353,12 @@ static enum crm_status row_fields(struct line *line, struct change *change)
         if (*name == '$' || strcmp(name, "kind") == 0 || row->cells[i].size == 0 || is_fixed)
             continue;
         if (strcmp(name, CHANGE_HAPPENED) == 0 && !field)
-            status = change_happened(change, row->cells[i], line->failure);
+            status = change_happened(change, cell_of(line, i), line->failure);
         else if (!field)
             status = fail(line->failure, CRM_INVALID, name, "a %s has no such field", line->kind->name);
         else
-            status = op == CHANGE_SET ? change_list(change, field, row->cells[i], line->failure) : change_text(change, field, op, row->cells[i], line->failure);
+            status = (op == CHANGE_SET ? change_list(change, field, cell_of(line, i), line->failure)
+                                       : change_text(change, field, op, cell_of(line, i), line->failure));
     }
     return status;
 }
@@ -380,9 +387,9 @@ static enum crm_status read_fields(struct line *line, bool is_create, Crm__Mutat
     status = line->row->object ? object_fields(line, &change, is_create) : row_fields(line, &change);
     if (!status)
         status = clear_fields(line, &change);
-    if (!status && !is_create && (change.has_owner || change.has_team))
-        return fail(line->failure, CRM_INVALID, change.has_owner ? "owner" : "team", "who has a record is changed by \"$do\":\"assign\"");
-    return status ? status : change_finish(&change, is_create, mutation, line->failure);
+    if (!status)
+        status = change_finish(&change, is_create, mutation, line->failure);
+    return status ? status : change_finish_owner(&change, mutation, line->failure);
 }
 
 /* --- what is to be done */
@@ -395,8 +402,11 @@ static const char *text_of(const struct line *line, const char *name)
     if (row->object)
         return json_string_value(json_object_get(row->object, name));
     for (size_t i = 0; i < row->n_cells; i++)
-        if (strcmp(row->names[i], name) == 0)
-            return arena_strndup(line->arena, row->cells[i].data, row->cells[i].size);
+        if (strcmp(row->names[i], name) == 0) {
+            struct slice cell = cell_of(line, i);
+
+            return cell.size ? arena_strndup(line->arena, cell.data, cell.size) : NULL;
+        }
     return NULL;
 }
 
@@ -540,14 +550,28 @@ static enum crm_status act(struct line *line, Crm__Mutation *mutation)
     return status ? status : read_argument(line, action, mutation);
 }
 
+/* By its own number a record is found, not matched: an export that comes back. */
+static bool is_numbered(const struct line *line)
+{
+    const char *by = line->words.by ? line->words.by : line->apply->by;
+
+    return by && strcmp(by, "number") == 0;
+}
+
 static enum crm_status run(struct line *line, Crm__Mutation *mutation)
 {
     const char *action = line->words.action;
 
+    if (is_numbered(line) && !line->words.record)
+        line->words.record = text_of(line, "number");
+
     mutation->has_kind = mutation->has_verb = true;
     mutation->kind = (uint32_t)line->kind->kind;
     if (!action)
-        action = line->words.by || line->apply->by ? "upsert" : line->words.record ? "update" : "create";
+        action = is_numbered(line)                     ? line->words.record ? "update" : "create"
+                 : line->words.by || line->apply->by ? "upsert"
+                 : line->words.record                ? "update"
+                                                     : "create";
     if (strcmp(action, "create") == 0 || strcmp(action, "upsert") == 0)
         return make(line, *action == 'u', mutation);
     if (strcmp(action, "update") == 0)

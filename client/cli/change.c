@@ -384,12 +384,18 @@ enum crm_status change_finish(struct change *change, bool is_create, Crm__Mutati
         if (!mutation->clear)
             return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
     }
-    if (is_create &&
-        (!copy_id(change, change->has_owner, &change->owner, &mutation->has_owner,
-                  &mutation->owner) ||
-         !copy_id(change, change->has_team, &change->team, &mutation->has_team, &mutation->team)))
-        return fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
-    return CRM_OK;
+    return is_create ? change_finish_owner(change, mutation, failure) : CRM_OK;
+}
+
+enum crm_status change_finish_owner(struct change *change, Crm__Mutation *mutation,
+                                    struct failure *failure)
+{
+    bool is_copied =
+        copy_id(change, change->has_owner, &change->owner, &mutation->has_owner,
+                &mutation->owner) &&
+        copy_id(change, change->has_team, &change->team, &mutation->has_team, &mutation->team);
+
+    return is_copied ? CRM_OK : fail(failure, CRM_NO_MEMORY, NULL, "out of memory");
 }
 
 enum crm_status change_finish_assign(struct change *change, Crm__Mutation *mutation,

@@ -84,6 +84,10 @@ bool change_is_empty(const struct change *change);
  * everything in the arena. */
 enum crm_status change_finish(struct change *change, bool is_create, Crm__Mutation *mutation,
                               struct failure *failure) MUST_CHECK;
+/* Owner and team, which change_finish gives to a create only: in the mutation of an existing record
+ * they hand it over, if they are others than it has. */
+enum crm_status change_finish_owner(struct change *change, Crm__Mutation *mutation,
+                                    struct failure *failure) MUST_CHECK;
 /* The action that hands a record to owner and team, for an existing record; CRM_OK with action NULL
  * where neither was given. */
 enum crm_status change_finish_assign(struct change *change, Crm__Mutation *mutation,

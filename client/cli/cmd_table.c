@@ -152,6 +152,26 @@ static const struct command commands[] = {
       EXAMPLES("crm apply leads.jsonl --kind customers", "create them",
                "crm apply crm.csv --kind products --match code --job prices", "by product code, and again after a cut",
                "crm apply - --dry-run", "what would be changed") },
+    { .name = "export",
+      .synopsis = "KIND [FILTER...]",
+      .summary = "all records that fit, of one moment, into a file",
+      .run = cmd_export,
+      .flags = COMMAND_CONNECTS,
+      OPTIONS(OPT_OUTPUT, OPT_CSV, OPT_JSONL, OPT_COLUMNS, OPT_DELETED, OPT_RAW, OPT_EXCEL),
+      .arguments = { ARGUMENT_KIND },
+      .min_args = 1,
+      .max_args = -1,
+      .description =
+          "CSV (or with --jsonl JSON lines) of the state at one moment, whatever changes meanwhile. "
+          "Needs the right to export and the password once more, and is in the audit trail. With "
+          "--output an export that was cut off goes on where it was, within an hour: give the same "
+          "command again."
+          "\n\nTexts that a spreadsheet would take for a formula get a ' in front, which crm apply "
+          "takes away again; --raw leaves them. crm apply FILE --kind KIND --match number brings a CSV "
+          "back: it changes nothing as long as nobody edits it.",
+      EXAMPLES("crm export customers -o customers.csv", "all that you may see",
+               "crm export deals 'state = open' --jsonl -o deals.jsonl", "for programs",
+               "crm export customers --excel -o customers.csv", "for Excel") },
     { .name = "undo",
       .synopsis = "JOB|#CHANGE",
       .summary = "take back what a job, or one change, has done",

@@ -19,6 +19,17 @@ void csv_end(FILE *out);
 const char *csv_field(const struct cli *cli, const struct field_def *field,
                       const struct record *record, struct arena *arena);
 
+/*
+ * The same text so that no spreadsheet takes it for a formula: what begins with = + - @ TAB or CR
+ * (or with what this writes) gets a ' in front; numbers, days and the like are left. is_excel: texts
+ * of 12 and more digits as ="…" besides, which would else be rounded. In the arena; NULL when memory
+ * is spent. (OWASP: CSV injection)
+ */
+const char *csv_safe(const struct field_def *field, const char *text, bool is_excel,
+                     struct arena *arena);
+/* What csv_safe was given, in place. */
+struct slice csv_unsafe(struct slice cell);
+
 #define CSV_CELL_MAX                                                                               \
     65536                  /* bytes of a cell: a quote that is never closed must not eat the file  \
                             */

@@ -115,3 +115,48 @@ const char *csv_field(const struct cli *cli, const struct field_def *field,
     buf_fini(&join.text);
     return text;
 }
+
+/* --- spreadsheets */
+
+#define EXCEL_DIGITS 12 /* more than a double's 15 are lost; what is opened is shown rounded from 12 on */
+
+static bool is_formula(int c)
+{
+    return c != '\0' && strchr("=+-@\t\r", c);
+}
+
+static bool is_marked(const char *text)
+{
+    return *text == '\'' && (is_formula(text[1]) || text[1] == '\'');
+}
+
+static bool is_long_number(const char *text)
+{
+    size_t n = strspn(text, "0123456789");
+
+    return n >= EXCEL_DIGITS && text[n] == '\0';
+}
+
+const char *csv_safe(const struct field_def *field, const char *text, bool is_excel,
+                     struct arena *arena)
+{
+    bool is_text = field->type == FIELD_TEXT || field->type == FIELD_REFERENCE ||
+                   field->type == FIELD_GROUP || field->flags & FIELD_REPEATED;
+
+    if (!is_text)
+        return text;
+    if (is_excel && is_long_number(text))
+        return arena_printf(arena, "=\"%s\"", text);
+    return is_formula(*text) || is_marked(text) ? arena_printf(arena, "'%s", text) : text;
+}
+
+struct slice csv_unsafe(struct slice cell)
+{
+    const char *text = (const char *)cell.data;
+
+    if (cell.size >= 2 && text[0] == '\'' && (is_formula(text[1]) || text[1] == '\''))
+        return slice_of(cell.data + 1, cell.size - 1);
+    if (cell.size > 3 && text[0] == '=' && text[1] == '"' && text[cell.size - 1] == '"')
+        return slice_of(cell.data + 2, cell.size - 3);
+    return cell;
+}

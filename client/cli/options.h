@@ -32,7 +32,8 @@ struct options {
     /* changes */
     const char *key, *where, *from, *at;
     bool dry_run, yes, atomic;
-    const char *job, *rejects, *match;
+    const char *job, *rejects, *match, *output;
+    bool raw, excel;
     int64_t rev;
     /* whose a record is, and who else may see it */
     const char *with;
@@ -105,6 +106,9 @@ enum option_id {
     OPT_JOB,
     OPT_REJECTS,
     OPT_MATCH,
+    OPT_OUTPUT,
+    OPT_RAW,
+    OPT_EXCEL,
     OPT_REV,
     OPT_WITH,
     OPT_BELOW,

@@ -27,6 +27,7 @@ struct rows {
     const struct field_def *columns[COLUMNS_MAX];
     size_t n_columns;
     bool has_chosen; /* by --columns */
+    unsigned flags;
     struct table *table;
     struct arena arena; /* of one row */
     uint64_t n;
@@ -116,6 +117,13 @@ static enum crm_status begin_table(struct rows *rows)
     return CRM_OK;
 }
 
+static void end_csv(const struct rows *rows)
+{
+    if (rows->flags & ROWS_EXCEL)
+        putc('\r', rows->cli->out);
+    csv_end(rows->cli->out);
+}
+
 static void begin_csv(struct rows *rows)
 {
     static const char *const mixed[] = { "kind", "number", "name", "id" };
@@ -124,10 +132,16 @@ static void begin_csv(struct rows *rows)
         csv_cell(rows->cli->out, slice_text(rows->columns[i]->name), i == 0);
     for (size_t i = 0; !rows->kind && i < ARRAY_LEN(mixed); i++)
         csv_cell(rows->cli->out, slice_text(mixed[i]), i == 0);
-    csv_end(rows->cli->out);
+    end_csv(rows);
 }
 
 enum crm_status rows_create(struct cli *cli, const struct kind_def *kind, struct rows **out_rows)
+{
+    return rows_create_with(cli, kind, 0, out_rows);
+}
+
+enum crm_status rows_create_with(struct cli *cli, const struct kind_def *kind, unsigned flags,
+                                 struct rows **out_rows)
 {
     struct rows *rows = calloc(1, sizeof(*rows));
     enum crm_status status = CRM_OK;
@@ -136,6 +150,7 @@ enum crm_status rows_create(struct cli *cli, const struct kind_def *kind, struct
         return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
     rows->cli = cli;
     rows->kind = kind;
+    rows->flags = flags;
     rows->form = cli->options.jsonl  ? ROWS_JSONL
                  : cli->options.json ? ROWS_JSON
                  : cli->options.csv  ? ROWS_CSV
@@ -149,7 +164,7 @@ enum crm_status rows_create(struct cli *cli, const struct kind_def *kind, struct
         rows_destroy(rows);
         return status;
     }
-    if (rows->form == ROWS_CSV)
+    if (rows->form == ROWS_CSV && !(flags & ROWS_CONTINUED))
         begin_csv(rows);
     else if (rows->form == ROWS_JSON)
         fputs("[", rows->cli->out);
@@ -197,6 +212,8 @@ static enum crm_status add_csv(struct rows *rows, const struct record *record)
         for (size_t i = 0; i < rows->n_columns; i++) {
             const char *text = csv_field(rows->cli, rows->columns[i], record, &rows->arena);
 
+            if (text && rows->flags & (ROWS_SAFE | ROWS_EXCEL))
+                text = csv_safe(rows->columns[i], text, rows->flags & ROWS_EXCEL, &rows->arena);
             if (!text)
                 return CRM_NO_MEMORY;
             csv_cell(rows->cli->out, slice_text(text), i == 0);
@@ -215,7 +232,7 @@ static enum crm_status add_csv(struct rows *rows, const struct record *record)
         csv_cell(rows->cli->out, slice_text(name), false);
         csv_cell(rows->cli->out, slice_text(id), false);
     }
-    csv_end(rows->cli->out);
+    end_csv(rows);
     return CRM_OK;
 }
 

@@ -15,6 +15,14 @@ struct rows;
  * cli->options decide the form. CRM_USAGE names a column that is no field. */
 enum crm_status rows_create(struct cli *cli, const struct kind_def *kind,
                             struct rows **out_rows) MUST_CHECK;
+/* Of files that are to be read again, or opened by a spreadsheet. */
+enum rows_flag {
+    ROWS_SAFE = 1,      /* CSV: no text is taken for a formula (csv_safe) */
+    ROWS_EXCEL = 2,     /* CSV: lines end with CR LF, long digits stay text */
+    ROWS_CONTINUED = 4, /* what stands before the first row is there already */
+};
+enum crm_status rows_create_with(struct cli *cli, const struct kind_def *kind, unsigned flags,
+                                 struct rows **out_rows) MUST_CHECK;
 /* Accepts NULL. */
 void rows_destroy(struct rows *rows);
 /* The record is shown, or its cells copied, before it returns. CRM_CANCELLED once nobody reads the
