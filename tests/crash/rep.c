@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +21,6 @@
 #include "common/base/clock.h"
 
 #define ARGUMENTS_MAX 16
-#define RECORDS_MAX   65536
 #define MEMORY        ((size_t)64 << 20)
 
 /* --- crm */
@@ -44,7 +42,8 @@ static void become_crm(const struct rep *rep, const char *const *arguments, int 
     setenv("CRM_PASSWORD", DAEMON_PASSWORD, 1);
     setenv("CRM_NEW_PASSWORD", DAEMON_PASSWORD, 1);
     setenv("LC_ALL", "C.UTF-8", 1);
-    execv(path, (char *const *)(uintptr_t)words);
+    if (!rep->enter || rep->enter(rep->argument))
+        execv(path, (char *const *)(uintptr_t)words);
     fprintf(stderr, "%s: %s\n", path, strerror(errno));
     _exit(127);
 }
@@ -138,7 +137,9 @@ bool rep_init(struct rep *rep, const struct rep *admin, const char *login, const
     static char output[REP_OUTPUT_MAX];
     char invitation[512], *url, *end;
 
-    *rep = (struct rep){ .daemon = admin->daemon, .login = login };
+    *rep = *admin;
+    rep->login = login;
+    rep->token_size = 0;
     snprintf(rep->home, sizeof rep->home, "%s/%s", admin->daemon->root, home);
     if (!rep_run(admin, (const char *const[]){ "admin", "user", "add", login, "--name", login, "--team", "Company", "--role", role, "--json", NULL }, output))
         return false;
@@ -199,12 +200,11 @@ static enum crm_status refuse(const struct rep *rep, enum crm_status status, con
     return status;
 }
 
-/* NULL: told. */
-static struct replica *open_replica(const struct rep *rep, enum replica_access access)
+struct replica *rep_open(const struct rep *rep, bool is_to_write)
 {
     struct failure failure = { 0 };
     struct replica *replica;
-    enum crm_status status = replica_open(rep->home, access, &replica, &failure);
+    enum crm_status status = replica_open(rep->home, is_to_write ? REPLICA_WRITE : REPLICA_READ, &replica, &failure);
 
     if (status == CRM_OK)
         return replica;
@@ -238,7 +238,7 @@ enum crm_status online_change(struct crm_client *client, Crm__Mutation *mutation
 
 static enum crm_status queue(const struct rep *rep, Crm__Mutation **mutations, size_t n)
 {
-    struct replica *replica = open_replica(rep, REPLICA_WRITE);
+    struct replica *replica = rep_open(rep, true);
     struct crm_client *client = NULL;
     enum crm_status status = replica ? local_client_create(replica, &client) : CRM_IO;
 
@@ -265,7 +265,7 @@ bool rep_change_all(const struct rep *rep, Crm__Mutation **mutations, size_t n)
 
 int rep_count_queued(const struct rep *rep, const char *text, bool is_answered)
 {
-    struct replica *replica = open_replica(rep, REPLICA_READ);
+    struct replica *replica = rep_open(rep, false);
     struct failure failure = { 0 };
     struct outbox_list list = { 0 };
     struct arena arena;
@@ -287,7 +287,7 @@ int rep_count_queued(const struct rep *rep, const char *text, bool is_answered)
 
 bool rep_drop_answered(const struct rep *rep, unsigned *out_n)
 {
-    struct replica *replica = open_replica(rep, REPLICA_WRITE);
+    struct replica *replica = rep_open(rep, true);
     struct failure failure = { 0 };
     struct outbox_list list = { 0 };
     struct arena arena;
@@ -309,188 +309,4 @@ bool rep_drop_answered(const struct rep *rep, unsigned *out_n)
     arena_fini(&arena);
     replica_close(replica);
     return status == CRM_OK;
-}
-
-/* --- the comparison */
-
-/* A record as one side has it. */
-struct row {
-    uint32_t kind;
-    uint8_t id[CRM_KEY_SIZE];
-    uint64_t rev, number;
-    uint8_t *body;
-    size_t size;
-};
-
-struct rows {
-    struct row *rows;
-    size_t n;
-};
-
-static void take_rows(void *arg, const ProtobufCMessage *message)
-{
-    const Crm__ListChunk *chunk = (const Crm__ListChunk *)message;
-    struct rows *rows = arg;
-
-    for (size_t i = 0; i < chunk->n_records && rows->n < RECORDS_MAX; i++) {
-        const Crm__Record *record = chunk->records[i];
-        struct row *row = &rows->rows[rows->n++];
-
-        *row = (struct row){ .kind = record->header->kind, .rev = record->header->rev, .number = record->header->number, .size = record->body.len };
-        memcpy(row->id, record->header->id.data, CRM_KEY_SIZE);
-        row->body = malloc(row->size + 1);
-        if (row->body)
-            memcpy(row->body, record->body.data, row->size);
-    }
-}
-
-/* -1, 0, 1 */
-static int compare_ids(const void *a, const void *b)
-{
-    int order = memcmp(((const struct row *)a)->id, ((const struct row *)b)->id, CRM_KEY_SIZE);
-
-    return (order > 0) - (order < 0);
-}
-
-static void free_rows(struct rows *rows)
-{
-    for (size_t i = 0; i < rows->n; i++)
-        free(rows->rows[i].body);
-    free(rows->rows);
-}
-
-/* Everything of the kinds that a rep works with. */
-static bool read_rows(struct crm_client *client, struct rows *out_rows)
-{
-    static const char *const kinds[] = { "customer", "contact", "deal", "activity", "task" };
-    bool ok;
-
-    *out_rows = (struct rows){ .rows = calloc(RECORDS_MAX, sizeof(struct row)) };
-    ok = out_rows->rows != NULL;
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && ok; i++) {
-        Crm__ListRequest request = CRM__LIST_REQUEST__INIT;
-        const Crm__ListReply *reply;
-        struct crm_call *call;
-
-        request.has_kind = true;
-        request.kind = crm_kind(kinds[i]);
-        ok = crm_list(client, &request, take_rows, out_rows, &call, &reply) == CRM_OK;
-        if (!ok)
-            fprintf(stderr, "list %s: %s\n", kinds[i], crm_call_error(call)->text);
-        crm_call_destroy(call);
-    }
-    if (ok)
-        qsort(out_rows->rows, out_rows->n, sizeof(struct row), compare_ids);
-    return ok;
-}
-
-static void tell_row(const struct row *row, const char *what)
-{
-    fprintf(stderr, "%s %" PRIu64 " at revision %" PRIu64 " %s\n", crm_kind_name(row->kind), row->number, row->rev, what);
-}
-
-/* Both sorted. */
-static bool rows_equal(const struct rows *view, const struct rows *replica)
-{
-    size_t i = 0, k = 0, n_equal = 0;
-
-    while (i < view->n || k < replica->n) {
-        int order = i == view->n ? 1 : k == replica->n ? -1 : compare_ids(&view->rows[i], &replica->rows[k]);
-        const struct row *there = &view->rows[i], *here = &replica->rows[k];
-
-        if (order < 0)
-            tell_row(there, "is not in the replica");
-        else if (order > 0)
-            tell_row(here, "is in the replica, but not in the view");
-        else if (there->rev != here->rev || there->number != here->number || there->size != here->size || memcmp(there->body, here->body, here->size) != 0)
-            tell_row(here, "is in the replica, but not as in the view");
-        else
-            n_equal++;
-        i += order <= 0;
-        k += order >= 0;
-    }
-    return n_equal == view->n && n_equal == replica->n;
-}
-
-bool rep_equals_view(const struct rep *rep, struct crm_client *client, unsigned *out_records)
-{
-    struct replica *replica = open_replica(rep, REPLICA_READ);
-    struct crm_client *local = NULL;
-    struct rows view = { 0 }, here = { 0 };
-    bool ok = replica && local_client_create(replica, &local) == CRM_OK && read_rows(local, &here) && read_rows(client, &view) && rows_equal(&view, &here);
-
-    *out_records = (unsigned)here.n;
-    free_rows(&view);
-    free_rows(&here);
-    crm_client_destroy(local);
-    replica_close(replica);
-    return ok;
-}
-
-/* --- the server */
-
-struct search {
-    const char *text; /* NULL: creates are counted */
-    int n;        /* values that came */
-    int n_before; /* values that went */
-};
-
-static bool has_text(ProtobufCBinaryData value, const char *text)
-{
-    return value.len > 0 && memmem(value.data, value.len, text, strlen(text));
-}
-
-static void search_changes(void *arg, const ProtobufCMessage *message)
-{
-    const Crm__HistoryChunk *chunk = (const Crm__HistoryChunk *)message;
-    struct search *search = arg;
-
-    for (size_t i = 0; i < chunk->n_changes; i++) {
-        if (!search->text)
-            search->n += chunk->changes[i]->verb == CRM__VERB__VERB_CREATE;
-        for (size_t k = 0; search->text && k < chunk->changes[i]->n_fields; k++) {
-            search->n += has_text(chunk->changes[i]->fields[k]->after, search->text);
-            search->n_before += has_text(chunk->changes[i]->fields[k]->before, search->text);
-        }
-    }
-}
-
-static bool search_history(struct crm_client *client, uint32_t kind, const uint8_t id[CRM_KEY_SIZE], struct search *search)
-{
-    Crm__HistoryRequest request = CRM__HISTORY_REQUEST__INIT;
-    const Crm__HistoryReply *reply;
-    struct crm_call *call;
-    enum crm_status status;
-
-    request.has_kind = request.has_id = true;
-    request.kind = kind;
-    request.id = (ProtobufCBinaryData){ .data = (uint8_t *)(uintptr_t)id, .len = CRM_KEY_SIZE };
-    status = crm_history(client, &request, search_changes, search, &call, &reply);
-    if (status != CRM_OK && status != CRM_NOT_FOUND)
-        fprintf(stderr, "history: %s\n", crm_call_error(call)->text);
-    crm_call_destroy(call);
-    return status == CRM_OK || status == CRM_NOT_FOUND;
-}
-
-int online_count_history(struct crm_client *client, uint32_t kind, const uint8_t id[CRM_KEY_SIZE], const char *text)
-{
-    struct search search = { .text = text };
-
-    return search_history(client, kind, id, &search) ? search.n : -1;
-}
-
-bool online_had(struct crm_client *client, uint32_t kind, const uint8_t id[CRM_KEY_SIZE], const char *text)
-{
-    Crm__GetRequest request = CRM__GET_REQUEST__INIT;
-    struct search search = { .text = text };
-    const Crm__GetReply *reply;
-    struct crm_call *call;
-    bool has;
-
-    request.has_kind = request.has_id = true;
-    request.kind = kind;
-    request.id = (ProtobufCBinaryData){ .data = (uint8_t *)(uintptr_t)id, .len = CRM_KEY_SIZE };
-    has = crm_get(client, &request, &call, &reply) == CRM_OK && has_text(reply->record->body, text);
-    crm_call_destroy(call);
-    return has || (search_history(client, kind, id, &search) && search.n_before > 0);
 }

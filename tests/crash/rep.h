@@ -14,9 +14,13 @@
 #define REP_TOKEN_MAX   64
 #define REP_ANSWERS_MAX 16
 
+struct replica;
+
 struct rep {
     const struct daemon *daemon;
     const char *host;    /* where the server is for rep_connect; NULL: this machine's loopback network */
+    bool (*enter)(const void *argument); /* called in the process of a crm before it is one; NULL: nothing is needed */
+    const void *argument;
     char home[PATH_MAX]; /* CRM_HOME */
     const char *login;
     uint8_t token[REP_TOKEN_MAX]; /* of a session of its own, for looking at the server; with token_size 0: none yet */
@@ -42,13 +46,15 @@ bool rep_run(const struct rep *rep, const char *const *arguments, char output[RE
 
 /* Make admin's profile in home, for the commands that follow. */
 bool rep_init_admin(struct rep *rep, const struct daemon *daemon, const char *home);
-/* Make a user with a role and log in, with a profile that reaches the server by a port (0: the server's own). */
+/* Make a user with a role and log in, from where admin works, with a profile that reaches the server by a port (0: the server's own). */
 bool rep_init(struct rep *rep, const struct rep *admin, const char *login, const char *role, const char *home, uint16_t port);
 /* A client that sees what the user sees; the caller's to destroy. NULL: told. */
 struct crm_client *rep_connect(struct rep *rep);
 
 /* --- the replica */
 
+/* NULL: told. */
+struct replica *rep_open(const struct rep *rep, bool is_to_write);
 /* Queue one change. CRM_OK: it is pending; else why not, and nothing is. */
 enum crm_status rep_change(const struct rep *rep, Crm__Mutation *mutation);
 /* Queue several, each for itself; true: all are pending. */
@@ -68,5 +74,7 @@ enum crm_status online_change(struct crm_client *client, Crm__Mutation *mutation
 int online_count_history(struct crm_client *client, uint32_t kind, const uint8_t id[CRM_KEY_SIZE], const char *text);
 /* Does a record have this text in a value, or had it when it was changed last? What a create brought along is in no history. */
 bool online_had(struct crm_client *client, uint32_t kind, const uint8_t id[CRM_KEY_SIZE], const char *text);
+/* How many values of the user's conflicts have a text in them; "": all. -1: told. */
+int online_count_conflicts(struct crm_client *client, const char *text);
 
 #endif
