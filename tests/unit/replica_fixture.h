@@ -25,6 +25,7 @@ static struct test {
     struct pull pull;
     struct uuid database, user;
     bool without_zone; /* the server has no such field yet */
+    uint32_t days;     /* so long it lets the replica be shown; 0: it does not say */
     /* the server's side of the pull under way */
     uint64_t records;
     struct record_sum sum;
@@ -192,6 +193,8 @@ static inline enum crm_status pull_finish(void)
     reply.records = test.records;
     reply.hash = (ProtobufCBinaryData){ .data = hash, .len = sizeof hash };
     reply.seq = 77;
+    reply.has_days = test.days != 0;
+    reply.days = test.days;
     test.records = 0;
     test.sum = (struct record_sum){ { 0 } };
     return pull_end(&test.pull, &reply, NOW_US, &failure);

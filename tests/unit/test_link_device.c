@@ -126,6 +126,7 @@ static void expect_revoked(struct fixture *f, const char *text)
     const Crm__Error *error = take_error(f, 0, CRM_REVOKED);
 
     assert_non_null(strstr(error->text, text));
+    assert_int_equal(error->wipe, strstr(error->text, "was revoked") != NULL); /* nothing else costs a replica */
     assert_true(f->closed);
 }
 
@@ -365,9 +366,9 @@ static void revoking_ends_what_is_open(void **state)
     take(f, FRAME_REPLY, ask_device(f, CRM__DEVICE_STEP__DEVICE_STEP_REVOKE, NULL, NULL, &claim.device), NULL);
     assert_false(f->closed);
     link_tick(f->link, clock_monotonic_us()); /* within a second */
-    expect_revoked(f, "revoked");
+    expect_revoked(f, "was revoked");
     open_with(f, &claim);
-    expect_revoked(f, "revoked");
+    expect_revoked(f, "was revoked");
     /* The token that is on the device opens nothing, also where the certificate is not shown. */
     f->claim = NULL;
     open_link(f);

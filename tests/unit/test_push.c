@@ -32,6 +32,26 @@ static void many_changes_take_few_round_trips(void **state)
     assert_int_equal(told.counts.total, 0);
 }
 
+/* A replica that is too old to be shown: what was typed into it is not lost by that. */
+static enum crm_status grow_old(struct store_txn *txn, void *arg)
+{
+    (void)arg;
+    return replica_put_number(txn, ROW_EXPIRES, 1);
+}
+
+static void what_waits_in_an_old_replica_is_sent(void **state)
+{
+    struct failure failure = { 0 };
+
+    (void)state;
+    queue_customer(rep, "Typed long ago");
+    assert_int_equal(store_write_run(replica_store(rep), grow_old, NULL), CRM_OK);
+    assert_int_equal(replica_load(rep, &failure), CRM_OK);
+    assert_int_equal(replica_check(rep, clock_now_us(), &failure), CRM_SESSION_EXPIRED);
+    assert_int_equal(push(rep).counts.applied, 1);
+    assert_int_equal(customers("Typed long ago").n, 1);
+}
+
 /* --- what depends on each other */
 
 static struct uuid queue_contact(const char *given, const struct uuid *customer)
@@ -475,6 +495,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(many_changes_take_few_round_trips),
+        TEST(what_waits_in_an_old_replica_is_sent),
         TEST(what_depends_waits_and_the_rest_goes_along),
         TEST(what_depends_on_a_refused_creation_is_held_and_the_rest_goes_on),
         TEST(a_group_is_one_request_taken_or_kept_as_a_whole),

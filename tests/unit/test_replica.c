@@ -31,6 +31,20 @@ static void a_snapshot_fills_what_was_empty(void **state)
     assert_int_equal(load()->session->has_token, 0);
 }
 
+static void the_server_says_how_long_it_may_be_shown(void **state)
+{
+    struct failure failure = { 0 };
+
+    (void)state;
+    begin();
+    tell_snapshot(all, NULL);
+    test.days = 3;
+    assert_int_equal(pull_finish(), CRM_OK);
+    load();
+    assert_int_equal(replica_check(test.replica, NOW_US + 3 * DAY_US - 1, &failure), CRM_OK);
+    assert_int_equal(replica_check(test.replica, NOW_US + 3 * DAY_US, &failure), CRM_SESSION_EXPIRED);
+}
+
 static void a_cut_after_every_page_costs_nothing(void **state)
 {
     (void)state;
@@ -431,6 +445,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_snapshot_fills_what_was_empty, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_server_says_how_long_it_may_be_shown, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cut_after_every_page_costs_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_process_that_dies_leaves_what_was_committed, setup, teardown),
         cmocka_unit_test_setup_teardown(pages_that_come_fast_are_stored_together, setup, teardown),

@@ -383,6 +383,8 @@ static void ends_the_sessions_of_who_is_gone(void **state)
     assert_int_equal(session.rights, 0);
     server_delete(s, KIND_USER, &ann);
     assert_int_equal(resume(s, &work, &session), CRM_REVOKED);
+    server_now_us += work.lasts_us; /* who was away for longer than the session lasts is told the same */
+    assert_int_equal(resume(s, &work, &session), CRM_REVOKED);
 }
 
 /* Long names are cut between characters. */
