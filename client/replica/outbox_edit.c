@@ -4,6 +4,7 @@
  * Called by crm outbox; single-threaded. It is done, and all that waits is shown anew, in one write run. Where that is more than a run can put, the change comes
  * first, and is taken back if it is refused then.
  */
+#include "client/replica/kept.h"
 #include "client/replica/outbox_carry.h"
 #include "client/replica/outbox_fold.h"
 #include "common/store/key.h"
@@ -34,9 +35,14 @@ static enum crm_status find_own(struct one *one, struct outbox_item *out_item)
     return status == CRM_OK ? codec_pack(&out_item->queued->base, &one->arena, &one->before) : status;
 }
 
+/* What the server has taken of it is kept as if it had taken it all. */
 static enum crm_status drop(struct one *one, struct outbox_item *item)
 {
-    return outbox_take(one->carry.txn, item->place);
+    const Crm__QueuedMutation *queued = item->queued;
+    bool is_part = queued->has_taken_epoch && queued->answer && queued->answer->status == CRM_PARTIAL;
+    enum crm_status status = is_part ? kept_put(one->carry.txn, item, &one->arena) : CRM_OK;
+
+    return status == CRM_OK ? outbox_take(one->carry.txn, item->place) : status;
 }
 
 static bool same_record(const Crm__Mutation *a, const Crm__Mutation *b)

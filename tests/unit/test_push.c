@@ -8,6 +8,23 @@
 
 /* --- many at once */
 
+static enum crm_status count_answers(struct store_txn *txn, void *arg)
+{
+    struct store_db_stats stats;
+    enum crm_status status = store_stats(txn, STORE_CLIENT, &stats);
+
+    *(uint64_t *)arg = stats.entries - 1; /* beside the client's row */
+    return status;
+}
+
+static uint64_t answers_kept(void)
+{
+    uint64_t n = 0;
+
+    assert_int_equal(store_read_run(office.store, count_answers, &n), CRM_OK);
+    return n;
+}
+
 static void many_changes_take_few_round_trips(void **state)
 {
     uint64_t seq = seq_now();
@@ -25,6 +42,7 @@ static void many_changes_take_few_round_trips(void **state)
     assert_in_range(office.open_max, 32, 128);
     assert_in_range(office.rounds, 1, 2 + MANY / 32); /* hello, and as many as the server takes at once */
     assert_int_equal(outbox_of(rep).n, 0);
+    assert_in_range(answers_kept(), 1, MANY - 32); /* the server forgets what has arrived */
     for (unsigned i = 0; i < MANY; i++)
         assert_int_equal(customers(arena_printf(&office.arena, "Customer %u", i)).n, 1);
     told = push(rep); /* nothing waits: nobody is called */
@@ -347,6 +365,37 @@ static void a_restored_server_gets_again_what_it_has_lost(void **state)
     assert_int_equal(told.counts.total, 0);
 }
 
+/* Also where the rest was given up since, or waits to be decided. */
+static void what_was_taken_in_part_is_sent_again_too(void **state)
+{
+    struct store *backup = copy_of(office.store);
+    struct failure failure = { 0 };
+    struct replica *other;
+    struct told told;
+
+    (void)state;
+    queue(rep, customer_of(CRM__VERB__VERB_PATCH, &acme, "Acme Works", "finance"));
+    in_office(customer_of(CRM__VERB__VERB_PATCH, &acme, NULL, "farming"));
+    told = push(rep);
+    assert_int_equal(told.counts.kept, 1);
+    assert_int_equal(outbox_of(rep).items[0].queued->answer->status, CRM_PARTIAL);
+    assert_string_equal(customers("Acme Works").customer->industry, "farming");
+    other = replica_copy(rep);
+    assert_int_equal(outbox_drop(rep, outbox_of(rep).items[0].place, clock_now_us(), &failure), CRM_OK);
+    office_restore(backup);
+    assert_int_equal(customers("Acme Works").n, 0);
+    queue_customer(rep, "New");
+    told = push(rep);
+    assert_int_equal(told.counts.again, 1);
+    assert_int_equal(customers("Acme Works").n, 1);
+    queue_customer(other, "New too");
+    told = push(other); /* the other copy has sent it */
+    assert_int_equal(told.counts.again, 0);
+    assert_int_equal(told.counts.kept, 0);
+    assert_int_equal(outbox_of(other).n, 0);
+    replica_close(other);
+}
+
 /* Each finds out for itself, also that what it has sent again is lost once more. Nobody is given a number that nobody had before the first restore. */
 static void two_restores_of_one_backup_are_two(void **state)
 {
@@ -505,6 +554,7 @@ int main(void)
         TEST(copies_that_use_the_same_numbers_part),
         TEST(an_altered_change_is_not_taken_for_its_copy),
         TEST(a_restored_server_gets_again_what_it_has_lost),
+        TEST(what_was_taken_in_part_is_sent_again_too),
         TEST(two_restores_of_one_backup_are_two),
         TEST(what_is_in_a_backup_is_not_kept),
         TEST(of_a_record_that_is_gone_only_the_reps_words_are_kept),
