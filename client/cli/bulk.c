@@ -12,8 +12,23 @@
 
 #include "client/cli/confirm.h"
 #include "client/cli/json.h"
+#include "common/base/text.h"
 
 #define BATCH_BUDGET ((size_t)64 << 20)
+#define TITLE_MAX    400 /* bytes that the server takes */
+
+const char *bulk_title(struct cli *cli, int argc, char **argv)
+{
+    const char *text = arena_printf(&cli->arena, "%s", argv[0]);
+
+    for (int i = 1; i < argc && text; i++)
+        text = arena_printf(&cli->arena, "%s %s", text, argv[i]);
+    if (text)
+        text = arena_printf(&cli->arena, "%s --where '%s'", text, cli->options.where);
+    if (text)
+        text = arena_strndup(&cli->arena, text, text_prefix_size(slice_text(text), TITLE_MAX));
+    return text ? text : "";
+}
 
 enum crm_status bulk_init(struct bulk *bulk, struct cli *cli, const char *source, uint64_t total)
 {

@@ -44,6 +44,9 @@ struct bulk {
     void *arg;
 };
 
+/* "set deals --where 'state = open' owner=anna": the command, for crm job list; in the arena. */
+const char *bulk_title(struct cli *cli, int argc, char **argv);
+
 /* total: how many there will be, 0 if that is not known. */
 enum crm_status bulk_init(struct bulk *bulk, struct cli *cli, const char *source,
                           uint64_t total) MUST_CHECK;

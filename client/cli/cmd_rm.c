@@ -4,6 +4,7 @@
 #include "client/cli/bulk.h"
 #include "client/cli/command.h"
 #include "client/cli/display.h"
+#include "client/cli/feed.h"
 #include "client/cli/prompt.h"
 #include "client/cli/query.h"
 #include "client/cli/result.h"
@@ -62,6 +63,16 @@ static enum crm_status rm_each(struct bulk *bulk, const struct kind_def *kind,
     return status;
 }
 
+static enum crm_status rm_fed(struct cli *cli, const struct kind_def *kind, const struct query_ids *ids, int argc, char **argv)
+{
+    Crm__Mutation mutation = CRM__MUTATION__INIT;
+
+    mutation.has_kind = mutation.has_verb = true;
+    mutation.kind = (uint32_t)kind->kind;
+    mutation.verb = CRM__VERB__VERB_DELETE;
+    return feed_ids(cli, bulk_title(cli, argc, argv), &mutation, ids->ids, ids->n);
+}
+
 static enum crm_status rm_many(struct cli *cli, int argc, char **argv)
 {
     const struct kind_def *kind;
@@ -77,6 +88,8 @@ static enum crm_status rm_many(struct cli *cli, int argc, char **argv)
         return status;
     if (!prompt_bulk(cli, "Delete", "删除", kind, ids.n))
         return fail(&cli->failure, CRM_CANCELLED, NULL, "nothing was deleted");
+    if (!cli->replica && !cli->options.atomic && !cli->options.key)
+        return rm_fed(cli, kind, &ids, argc, argv);
     status = bulk_init(&bulk, cli, NULL, ids.n);
     if (!status) {
         status = bulk_finish(&bulk, rm_each(&bulk, kind, &ids));

@@ -5,6 +5,7 @@
 #include "client/cli/change.h"
 #include "client/cli/command.h"
 #include "client/cli/display.h"
+#include "client/cli/feed.h"
 #include "client/cli/prompt.h"
 #include "client/cli/query.h"
 #include "client/cli/result.h"
@@ -13,6 +14,7 @@
 /* A change of one kind in its two parts: fields, and who owns it. Either may be empty. */
 struct parts {
     Crm__Mutation patch, assign;
+    Crm__Mutation whole; /* both at once, as an existing record takes them */
     bool has_patch, has_assign;
 };
 
@@ -36,6 +38,10 @@ static enum crm_status read_parts(struct cli *cli, const struct kind_def *kind, 
         return status;
     out_parts->patch.has_verb = true;
     out_parts->patch.verb = CRM__VERB__VERB_PATCH;
+    out_parts->whole = out_parts->patch;
+    status = change_finish_owner(&change, &out_parts->whole, &cli->failure);
+    if (status)
+        return status;
     out_parts->has_patch = out_parts->patch.has_set || out_parts->patch.n_clear > 0 ||
                            out_parts->patch.has_add || out_parts->patch.has_remove;
     out_parts->has_assign = out_parts->assign.action != NULL;
@@ -95,6 +101,8 @@ static enum crm_status set_many(struct cli *cli, int argc, char **argv)
         return status;
     if (!prompt_bulk(cli, "Change", "修改", kind, ids.n))
         return fail(&cli->failure, CRM_CANCELLED, NULL, "nothing was changed");
+    if (!cli->replica && !cli->options.atomic && !cli->options.key)
+        return feed_ids(cli, bulk_title(cli, argc, argv), &parts.whole, ids.ids, ids.n);
     status = bulk_init(&bulk, cli, NULL, ids.n);
     if (!status) {
         status = bulk_finish(&bulk, set_each(&bulk, &parts, &ids));

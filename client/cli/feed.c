@@ -14,7 +14,9 @@
 #include <string.h>
 
 #include "client/cli/confirm.h"
+#include "client/cli/job_text.h"
 #include "client/cli/mutate.h"
+#include "common/base/digest.h"
 
 #define PIECE_BUDGET ((size_t)16 << 20)
 #define LOST_MAX     20 /* times that a piece is sent again with nothing done in between */
@@ -632,4 +634,44 @@ enum crm_status feed_undo(struct feed *feed)
             status = turn(feed);
     }
     return sum_up(feed, status);
+}
+
+static enum crm_status add_ids(struct feed *feed, const Crm__Mutation *mutation, const struct uuid *ids, size_t n)
+{
+    uint64_t place = feed_position(feed);
+    enum crm_status status = CRM_OK;
+
+    feed_expect(feed, place + n);
+    for (size_t i = 0; i < n && !status; i++) {
+        Crm__Mutation one = *mutation;
+        struct arena *arena;
+
+        mutation_set_id(&one, &ids[i]);
+        status = feed_next(feed, &arena);
+        if (!status)
+            status = feed_add(feed, &one, i + 1, place + i + 1);
+    }
+    return status;
+}
+
+enum crm_status feed_ids(struct cli *cli, const char *title, const Crm__Mutation *mutation, const struct uuid *ids, size_t n)
+{
+    struct feed_options options = { .name = cli->options.job, .title = title, .input = slice_text(title), .dry_run = cli->options.dry_run };
+    uint8_t hash[SHA256_SIZE];
+    struct feed *feed = NULL;
+    enum crm_status status;
+
+    sha256(&options.input, 1, hash);
+    options.input = slice_of(hash, sizeof(hash));
+    status = feed_create(cli, &options, &feed);
+    if (status)
+        return status;
+    if (feed->job->state == CRM__JOB_STATE__JOB_STATE_OPEN)
+        status = feed_finish(feed, add_ids(feed, mutation, ids, n));
+    if (job_show_counts(cli, feed->job) != CRM_OK && !status)
+        status = CRM_IO;
+    if (!cli->options.dry_run)
+        job_hint_undo(cli, feed->job);
+    feed_destroy(feed);
+    return status;
 }

@@ -72,6 +72,12 @@ void feed_expect(struct feed *feed, uint64_t total);
  * CRM_PARTIAL, or the first failure where nothing was done.
  */
 enum crm_status feed_finish(struct feed *feed, enum crm_status broken) MUST_CHECK;
+/*
+ * The bulk form of a verb: the same mutation for each of the records of a kind, as a job, whose
+ * counts are shown. title: the command. The same job again takes what fits now.
+ */
+enum crm_status feed_ids(struct cli *cli, const char *title, const Crm__Mutation *mutation,
+                         const struct uuid *ids, size_t n) MUST_CHECK;
 /* Take back, piece by piece, until there is no more. */
 enum crm_status feed_undo(struct feed *feed) MUST_CHECK;
 

@@ -96,6 +96,8 @@ enum crm_status job_show_counts(struct cli *cli, const Crm__Job *job)
         json_t *object = job_object(job);
 
         json_object_set_new(object, "dry_run", json_boolean(cli->options.dry_run));
+        json_object_set_new(object, "done", json_integer((json_int_t)(job->created + job->updated + job->deleted + job->unchanged)));
+        json_object_set_new(object, "failed", json_integer((json_int_t)job->refused));
         return json_print(cli->out, object, !cli->options.jsonl);
     }
     if (!cli->options.quiet)

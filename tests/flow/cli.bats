@@ -236,7 +236,7 @@ END
     contains 'Dry run'
     [ "$(crm count tasks 'subject ~ Bulk and priority = high')" = 0 ]
     run crm set tasks --where 'subject ~ Bulk' priority=high
-    contains 'Changed 3 tasks'
+    contains '3 changed'
     [ "$(crm count tasks 'subject ~ Bulk and priority = high')" = 3 ]
     run crm rm tasks --where 'subject ~ Bulk and due < 2017-01-03' --json
     [ "$(jq -c '[.done, .failed]' <<<"$output")" = '[2,0]' ]
