@@ -32,42 +32,46 @@ static void check_server(struct sim *sim)
 struct history {
     struct sim *sim;
     struct view view;
-    struct arena arena;
-    unsigned *times;   /* by word: how often it came into its record */
-    bool *is_in_before;
+    unsigned *times; /* by word: how often it came into its record */
+    bool *before, *after; /* of the step that is looked at */
 };
 
 struct marking {
     struct words *words;
     bool *marks;
+    bool is_once; /* a second one is a fault */
 };
 
 static void mark(void *arg, struct word *word)
 {
     struct marking *marking = arg;
+    bool *at = &marking->marks[word - marking->words->rows];
 
-    marking->marks[word - marking->words->rows] = true;
+    if (marking->is_once && *at)
+        sim_fail("%s, typed once by %s, stands in its record twice", word->text, person_names[word->by]);
+    *at = true;
 }
 
+static void mark_all(struct words *words, const struct record *record, bool *marks)
+{
+    struct marking marking = { .words = words, .marks = marks, .is_once = true };
+
+    memset(marks, 0, words->n * sizeof *marks);
+    if (record)
+        words_find(words, record->body, mark, &marking);
+}
+
+/* What comes back from the bin does not come anew. */
 static enum crm_status look_at_step(void *arg, const struct log_step *step)
 {
     struct history *history = arg;
     struct words *words = &history->sim->words;
-    size_t size = words->n * sizeof(bool);
-    bool *before = calloc(words->n + 1, sizeof(bool)), *after = calloc(words->n + 1, sizeof(bool));
+    bool is_change = step->after && (step->before || step->after->header.rev == 1);
 
-    (void)size;
-    if (!before || !after)
-        sim_fail("out of memory");
-    if (step->before)
-        words_find(words, step->before->body, mark, &(struct marking){ words, before });
-    if (step->after)
-        words_find(words, step->after->body, mark, &(struct marking){ words, after });
-    if (step->after && (step->before || step->after->header.rev == 1))
-        for (size_t i = 0; i < words->n; i++)
-            history->times[i] += after[i] && !before[i];
-    free(before);
-    free(after);
+    mark_all(words, step->before, history->before);
+    mark_all(words, step->after, history->after);
+    for (size_t i = 0; i < words->n && is_change; i++)
+        history->times[i] += history->after[i] && !history->before[i];
     return CRM_OK;
 }
 
@@ -81,8 +85,6 @@ static bool look_at_record(void *arg, struct slice key, struct slice value)
     if (!record_key_parse(key, &kind, &id))
         sim_fail("the server has a key that is none");
     sim_must(record_decode(kind, &id, value, &record), "a record");
-    if (record.header.rev == 1 && record.body.size == 0)
-        return true;
     sim_must(log_each_step(&history->view, &record, look_at_step, history), "a history");
     return true;
 }
@@ -101,8 +103,10 @@ static void check_histories(struct sim *sim)
 {
     struct history history = { .sim = sim };
 
-    history.times = calloc(sim->words.n + 1, sizeof *history.times);
-    if (!history.times)
+    history.times = arena_zalloc(&sim->arena, (sim->words.n + 1) * sizeof *history.times);
+    history.before = arena_zalloc(&sim->arena, sim->words.n + 1);
+    history.after = arena_zalloc(&sim->arena, sim->words.n + 1);
+    if (!history.times || !history.before || !history.after)
         sim_fail("out of memory");
     sim_must(store_read_run(sim->host.disk.map, look_at_histories, &history), "the histories");
     for (size_t i = 0; i < sim->words.n; i++) {
@@ -113,7 +117,6 @@ static void check_histories(struct sim *sim)
         if (word->is_answered && history.times[i] == 0)
             sim_fail("%s, typed by %s and acknowledged, is not in the history", word->text, person_names[word->by]);
     }
-    free(history.times);
 }
 
 /* --- words */
@@ -144,7 +147,7 @@ static enum crm_status find_in_outbox(struct store_txn *txn, void *arg)
 
 static void check_words(struct sim *sim)
 {
-    struct marking marking = { .words = &sim->words, .marks = calloc(sim->words.n + 1, sizeof(bool)) };
+    struct marking marking = { .words = &sim->words, .marks = arena_zalloc(&sim->arena, sim->words.n + 1) };
 
     if (!marking.marks)
         sim_fail("out of memory");
@@ -157,7 +160,6 @@ static void check_words(struct sim *sim)
         if (word->is_typed && !word->is_waived && !marking.marks[i])
             sim_fail("%s, typed by %s, is gone", word->text, person_names[word->by]);
     }
-    free(marking.marks);
 }
 
 /* --- replicas */

@@ -4,6 +4,8 @@
 #include "common/engine/conflict.h"
 #include "tests/sim/steps.h"
 
+#define LEANING 3
+
 struct picking {
     enum kind kind;
     struct arena *arena;
@@ -49,6 +51,11 @@ static enum crm_status pick(struct store_txn *txn, void *arg)
     if (status != CRM_OK || n == 0)
         return status;
     picking->left = seed_draw(DICE_SCRIPT, n);
+    for (unsigned i = 0; i < LEANING; i++) { /* to the first ones, so that people meet */
+        uint64_t other = seed_draw(DICE_SCRIPT, n);
+
+        picking->left = other < picking->left ? other : picking->left;
+    }
     return store_scan(txn, STORE_RECORD, &range, pick_one, picking);
 }
 
@@ -58,6 +65,30 @@ bool pick_record(struct sim *sim, const struct disk *disk, enum kind kind, struc
 
     sim_must(store_read_run(disk->map, pick, &picking), "records to work on");
     return picking.is_found;
+}
+
+struct waiting {
+    const struct record_header *header;
+    bool waits;
+};
+
+static enum crm_status find_base(struct store_txn *txn, void *arg)
+{
+    struct waiting *waiting = arg;
+    uint8_t key[RECORD_KEY_SIZE];
+    struct slice value;
+
+    record_key(waiting->header->kind, &waiting->header->id, key);
+    waiting->waits = store_get(txn, (enum store_db)REPLICA_BASE, slice_of(key, sizeof key), &value) == CRM_OK;
+    return CRM_OK;
+}
+
+bool pick_waits(const struct disk *disk, const struct record *record)
+{
+    struct waiting waiting = { .header = &record->header };
+
+    sim_must(store_read_run(disk->map, find_base, &waiting), "what waits");
+    return waiting.waits;
 }
 
 enum kind pick_kind(void)

@@ -26,6 +26,8 @@ void type_taken(struct sim *sim, const struct typed_field *typed);
 
 /* A record of a kind that a disk holds; false: none. */
 bool pick_record(struct sim *sim, const struct disk *disk, enum kind kind, struct record *out_record);
+/* Does a replica show changes of it that the server has not got? */
+bool pick_waits(const struct disk *disk, const struct record *record);
 enum kind pick_kind(void);
 struct conflict_choice {
     struct uuid id, record;

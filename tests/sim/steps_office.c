@@ -30,8 +30,9 @@ void edit_online(struct sim *sim, enum person who)
     for (unsigned i = 0; i < sim->n_reps; i++)
         if (sim->reps[i].who == who)
             eyes = &sim->reps[i].disk;
-    if (!sim->host.is_up || !pick_record(sim, eyes, type_kind(typed), &record))
-        return;
+    if (!sim->host.is_up || !pick_record(sim, eyes, type_kind(typed), &record) ||
+        (who != OFFICE && pick_waits(eyes, &record)))
+        return; /* what waits is not typed once more */
     sim_trace("%s edits a %s online", person_names[who], kind_def((unsigned)type_kind(typed))->name);
     mutation = type_patch(sim, who, typed, &record);
     sim->words.rows[at].is_online = true;
