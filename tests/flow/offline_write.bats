@@ -147,6 +147,17 @@ teardown_file() {
     fails 9 lena crm set product Press name=Other --offline
     contains 'your role does not allow'
     fails 9 lena crm assign C-3 admin --offline
+    crm set user lena role=auditor --quiet
+    lena crm set C-3 note='not known yet' --offline --quiet
+    lena crm outbox drop "$(waiting)" --quiet
+    lena crm sync --quiet
+    fails 9 lena crm set C-3 note='too late' --offline
+    fails 9 lena crm rm C-3 --yes --offline
+    fails 9 lena crm add customer name=Mine --offline
+    crm set user lena role=representative --quiet
+    lena crm sync --quiet
+    lena crm set C-3 note='again' --offline --quiet
+    lena crm outbox drop "$(waiting)" --quiet
     [ "$(waiting)" = '' ]
 }
 
