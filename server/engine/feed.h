@@ -6,7 +6,8 @@
  *
  * Changes: the log is walked from the cursor to its head; a record is told once, at its newest entry, as it is now. Where a record's newest entry comes
  * with a change of owner, team or shares since the base, its children are looked at too, although they have not changed. What is no longer to be seen is
- * forgotten only if it was to be seen when the replica last took it: of anything else the replica is told nothing, not even an id.
+ * forgotten only if it was to be seen when the replica last took it: of anything else the replica is told nothing, not even an id. A customer that is
+ * carried for the sake of a deal alone follows that: see feed_refer.c.
  *
  * Snapshot: for a replica that is new, has other eyes or another scope, or is so far behind that walking the log costs more: all that it may have,
  * by kind and id, and then the changes since the snapshot began. What the replica has and the whole of it did not name, it forgets by itself.
@@ -20,7 +21,7 @@
 #include "common/model/record_sum.h"
 #include "server/engine/access.h"
 
-/* Of what the user may see, what the replica carries. With each what everybody needs to show it: products, users, pipelines … */
+/* Of what the user may see, what the replica carries. With each what is needed to show it: the customers of its deals, products, users, pipelines … */
 enum feed_reach {
     FEED_MINE = 0, /* what the user owns or is shared with the user, and what hangs on it */
     FEED_TEAM = 1, /* and what belongs to the user's teams */

@@ -33,8 +33,17 @@ static enum crm_status tell_erased(struct feed *feed, const struct log_entry *er
     return CRM_OK;
 }
 
+/* Is it one that may have been carried for a deal's sake until it moved away, went, or fits no more? Nothing else that happens to it itself ends that. */
+static enum crm_status is_doubtful(struct feed *feed, const struct log_entry *newest, const struct record *record, bool *out_is)
+{
+    enum kind kind = record->header.kind;
+
+    *out_is = feed_may_be_referred(feed, kind) && ((record->header.flags & RECORD_DELETED) || feed->scope->filters[kind]);
+    return feed_may_be_referred(feed, kind) && !*out_is ? feed_has_moved(feed, newest, out_is) : CRM_OK;
+}
+
 /* A record at its newest entry. */
-static enum crm_status tell_record(struct feed *feed, const struct record *record)
+static enum crm_status tell_record(struct feed *feed, const struct log_entry *newest, const struct record *record)
 {
     struct record now;
     struct feed_held held = { 0 };
@@ -47,7 +56,10 @@ static enum crm_status tell_record(struct feed *feed, const struct record *recor
         feed_send(feed, &now);
         return CRM_OK;
     }
-    status = feed_was_held(feed, record, &held);
+    status = is_doubtful(feed, newest, record, &feed->doubts);
+    if (status == CRM_OK)
+        status = feed_was_held(feed, record, &held);
+    feed->doubts = false;
     if (status == CRM_OK && held.ever)
         feed_forget(feed, record->header.kind, &record->header.id);
     return status;
@@ -202,7 +214,9 @@ static enum crm_status tell_newest(struct feed *feed, const struct log_entry *en
     if (!goes_on) {
         feed->cursor.kind = KIND_NONE;
         feed->cursor.id = (struct uuid){ 0 };
-        status = tell_record(feed, record);
+        status = tell_record(feed, entry, record);
+        if (status == CRM_OK)
+            status = feed_tell_referred(feed, entry, record);
         if (status == CRM_OK)
             status = begin_children(feed, entry);
     }

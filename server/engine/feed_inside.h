@@ -25,6 +25,7 @@ struct feed {
     bool is_anew;
     uint64_t examined;
     uint64_t newest;     /* the head of this turn */
+    bool doubts;         /* whether a customer was carried for a deal's sake is asked, and cannot be told */
 
     /* of a turn */
     const struct view *view;
@@ -43,6 +44,8 @@ struct feed {
     /* of a snapshot */
     enum kind ranges_kind; /* whose ranges these are */
     struct scope_ranges ranges;
+    struct uuid *referred; /* and these, in order: what deals refer to */
+    size_t n_referred;
 };
 
 /* May the turn look at one more? Counts it. */
@@ -68,6 +71,17 @@ struct feed_held {
 enum crm_status feed_was_held(struct feed *feed, const struct record *record, struct feed_held *out_held) MUST_CHECK;
 /* Has owner, team or a share of a record changed since the base? By its newest entry and those before. */
 enum crm_status feed_has_moved(struct feed *feed, const struct log_entry *newest, bool *out_moved) MUST_CHECK;
+
+/* --- feed_refer.c */
+
+/* Can records of the kind be carried for the sake of others that refer to them? */
+bool feed_may_be_referred(const struct feed *feed, enum kind kind);
+/* Does the replica carry a deal that shows this customer? */
+enum crm_status feed_is_referred(struct feed *feed, const struct uuid *customer, bool *out_is) MUST_CHECK;
+/* All customers of the deals in these ranges, in order, some perhaps twice. *out_too_many: they were not looked for. */
+enum crm_status feed_find_referred(struct feed *feed, const struct scope_ranges *deal_ranges, struct uuid **out_ids, size_t *out_n, bool *out_too_many) MUST_CHECK;
+/* Behind a deal at its newest entry: the customers for which it has made a difference. */
+enum crm_status feed_tell_referred(struct feed *feed, const struct log_entry *newest, const struct record *record) MUST_CHECK;
 
 /* --- the next of a snapshot or of the changes; what else fits into the turn may follow at once */
 

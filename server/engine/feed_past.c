@@ -242,8 +242,18 @@ static enum crm_status was_in(struct feed *feed, const struct record *record, ui
     *out_known = root.is_known;
     if (status != CRM_OK || !root.is_known)
         return status;
-    *out_in = (root.is_shared || access_covers(feed->scope->access, kind, ACCESS_READ, &root.header.owner, &root.header.team)) &&
-              is_reached(feed, &own.header, &root);
+    *out_in = root.is_shared || access_covers(feed->scope->access, kind, ACCESS_READ, &root.header.owner, &root.header.team);
+    if (*out_in && !is_reached(feed, &own.header, &root)) {
+        *out_in = false;
+        if (!feed_may_be_referred(feed, kind))
+            return CRM_OK;
+        if (at != FEED_NOW)
+            *out_known = !feed->doubts;
+        else
+            status = feed_is_referred(feed, &record->header.id, out_in);
+        if (status != CRM_OK)
+            return status;
+    }
     return *out_in ? matched_at(feed, record, at, out_in) : CRM_OK;
 }
 

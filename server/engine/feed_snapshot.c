@@ -67,31 +67,57 @@ static enum crm_status batch_scan(struct feed *feed, struct batch *batch, enum s
     return view_scan(&feed->plain, db, &(struct store_range){ .from = key_slice(&from), .to = key_slice(&to) }, batch_visit, batch);
 }
 
+static enum crm_status whole_kind(struct feed *feed, const struct kind_def *kind, struct scope_ranges *out_ranges)
+{
+    struct key whole = { 0 };
+
+    key_u8(&whole, (uint8_t)kind->kind);
+    *out_ranges = (struct scope_ranges){ .ranges = arena_zalloc(feed->arena, sizeof *out_ranges->ranges), .n = 1 };
+    if (!out_ranges->ranges)
+        return CRM_NO_MEMORY;
+    out_ranges->ranges[0].db = STORE_RECORD;
+    out_ranges->ranges[0].prefix = slice_of(arena_memdup(feed->arena, whole.data, whole.size), whole.size);
+    return out_ranges->ranges[0].prefix.data ? CRM_OK : CRM_NO_MEMORY;
+}
+
 /* Where the records of a kind are. A range in which one has come since is told of by the log. */
-static enum crm_status find_ranges(struct feed *feed, const struct kind_def *kind)
+static enum crm_status find_own_ranges(struct feed *feed, const struct kind_def *kind, struct scope_ranges *out_ranges)
 {
     static const Crm__Scope reaches[] = { [FEED_MINE] = CRM__SCOPE__SCOPE_OWN, [FEED_TEAM] = CRM__SCOPE__SCOPE_TEAM, [FEED_ALL] = CRM__SCOPE__SCOPE_ALL };
     Crm__Scope reach = feed_is_common(kind->kind) ? CRM__SCOPE__SCOPE_ALL : reaches[feed->scope->reach];
     const struct list_scope *scope = NULL;
-    struct key whole = { 0 };
     enum crm_status status = access_scope_within(feed->scope->access, &feed->plain, kind->kind, reach, feed->arena, &scope);
 
-    feed->ranges_kind = kind->kind;
     if (status == CRM_OK && scope) {
-        status = scope_ranges_find(&feed->plain, kind, scope, feed->arena, &feed->ranges);
+        status = scope_ranges_find(&feed->plain, kind, scope, feed->arena, out_ranges);
         if (status != CRM_TOO_LARGE)
             return status;
         status = CRM_OK;
     }
-    if (status != CRM_OK)
+    return status == CRM_OK ? whole_kind(feed, kind, out_ranges) : status;
+}
+
+static enum crm_status find_ranges(struct feed *feed, const struct kind_def *kind)
+{
+    struct scope_ranges deals;
+    bool too_many = false;
+    enum crm_status status = find_own_ranges(feed, kind, &feed->ranges);
+
+    feed->ranges_kind = kind->kind;
+    feed->n_referred = 0;
+    if (status != CRM_OK || !feed_may_be_referred(feed, kind->kind))
         return status;
-    key_u8(&whole, (uint8_t)kind->kind);
-    feed->ranges = (struct scope_ranges){ .ranges = arena_zalloc(feed->arena, sizeof *feed->ranges.ranges), .n = 1 };
-    if (!feed->ranges.ranges)
-        return CRM_NO_MEMORY;
-    feed->ranges.ranges[0].db = STORE_RECORD;
-    feed->ranges.ranges[0].prefix = slice_of(arena_memdup(feed->arena, whole.data, whole.size), whole.size);
-    return feed->ranges.ranges[0].prefix.data ? CRM_OK : CRM_NO_MEMORY;
+    status = find_own_ranges(feed, kind_def(KIND_DEAL), &deals);
+    if (status == CRM_OK)
+        status = feed_find_referred(feed, &deals, &feed->referred, &feed->n_referred, &too_many);
+    return status == CRM_OK && too_many ? whole_kind(feed, kind, &feed->ranges) : status;
+}
+
+static void batch_add_referred(const struct feed *feed, struct batch *batch)
+{
+    for (size_t i = 0; i < feed->n_referred; i++)
+        if (memcmp(feed->referred[i].bytes, batch->after.bytes, UUID_SIZE) > 0 && !batch_add(batch, &feed->referred[i]))
+            return;
 }
 
 static enum crm_status tell(struct feed *feed, const struct uuid *id)
@@ -137,6 +163,7 @@ enum crm_status feed_snapshot_unit(struct feed *feed)
         status = find_ranges(feed, kind_def((unsigned)feed->cursor.kind));
     for (size_t i = 0; i < feed->ranges.n && status == CRM_OK; i++)
         status = batch_scan(feed, &batch, feed->ranges.ranges[i].db, feed->ranges.ranges[i].prefix);
+    batch_add_referred(feed, &batch);
     for (size_t i = 0; i < batch.n && status == CRM_OK; i++) {
         if (i > 0 && !feed_may_go_on(feed))
             return CRM_OK;
