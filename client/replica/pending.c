@@ -6,6 +6,8 @@
  */
 #include "client/replica/pending.h"
 
+#include <inttypes.h>
+
 #include "common/base/calendar.h"
 #include "common/model/merge.h"
 #include "common/ops/remove.h"
@@ -42,6 +44,23 @@ static enum crm_status load_before(struct evolve *evolve, const struct uuid *id)
     evolve->has_before = true;
     evolve->after = evolve->before;
     return CRM_OK;
+}
+
+/* Who names the revision that they mean, and does not say what they saw, means no other. */
+static enum crm_status check_rev(const struct evolve *evolve, const Crm__Mutation *mutation)
+{
+    if (!mutation->base_rev || mutation->has_old || mutation->base_rev == evolve->before.header.rev)
+        return CRM_OK;
+    return fail(evolve->failure, CRM_CONFLICT, "rev", "the record here is at revision %" PRIu64 ", not %" PRIu64, evolve->before.header.rev,
+                (uint64_t)mutation->base_rev);
+}
+
+/* May the record that is there be changed, and is it the one that is meant? */
+static enum crm_status check_before(const struct pending *pending, const Crm__Mutation *mutation)
+{
+    enum crm_status status = rights_may_change(&pending->rights, &pending->evolve, &pending->evolve.before.header);
+
+    return status == CRM_OK ? check_rev(&pending->evolve, mutation) : status;
 }
 
 /* The record as it is shown until the server has it. */
@@ -150,7 +169,7 @@ static enum crm_status remove_one(struct pending *pending, const Crm__Mutation *
     enum crm_status status = load_before(evolve, id);
 
     if (status == CRM_OK)
-        status = rights_may_change(&pending->rights, evolve, &evolve->before.header);
+        status = check_before(pending, mutation);
     if (status == CRM_OK && !rights_has(&pending->rights, CRM__RIGHT__RIGHT_DELETE))
         status = fail(pending->failure, CRM_NOT_ALLOWED, NULL, "your role does not allow deleting");
     if (status == CRM_OK && is_overtaken(evolve, mutation))
@@ -192,7 +211,7 @@ static enum crm_status act(struct pending *pending, const Crm__Mutation *mutatio
     if (status == CRM_OK)
         status = load_for_action(evolve, action, id);
     if (status == CRM_OK)
-        status = rights_may_change(&pending->rights, evolve, &evolve->before.header);
+        status = check_before(pending, mutation);
     if (status == CRM_OK) /* what resolve settles is the server's: conflicts.h */
         status = evolve_act(evolve, mutation, action, argument);
     if (status != CRM_OK)
@@ -206,9 +225,7 @@ static enum crm_status patch(struct pending *pending, const Crm__Mutation *mutat
     enum crm_status status = load_before(evolve, id);
 
     if (status == CRM_OK)
-        status = rights_may_change(&pending->rights, evolve, &evolve->before.header);
-    if (status == CRM_OK && mutation->base_rev && !mutation->has_old && mutation->base_rev != evolve->before.header.rev)
-        return fail(evolve->failure, CRM_CONFLICT, "rev", "the record here is at another revision");
+        status = check_before(pending, mutation);
     if (status == CRM_OK)
         status = evolve_patch(evolve, mutation);
     return status == CRM_OK ? put(pending, evolve, 0) : status;

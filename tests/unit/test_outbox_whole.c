@@ -224,6 +224,21 @@ static void what_others_change_is_not_shown_as_deleted(void **state)
     assert_int_equal(queue().n, 1); /* the server will say why */
 }
 
+static void who_means_a_revision_means_no_other(void **state)
+{
+    Crm__Mutation away = deletion(KIND_CUSTOMER, &test.customer), restore = restoring(KIND_CUSTOMER, &test.customer);
+
+    (void)state;
+    away.has_base_rev = restore.has_base_rev = true;
+    away.base_rev = restore.base_rev = 4;
+    assert_int_equal(ask_one(away), CRM_CONFLICT);
+    away.base_rev = 5;
+    assert_int_equal(ask_one(away), CRM_OK);
+    assert_int_equal(ask_one(restore), CRM_CONFLICT);
+    restore.base_rev = 5;
+    assert_int_equal(ask_one(restore), CRM_OK);
+}
+
 static void what_goes_at_the_server_leaves_nothing_here(void **state)
 {
     uint64_t before[STORE_DB_COUNT], after[STORE_DB_COUNT];
@@ -521,6 +536,7 @@ int main(void)
         T(what_was_deleted_here_is_taken_back_here),
         T(what_was_deleted_elsewhere_is_not_taken_back_here),
         T(what_others_change_is_not_shown_as_deleted),
+        T(who_means_a_revision_means_no_other),
         T(what_goes_at_the_server_leaves_nothing_here),
         T(a_group_is_whole),
         T(what_the_role_does_not_allow_is_not_queued),
