@@ -25,4 +25,11 @@ enum crm_status conflicts_prune(struct replica *replica, struct failure *failure
 /* The local answer to sync.conflicts: as the server's, without what waiting resolutions settle. */
 enum crm_status conflicts_tell(struct ask *ask, const Crm__ConflictsRequest *request, Crm__ConflictsReply *reply) MUST_CHECK;
 
+/* --- private to client/replica */
+
+/* Whose they are; nil before the first sync. */
+struct uuid conflicts_user(const struct replica *replica);
+/* Within a write run. epoch: of the server that has just told which are open, so that what is not among them is so no more; NULL: none has told. */
+enum crm_status conflicts_prune_run(struct store_txn *txn, const struct replica *replica, struct arena *arena, const uint32_t *epoch) MUST_CHECK;
+
 #endif
