@@ -123,6 +123,8 @@ static enum crm_status again(struct one *one, struct outbox_item *item)
     Crm__Mutation *edited = NULL;
     enum crm_status status = CRM_OK;
 
+    if (item->queued->again && !item->queued->answer)
+        return fail(one->carry.failure, CRM_BUSY, NULL, "the server had this change before it was restored: crm sync tells whether it has it still");
     one->is_done = !one->edit && !item->queued->answer; /* it waits */
     if (one->is_done)
         return CRM_OK;

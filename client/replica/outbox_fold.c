@@ -65,7 +65,7 @@ static bool look_at(void *arg, struct slice key, struct slice value)
         return false;
     if (queued->mutation->kind != looking->patch->kind || !same_bytes(queued->mutation->id, looking->patch->id))
         return !looking->is_unique && !mentions(looking->patch, queued->mutation->id) && ++looking->n < LOOK_BACK_MAX;
-    if (!queued->has_number) {
+    if (!queued->has_number && !queued->again) { /* what a restored server may have after all is known there by its name */
         looking->found = item;
         looking->status = CRM_OK;
     }

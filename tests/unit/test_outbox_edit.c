@@ -347,6 +347,31 @@ static void what_was_refused_is_edited_and_sent_again(void **state)
     assert_int_equal(look(&other).record.header.number, RECORD_NUMBER_LOCAL | 1);
 }
 
+static enum crm_status return_run(struct store_txn *txn, void *arg)
+{
+    struct outbox_item item;
+
+    assert_int_equal(outbox_find(txn, *(const uint64_t *)arg, &test.arena, &item), CRM_OK);
+    item.queued->has_again = item.queued->again = true;
+    return outbox_put(txn, &item, &test.arena);
+}
+
+static void what_a_restored_server_may_have_is_left_as_it_is(void **state)
+{
+    Crm__Mutation edit = mutation_of(CRM__VERB__VERB_PATCH, &test.customer, body_of("Edited", NULL));
+    struct failure failure = { 0 };
+    uint64_t place;
+
+    (void)state;
+    set_name("Works");
+    place = queue().items[0].place;
+    assert_int_equal(store_write_run(replica_store(test.replica), return_run, &place), CRM_OK);
+    set_name("Works and Sons");
+    assert_int_equal(queue().n, 2);
+    assert_int_equal(outbox_edit(test.replica, place, &edit, NOW_US, &failure), CRM_BUSY);
+    assert_shown("Works and Sons", "retail");
+}
+
 /* --- tried again */
 
 static void what_was_in_conflict_wins_when_tried_again(void **state)
@@ -401,6 +426,7 @@ int main(void)
         T(what_waits_can_be_edited),
         T(an_edit_that_is_refused_changes_nothing),
         T(what_was_refused_is_edited_and_sent_again),
+        T(what_a_restored_server_may_have_is_left_as_it_is),
         T(what_was_in_conflict_wins_when_tried_again),
         T(what_would_be_refused_again_is_not_tried),
     };
