@@ -5,7 +5,7 @@
 
 #include "common/engine/derive.h"
 
-#define ROUNDS 300
+#define ROUNDS 40
 
 static const enum store_db derived[] = { STORE_INDEX, STORE_TERM, STORE_CHILD, STORE_UNIQUE };
 
