@@ -202,11 +202,12 @@ static enum crm_status connect_online(struct cli *cli)
 
     if (cli->has_api_token || (status && status != CRM_DEADLINE))
         return status;
+    if (!status) {
+        line_learn(cli->profile.home, took_us);
+        return CRM_OK;
+    }
     line_read(cli->profile.home, &line);
-    if (status)
-        line_missed(&line);
-    else
-        line_answered(&line, took_us);
+    line_missed(&line);
     line_write(cli->profile.home, &line);
     return status;
 }

@@ -1,7 +1,7 @@
 /*
  * line.c - the estimate of a line, and the file that keeps it
  *
- * Called by connect.c and first.c; main thread. The file is not synced and not replaced in one step: two commands at once, or a crash, cost an estimate.
+ * Called by connect.c, first.c and sync_once.c; main thread. The file is not synced and not replaced in one step: two commands at once, or a crash, cost an estimate.
  */
 #include "client/cli/line.h"
 
@@ -63,6 +63,15 @@ void line_answered(struct line *line, int64_t took_us)
     }
     line->varies_us += (llabs(line->smoothed_us - took_us) - line->varies_us) / 4;
     line->smoothed_us += (took_us - line->smoothed_us) / 8;
+}
+
+void line_learn(const char *home, int64_t took_us)
+{
+    struct line line;
+
+    line_read(home, &line);
+    line_answered(&line, took_us);
+    line_write(home, &line);
 }
 
 void line_missed(struct line *line)

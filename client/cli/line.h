@@ -26,6 +26,8 @@ void line_write(const char *home, const struct line *line);
 
 /* The first answer was there after so long. */
 void line_answered(struct line *line, int64_t took_us);
+/* The same, in the file. */
+void line_learn(const char *home, int64_t took_us);
 /* It was not there within the budget. */
 void line_missed(struct line *line);
 

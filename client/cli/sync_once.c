@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "client/cli/line.h"
 #include "client/cli/outbox.h"
 #include "client/cli/progress.h"
 #include "client/cli/scope.h"
@@ -97,11 +98,14 @@ static enum crm_status pull(struct work *work, const struct scope *scope)
     struct cli *cli = work->once->cli;
     const struct sync_options options = { .scope = scope->reach, .n_filters = scope->n_filters, .filters = scope->filters, .scope_text = scope->text,
                                           .on_progress = on_progress, .arg = work };
+    bool connects = !crm_client_hello(cli->client); /* the first answer takes what a command's takes */
     enum crm_status status;
 
     progress_init(&work->progress, cli, 0);
     status = sync_run(work->replica, cli->client, &options, &work->once->pulled, &cli->failure);
     progress_end(&work->progress);
+    if (!status && connects && !work->once->pulled.cuts)
+        line_learn(cli->profile.home, work->once->pulled.first_us);
     return status;
 }
 
@@ -118,11 +122,17 @@ static const char *scope_text(struct cli *cli, const struct replica *replica)
 /* Filters need the fields, which a connection as for crm list brings; else they are asked for together with the changes, in one flight. */
 static enum crm_status connect_for(struct cli *cli, const char *scope)
 {
+    enum crm_status status;
     int64_t took_us;
 
     if (cli->client)
         return CRM_OK;
-    return scope_has_filters(scope) ? cli_connect_measured(cli, &took_us) : cli_connect_bare(cli);
+    if (!scope_has_filters(scope))
+        return cli_connect_bare(cli);
+    status = cli_connect_measured(cli, &took_us);
+    if (!status)
+        line_learn(cli->profile.home, took_us);
+    return status;
 }
 
 static enum crm_status run(struct work *work)

@@ -24,6 +24,7 @@ struct sync {
     struct pull pull;
     struct arena arena;
     struct crm_call *describe; /* of the first flight */
+    int64_t began_us;          /* monotonic */
     bool is_begun;             /* pull is in use */
     bool takes_all;            /* comparing does not help: a snapshot */
     bool is_in_doubt;          /* what came did not add up: compare */
@@ -100,6 +101,7 @@ static enum crm_status begin(struct sync *sync)
             return status;
     }
     sync->is_begun = true;
+    sync->progress->first_us = clock_monotonic_us() - sync->began_us;
     return begin_pull(sync, &terms);
 }
 
@@ -332,7 +334,8 @@ static bool may_go_on(struct sync *sync, enum crm_status status)
 enum crm_status sync_run(struct replica *replica, struct crm_client *client, const struct sync_options *options, struct sync_progress *out_progress,
                          struct failure *failure)
 {
-    struct sync sync = { .replica = replica, .client = client, .options = options, .progress = out_progress, .failure = failure };
+    struct sync sync = { .replica = replica, .client = client, .options = options, .progress = out_progress, .failure = failure,
+                         .began_us = clock_monotonic_us() };
     struct crm_call *conflicts = NULL; /* asked beside the first pages: no round trip of its own */
     unsigned idle = 0;
     enum crm_status status;

@@ -12,6 +12,7 @@ struct sync_progress {
     uint64_t records, forgets, pages; /* taken in by this sync */
     uint64_t bytes;                   /* of their pages, unpacked */
     uint64_t done, total;             /* changes in the server's log that are behind, of all since the last sync; total 0: not known, as of a snapshot */
+    int64_t first_us;                 /* from the beginning to the first answer */
     unsigned cuts;                    /* connections that were lost on the way */
     bool is_snapshot;
     bool is_comparison;               /* only what differed from what was there has come */

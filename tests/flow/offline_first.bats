@@ -165,4 +165,8 @@ expect Marker 3
 expect as of now
 END
     [ "$status" -eq 0 ]
+    rm "$CRM_HOME/line"
+    crm sync --quiet # teaches it, too
+    read -r learned _ <"$CRM_HOME/line"
+    [ "$learned" -ge 1200000 ]
 }
