@@ -2,6 +2,7 @@
  * test_push.c - sending the outbox: in few round trips, in order where it matters, exactly once whatever is cut, copied or restored
  */
 #include "client/replica/depends.h"
+#include "client/replica/kept.h"
 #include "push_fixture.h"
 
 #define MANY 200
@@ -480,6 +481,26 @@ static struct kept_run kept(void)
     return run;
 }
 
+/* The end of a sync, in so many days. */
+static enum crm_status prune_later(struct store_txn *txn, void *arg)
+{
+    return kept_prune(txn, office.core.epoch, 0, clock_now_us() + *(int *)arg * INT64_C(86400000000));
+}
+
+static void nothing_is_kept_for_ever(void **state)
+{
+    int days = 29;
+
+    (void)state;
+    queue_several(rep, "Kept", 2);
+    push(rep);
+    assert_int_equal(store_write_run(replica_store(rep), prune_later, &days), CRM_OK);
+    assert_int_equal(kept().n, 2);
+    days = 31;
+    assert_int_equal(store_write_run(replica_store(rep), prune_later, &days), CRM_OK);
+    assert_int_equal(kept().n, 0);
+}
+
 static bool holds(struct slice bytes, const char *text)
 {
     return memmem(bytes.data, bytes.size, text, strlen(text)) != NULL;
@@ -557,6 +578,7 @@ int main(void)
         TEST(what_was_taken_in_part_is_sent_again_too),
         TEST(two_restores_of_one_backup_are_two),
         TEST(what_is_in_a_backup_is_not_kept),
+        TEST(nothing_is_kept_for_ever),
         TEST(of_a_record_that_is_gone_only_the_reps_words_are_kept),
         TEST(a_pull_tells_that_the_server_was_restored),
     };
