@@ -22,6 +22,7 @@
 #define INPUT_MAX       (FRAME_HEADER_SIZE + FRAME_MAX + READ_STEP)
 #define IDLE_PING_US    INT64_C(30000000)
 #define PONG_WAIT_US    INT64_C(15000000)
+#define LOOK_US         INT64_C(5000000) /* of silence, after which the machine's own address is looked at */
 #define BACKOFF_BASE_US INT64_C(100000)
 #define BACKOFF_MAX_US  INT64_C(10000000)
 #define KEEP_BUFFER     READ_STEP
@@ -47,7 +48,7 @@ static void close_connection(struct channel *channel)
     buf_trim(&channel->in, KEEP_BUFFER);
     buf_trim(&channel->out, KEEP_BUFFER);
     channel->n_streams = 0;
-    channel->pinged_us = 0;
+    channel->pinged_us = channel->looked_us = 0;
 }
 
 void channel_fini(struct channel *channel)
@@ -372,7 +373,17 @@ static int64_t idle_ping_us(const struct channel *channel)
     return least_us > IDLE_PING_US ? least_us : IDLE_PING_US;
 }
 
-/* Only while somebody waits: an idle connection may die in peace. */
+static int64_t next_look_us(const struct channel *channel)
+{
+    if (!channel->transport->may_strand)
+        return INT64_MAX;
+    return LOOK_US + (channel->looked_us > channel->heard_us ? channel->looked_us : channel->heard_us);
+}
+
+/*
+ * Only while somebody waits: an idle connection may die in peace. Who has gone from one network to another, or whose VPN has come up anew, need not wait for an
+ * answer that cannot come.
+ */
 static void keep_alive(struct crm_client *client, int64_t now_us)
 {
     struct channel *channel = &client->channel;
@@ -381,6 +392,13 @@ static void keep_alive(struct crm_client *client, int64_t now_us)
 
     if (channel->state == CHANNEL_HELLO || channel->n_streams == 0)
         return;
+    if (now_us >= next_look_us(channel)) {
+        channel->looked_us = now_us;
+        if (transport_is_stranded(channel->transport->fd)) {
+            lost(client, CRM_UNREACHABLE, "the network has changed");
+            return;
+        }
+    }
     if (channel->pinged_us > 0) {
         if (now_us - channel->pinged_us >= PONG_WAIT_US)
             lost(client, CRM_UNREACHABLE, "the server has stopped answering");
@@ -421,6 +439,11 @@ void channel_process(struct crm_client *client, int64_t now_us)
         closed(client);
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 int64_t channel_wake_us(const struct crm_client *client)
 {
     const struct channel *channel = &client->channel;
@@ -446,7 +469,7 @@ int64_t channel_wake_us(const struct crm_client *client)
         return 0; /* no socket would tell */
     if (channel->n_streams == 0)
         return INT64_MAX;
-    return channel->pinged_us > 0 ? channel->pinged_us + PONG_WAIT_US : channel->heard_us + idle_ping_us(channel);
+    return earlier(next_look_us(channel), channel->pinged_us > 0 ? channel->pinged_us + PONG_WAIT_US : channel->heard_us + idle_ping_us(channel));
 }
 
 unsigned channel_events(const struct crm_client *client)

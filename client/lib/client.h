@@ -103,6 +103,7 @@ struct channel {
     int64_t retry_us;        /* CHANNEL_BACKOFF ends then */
     int64_t heard_us;        /* the last whole frame */
     int64_t pinged_us;       /* an answer is awaited since then; 0: none */
+    int64_t looked_us;       /* in the silence: whether its address is still this machine's */
     uint32_t retry_after_ms; /* the server's wish for the next connection */
     unsigned attempts;       /* connections in a row that came to nothing */
     bool was_connected;      /* a hello has been exchanged in this client's life */

@@ -39,6 +39,7 @@ struct transport {
     int fd;          /* to be watched; -1 while there is none. Changes while connecting */
     int64_t wake_us; /* monotonic: connect wants to be called then even if the socket is quiet; 0: never */
     bool is_ready;   /* there is nothing to wait for: what is written is taken at once, and answered when it is read */
+    bool may_strand; /* fd is connected from an address that the machine may lose: transport_is_stranded tells */
 };
 
 /* Makes a client's transports, one after the other. */
@@ -48,6 +49,9 @@ struct connector {
     void (*destroy)(void *arg);
     void *arg;
 };
+
+/* Is the address from which the socket was connected this machine's no more? Then nothing reaches it, and nothing says so. fd may be -1. */
+bool transport_is_stranded(int fd);
 
 /* Where to connect to and whom to trust; strings are borrowed as long as the connector lives. */
 struct connector_settings {

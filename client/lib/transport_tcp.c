@@ -120,3 +120,25 @@ enum transport_result tcp_dial_step(struct tcp_dial *dial, struct failure *failu
         }
     }
 }
+
+bool transport_is_stranded(int fd)
+{
+    struct sockaddr_storage address = { 0 };
+    socklen_t size = sizeof(address);
+    int probe;
+    bool is_gone;
+
+    if (fd < 0 || getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+        return false;
+    if (address.ss_family == AF_INET)
+        ((struct sockaddr_in *)&address)->sin_port = 0;
+    else if (address.ss_family == AF_INET6)
+        ((struct sockaddr_in6 *)&address)->sin6_port = 0;
+    else
+        return false;
+    probe = socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    is_gone = probe >= 0 && bind(probe, (struct sockaddr *)&address, size) < 0 && errno == EADDRNOTAVAIL;
+    if (probe >= 0)
+        close(probe);
+    return is_gone;
+}

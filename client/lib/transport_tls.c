@@ -383,7 +383,7 @@ static enum crm_status tls_connector_open(void *arg, int64_t until_us, struct tr
         free(tls);
         return status;
     }
-    tls->base = (struct transport){ .ops = &tls_transport_ops, .fd = -1 };
+    tls->base = (struct transport){ .ops = &tls_transport_ops, .fd = -1, .may_strand = true };
     tls->connector = connector;
     *out_transport = &tls->base;
     return CRM_OK;

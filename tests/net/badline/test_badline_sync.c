@@ -15,9 +15,13 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#define SEED      17
-#define CUSTOMERS 600
-#define MS        INT64_C(1000) /* microseconds */
+#define SEED       17
+#define CUSTOMERS  600
+#define MS         INT64_C(1000) /* microseconds */
+#define SOME_BYTES 10000        /* of what the server says in a sync */
+#define LONG_MS    30000
+#define OVERDUE_MS 40000        /* so long a client waits for an answer and a pong */
+#define MOVED_TO   "10.77.0.9"
 
 static struct work work;
 static unsigned n_pushes = 200, n_pulls = 500;
@@ -30,7 +34,7 @@ static const struct badline_way twenty_percent = { .delay_us = 50 * MS, .loss = 
 static const struct badline_way reordering = { .delay_us = 50 * MS, .reorder = 0.1, .duplicate = 0.05 };
 static const struct badline_way slow = { .delay_us = 50 * MS, .rate_bit_s = 128000, .queue_bytes = 64000 };
 static const struct badline_way cuts = {
-    .delay_us = 100 * MS, .rate_bit_s = 64000, .queue_bytes = 64000, .cut_every_us = 5000 * MS, .cut_for_us = 1500 * MS,
+    .delay_us = 100 * MS, .rate_bit_s = 96000, .queue_bytes = 64000, .cut_every_us = 5000 * MS, .cut_for_us = 1500 * MS,
 };
 
 static void test_sync_over(void **state)
@@ -51,6 +55,30 @@ static void test_sync_over(void **state)
     work_assert_synced(&work);
 }
 
+/*
+ * The rep has gone from one network to another in the middle: the old connection says nothing any more, and the client finds out by itself before an answer
+ * is overdue.
+ */
+static void test_sync_outlives_another_address(void **state)
+{
+    struct work_report report;
+    struct running sync;
+
+    (void)state;
+    if (!work.office.line)
+        work_open(&work, SEED, CUSTOMERS);
+    work_make(&work, n_pushes, n_pulls);
+    office_set_line(&work.office, &slow);
+    sync = office_start(&work.office, (const char *const[]){ "sync", "--json", NULL });
+    assert_true(badline_wait_bytes(work.office.line, BADLINE_SERVER, SOME_BYTES, LONG_MS));
+    assert_true(badline_move(work.office.line, MOVED_TO));
+    work_finish_sync(&work, sync, &report);
+    print_message("    %.1f s in %u goes\n", (double)report.took_ns / 1e9, report.attempts);
+    assert_int_equal(report.attempts, 1);
+    assert_true(report.took_ns / 1000000 < OVERDUE_MS);
+    work_assert_synced(&work);
+}
+
 #define OVER(way, name) { name, test_sync_over, NULL, NULL, (void *)(uintptr_t)&(way) }
 
 static int close_work(void **state)
@@ -67,6 +95,7 @@ int main(int argc, char **argv)
         OVER(far, "sync over 600 ms there and back"), OVER(one_percent, "sync over 1 % of loss"), OVER(five_percent, "sync over 5 % of loss"),
         OVER(twenty_percent, "sync over 20 % of loss"), OVER(reordering, "sync over reordering and doubles"), OVER(slow, "sync over 128 kbit/s"),
         OVER(cuts, "sync over a cut every 5 s"),
+        cmocka_unit_test(test_sync_outlives_another_address),
     };
 
     if (argc > 1)
