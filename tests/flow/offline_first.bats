@@ -170,3 +170,14 @@ END
     read -r learned _ <"$CRM_HOME/line"
     [ "$learned" -ge 1200000 ]
 }
+
+@test "a change that was sent and not answered is not queued" {
+    local editor=$BATS_FILE_TMPDIR/editor gate=$BATS_FILE_TMPDIR/gate
+    printf '#!/bin/sh\nrm "%s"\nsed -i "s/Marker 1/Sent/" "$1"\n' "$gate" >"$editor"
+    chmod +x "$editor"
+    EDITOR=$editor terminal 100x24 crm edit C-1 --timeout 5 <<<'expect may or may not'
+    [ "$status" -eq 10 ]
+    contains '--key'
+    touch "$gate"
+    [ "$(crm outbox list --json)" = '[]' ]
+}

@@ -4,7 +4,7 @@
     terminal.py COLUMNSxROWS COMMAND... <<END
     expect TEXT     wait until it has shown TEXT, behind what was expected before
     run COMMAND     run a shell command and wait for it
-    type TEXT       as if typed; ^C is the interrupt key
+    type TEXT       as if typed; ^C is the interrupt key, ^M the return key
     END
 
 Prints all that was shown and ends with the command's exit code; 99: something expected did not come.
@@ -39,7 +39,7 @@ def act(fd, steps, shown):
         elif verb == "run":
             subprocess.run(text, shell=True, check=True)
         elif verb == "type":
-            os.write(fd, text.replace("^C", "\x03").encode())
+            os.write(fd, text.replace("^C", "\x03").replace("^M", "\r").encode())
     while read_more(fd, shown):
         pass
 
