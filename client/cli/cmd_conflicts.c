@@ -49,7 +49,7 @@ static enum crm_status table_line(struct cli *cli, void *arg, const struct line 
         is_first ? conflict_record_text(cli, conflict) : "",
         values ? conflict_field_label(cli, conflict, values->field) : cli_safe(cli, conflict->action ? conflict->action : ""),
         values ? conflict_value_text(cli, conflict, values->field, values->has_before, values->before) : "",
-        values ? conflict_value_text(cli, conflict, values->field, values->has_mine, values->mine) : "",
+        values ? conflict_value_text(cli, conflict, values->field, values->has_mine, values->mine) : conflict_wanted_text(cli, conflict),
         values ? conflict_value_text(cli, conflict, values->field, values->has_theirs, values->theirs) : "",
         is_first ? conflict_time_text(cli, conflict) : "",
         is_first ? conflict_why_text(cli, conflict) : "",
@@ -128,8 +128,9 @@ static enum crm_status csv_line(struct cli *cli, void *arg, const struct line *l
         csv_value(cli, line, line->values->has_mine, line->values->mine);
         csv_value(cli, line, line->values->has_theirs, line->values->theirs);
     } else {
-        for (int i = 0; i < 3; i++)
-            csv_cell(cli->out, slice_text(""), false);
+        csv_cell(cli->out, slice_text(""), false);
+        csv_cell(cli->out, slice_text(conflict_wanted_text(cli, line->conflict)), false);
+        csv_cell(cli->out, slice_text(""), false);
     }
     csv_cell(cli->out, slice_text(happened), false);
     csv_cell(cli->out, slice_text(line->conflict->gone ? "gone" : line->conflict->why ? line->conflict->why : "changed"), false);

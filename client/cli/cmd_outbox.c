@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "client/cli/action_text.h"
 #include "client/cli/command.h"
 #include "client/cli/conflict_view.h"
 #include "client/cli/display.h"
@@ -51,6 +52,8 @@ static json_t *part_object(const struct outbox_view *view, const struct outbox_p
     json_object_set_new(object, "id", json_string(id));
     json_object_set_new(object, "name", title && *title ? json_string(title) : json_null());
     json_object_set_new(object, "fields", field_names(view, part->mutation, part->answer));
+    if (part->mutation->action)
+        json_object_set_new(object, "wanted", json_string(action_text(view->cli, part->mutation->action, part->mutation->argument)));
     if (part->answer) {
         json_object_set_new(object, "status", json_string(crm_status_info((int)part->answer->status)->name));
         json_object_set_new(object, "why", json_string(outbox_why(view->cli, part->answer)));
@@ -229,12 +232,14 @@ static enum crm_status show_part(const struct outbox_view *view, const struct ou
 {
     const char *title;
     struct record_header header = outbox_view_header(view, part->mutation, part->local_number, &title);
+    const char *wanted = action_text(view->cli, part->mutation->action, part->mutation->argument);
     struct table *table = table_create(stdout, view->cli->colour);
     char label[RECORD_LABEL_SIZE];
     enum crm_status status;
 
     record_label(&header, label);
-    printf("%s %s%s%s\n", outbox_view_verb(view, part->mutation), label, title && *title ? " " : "", title ? title : "");
+    printf("%s %s%s%s%s%s\n", outbox_view_verb(view, part->mutation), label, title && *title ? " " : "", title ? title : "", *wanted ? ": " : "",
+           wanted);
     status = table ? fill_values(view, table, part) : CRM_NO_MEMORY;
     table_destroy(table);
     return status ? fail(&view->cli->failure, status, NULL, "out of memory") : CRM_OK;

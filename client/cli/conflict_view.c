@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "client/cli/action_text.h"
 #include "client/cli/display.h"
 #include "client/cli/json.h"
 #include "common/base/calendar.h"
@@ -162,6 +163,11 @@ const char *conflict_why_text(struct cli *cli, const Crm__Conflict *conflict)
     return cli_label(cli, "others have changed it meanwhile", "他人已在此期间修改");
 }
 
+const char *conflict_wanted_text(struct cli *cli, const Crm__Conflict *conflict)
+{
+    return action_text(cli, conflict->action, conflict->argument);
+}
+
 /* --- for programs */
 
 static json_t *value_json(struct cli *cli, const Crm__Conflict *conflict, const struct field_def *field, bool has, ProtobufCBinaryData value)
@@ -198,8 +204,9 @@ json_t *conflict_object(struct cli *cli, const Crm__Conflict *conflict)
         uuid_format(&id, text);
     instant_format(conflict->recorded_at, recorded);
     instant_format(conflict->happened_at ? conflict->happened_at : conflict->recorded_at, happened);
-    return json_pack("{s:s, s:s?, s:o, s:b, s:s?, s:s, s:s, s:s, s:s?, s:o}", "conflict", text, "kind", kind ? kind->name : NULL, "record",
-                     json_ref(cli, &record), "gone", conflict->gone, "action", conflict->action, "why",
+    return json_pack("{s:s, s:s?, s:o, s:b, s:s?, s:s?, s:s, s:s, s:s, s:s?, s:o}", "conflict", text, "kind", kind ? kind->name : NULL, "record",
+                     json_ref(cli, &record), "gone", conflict->gone, "action", conflict->action, "wanted",
+                     conflict->action ? conflict_wanted_text(cli, conflict) : NULL, "why",
                      conflict->why && *conflict->why ? conflict->why : conflict->gone ? "gone" : "changed", "recorded", recorded, "happened",
                      happened, "from", conflict->from, "fields", fields_json(cli, conflict));
 }

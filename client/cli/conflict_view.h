@@ -33,6 +33,8 @@ const char *conflict_value_text(struct cli *cli, const Crm__Conflict *conflict, 
 const char *conflict_time_text(struct cli *cli, const Crm__Conflict *conflict);
 /* Why it was not taken. */
 const char *conflict_why_text(struct cli *cli, const Crm__Conflict *conflict);
+/* What an action that was refused as a whole was asked for: "stage=Won". */
+const char *conflict_wanted_text(struct cli *cli, const Crm__Conflict *conflict);
 /* For programs. NULL when memory is spent; the caller owns it. */
 json_t *conflict_object(struct cli *cli, const Crm__Conflict *conflict);
 

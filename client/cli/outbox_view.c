@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 
+#include "client/cli/action_text.h"
 #include "client/cli/display.h"
 #include "client/cli/outbox.h"
 #include "client/replica/depends.h"
@@ -235,6 +236,12 @@ const char *outbox_view_change(const struct outbox_view *view, const Crm__Mutati
     const struct field_def *field;
     size_t n = 0;
 
+    if (mutation->verb == CRM__VERB__VERB_ACTION) {
+        const char *wanted = action_text(view->cli, mutation->action, mutation->argument);
+
+        text = *wanted ? arena_printf(&view->cli->arena, "%s %s", text, wanted) : text;
+        return text ? text : "";
+    }
     if (mutation->verb != CRM__VERB__VERB_PATCH)
         return text;
     for (size_t at = 0; text && (field = outbox_view_field(view, mutation, &at)); n++)

@@ -46,7 +46,7 @@ const char *outbox_view_record(const struct outbox_view *view, const struct outb
 const char *outbox_view_verb(const struct outbox_view *view, const Crm__Mutation *mutation);
 /* The fields that a create or a patch sets, clears or changes, in display order: *at is 0 at first, and moves. NULL behind the last. */
 const struct field_def *outbox_view_field(const struct outbox_view *view, const Crm__Mutation *mutation, size_t *at);
-/* "set name, industry", "move". */
+/* "set name, industry", "move stage=Won". */
 const char *outbox_view_change(const struct outbox_view *view, const Crm__Mutation *mutation);
 /* Is the server keeping what was not taken? Then crm resolve is how to go on. */
 bool outbox_view_is_open(const struct outbox_item *item);

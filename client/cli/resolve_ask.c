@@ -187,8 +187,10 @@ static enum crm_status ask_field(struct resolve *resolve, const Crm__Conflict *c
 static enum crm_status ask_whole(struct resolve *resolve, const Crm__Conflict *conflict)
 {
     struct cli *cli = resolve->cli;
-    const char *label = conflict->action ? cli_safe(cli, conflict->action) : "";
+    const char *label = arena_printf(&cli->arena, "%s %s", conflict->action ? cli_safe(cli, conflict->action) : "", conflict_wanted_text(cli, conflict));
 
+    if (!label)
+        return fail(&cli->failure, CRM_NO_MEMORY, NULL, "out of memory");
     for (;;) {
         switch (ask_letter(cli, label, cli_label(cli, "let it be [t], [s]kip, [q]uit?", "[t]放弃 [s]跳过 [q]退出?"))) {
         case 't':

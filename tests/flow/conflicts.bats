@@ -208,6 +208,24 @@ answers() {
     [ "$(field name)" = Here ]
 }
 
+@test "an action that was refused as a whole says what it wanted, and can only be left or done again" {
+    crm add deal name=Renewal customer=C-1 owner=lena amount='1000 USD' --quiet
+    as lena crm sync --quiet
+    as lena crm move D-1 Won closed=2026-11-20 --offline --quiet
+    run as lena crm outbox list
+    contains 'move stage=Won closed=2026-11-20'
+    crm move D-1 Lost lost_reason=price --quiet
+    run as lena crm sync
+    contains 'crm resolve D-1'
+    run as lena crm conflicts D-1 --json
+    [ "$(jq -r '.[0] | [.action, .wanted] | join(",")' <<<"$output")" = 'move,stage=Won closed=2026-11-20' ]
+    fails 6 as lena crm resolve D-1 --mine
+    contains 'do it again'
+    as lena crm resolve D-1 --theirs --quiet
+    [ "$(as lena crm conflicts D-1 --json)" = '[]' ]
+    [ "$(as lena crm outbox list --json)" = '[]' ]
+}
+
 @test "of a record that is gone the words stay until they are given up" {
     local id
     crm add customer name=Passing owner=lena --quiet
