@@ -321,7 +321,9 @@ static void rest(const struct push *push)
     uint32_t ms = push->failure->retry_after_ms < REST_MAX_MS ? push->failure->retry_after_ms : REST_MAX_MS;
     const struct timespec wait = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
 
-    if (ms > 0)
+    if (ms > 0 && push->options->rest)
+        push->options->rest(push->options->arg, ms);
+    else if (ms > 0)
         nanosleep(&wait, NULL);
 }
 

@@ -21,6 +21,8 @@ struct push_options {
     void (*on_answer)(void *arg, const Crm__QueuedMutation *queued, const Crm__MutateResult *answer);
     /* So many of the total are answered. NULL as above. */
     void (*on_progress)(void *arg, const struct push_counts *so_far);
+    /* Wait so long: the server has too much to do. NULL: sleep. */
+    void (*rest)(void *arg, uint32_t ms);
     void *arg;
 };
 

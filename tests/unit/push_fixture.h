@@ -320,6 +320,7 @@ struct told {
     struct push_counts counts;
     unsigned n, renumbered;
     uint64_t progress; /* the last that was told */
+    unsigned rests;
 };
 
 static inline void on_answer(void *arg, const Crm__QueuedMutation *queued, const Crm__MutateResult *answer)
@@ -338,9 +339,16 @@ static inline void on_progress(void *arg, const struct push_counts *so_far)
     told->progress = so_far->answered;
 }
 
+static inline void on_rest(void *arg, uint32_t ms)
+{
+    struct told *told = arg;
+
+    told->rests += ms > 0;
+}
+
 static inline enum crm_status try_push(struct replica *replica, struct told *told)
 {
-    const struct push_options options = { .on_answer = on_answer, .on_progress = on_progress, .arg = told };
+    const struct push_options options = { .on_answer = on_answer, .on_progress = on_progress, .rest = on_rest, .arg = told };
     struct crm_client *client = dial();
     struct failure failure = { 0 };
     enum crm_status status;

@@ -116,6 +116,26 @@ static void what_depends_waits_and_the_rest_goes_along(void **state)
     assert_int_equal(office.open_max, 10);
 }
 
+/* Whatever it takes of what comes at once, what depends on each other comes in order. */
+static void a_server_that_has_too_much_to_do_is_asked_again(void **state)
+{
+    uint64_t seq = seq_now();
+    struct uuid customer;
+    struct told told;
+
+    (void)state;
+    for (unsigned i = 0; i < 30; i++) {
+        customer = queue_customer(rep, arena_printf(&office.arena, "Busy %u", i));
+        queue_contact("Bo", &customer);
+    }
+    office.core.settings.write_queue = 8;
+    told = push(rep);
+    assert_in_range(told.rests, 2, 16);
+    assert_int_equal(told.counts.applied, 60);
+    assert_int_equal(told.counts.kept, 0);
+    assert_int_equal(seq_now(), seq + 60);
+}
+
 /* Of the customer that the office has deleted no contact can be made, and of that nothing can be told. */
 static void what_depends_on_a_refused_creation_is_held_and_the_rest_goes_on(void **state)
 {
@@ -567,6 +587,7 @@ int main(void)
         TEST(many_changes_take_few_round_trips),
         TEST(what_waits_in_an_old_replica_is_sent),
         TEST(what_depends_waits_and_the_rest_goes_along),
+        TEST(a_server_that_has_too_much_to_do_is_asked_again),
         TEST(what_depends_on_a_refused_creation_is_held_and_the_rest_goes_on),
         TEST(a_group_is_one_request_taken_or_kept_as_a_whole),
         TEST(a_cut_resumes_exactly),
