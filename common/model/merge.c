@@ -193,6 +193,38 @@ static struct value value_of(const struct field_states *states, struct slice raw
     return value;
 }
 
+/* Take the first line off a text, with the line breaks before it. */
+static struct slice take_line(struct slice *text)
+{
+    const uint8_t *end;
+    struct slice line;
+
+    while (text->size && *text->data == '\n')
+        *text = slice_of(text->data + 1, text->size - 1);
+    end = text->size ? memchr(text->data, '\n', text->size) : NULL;
+    line = slice_of(text->data, end ? (size_t)(end - text->data) : text->size);
+    *text = slice_of(text->data + line.size, text->size - line.size);
+    return line;
+}
+
+/*
+ * The lines with which mine begins that theirs has too, in the same order, are there once: one of two copies of a replica has sent them, the other has them
+ * with what was typed behind them.
+ */
+static struct slice without_known_lines(struct slice mine, struct slice theirs)
+{
+    for (;;) {
+        struct slice rest = mine, line = take_line(&rest);
+        bool is_known = false;
+
+        while (line.size && theirs.size && !is_known)
+            is_known = slice_equal(take_line(&theirs), line);
+        if (!is_known)
+            return mine;
+        mine = rest;
+    }
+}
+
 /* Both have written on behind the same text: theirs came first. false: that is not what happened. */
 static bool merge_text(struct merging *merging, const struct field_states *states)
 {
@@ -205,6 +237,7 @@ static bool merge_text(struct merging *merging, const struct field_states *state
     if (mine.type == FIELD_NONE || now.type == FIELD_NONE || !(is_new || (slice_has_prefix(mine.text, base.text) && slice_has_prefix(now.text, base.text))))
         return false;
     tail = is_new ? mine.text : slice_of(mine.text.data + base.text.size, mine.text.size - base.text.size);
+    tail = without_known_lines(tail, is_new ? now.text : slice_of(now.text.data + base.text.size, now.text.size - base.text.size));
     if (now.text.size + tail.size + 1 > TEXT_LONG_MAX)
         return false;
     text = arena_alloc(merging->arena, now.text.size + tail.size + 2);

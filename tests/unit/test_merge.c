@@ -210,6 +210,25 @@ static void texts_to_which_both_append_keep_both(void **state)
     assert_int_equal(f->result.conflicts.n, 0);
 }
 
+/* A copy of a replica has sent the beginning of it. */
+static void lines_that_both_append_are_there_once(void **state)
+{
+    struct fixture *f = *state;
+
+    f->kind = kind_def(KIND_ACTIVITY);
+    f->base = BODY(f, "text=Met Li.");
+    f->now = BODY(f, "text=Met Li.\nHe calls.\nSent the offer.\nPaid.");
+    f->patch.set = BODY(f, "text=Met Li.\nSent the offer.\nPaid.\nAnd a thank-you.");
+    merge(f);
+    expect(f, "text", "Met Li.\nHe calls.\nSent the offer.\nPaid.\nAnd a thank-you.");
+    f->patch.set = BODY(f, "text=Met Li.\nSent the offer.");
+    merge(f);
+    expect(f, "text", "Met Li.\nHe calls.\nSent the offer.\nPaid.");
+    f->patch.set = BODY(f, "text=Met Li.\nPaid.\nSent the offer.");
+    merge(f);
+    expect(f, "text", "Met Li.\nHe calls.\nSent the offer.\nPaid.\nSent the offer."); /* another order is another text */
+}
+
 static void texts_that_both_rewrite_are_in_conflict(void **state)
 {
     struct fixture *f = *state;
@@ -235,6 +254,7 @@ int main(void)
         TEST(a_set_that_loses_its_last_element_is_empty),
         TEST(elements_that_come_and_go_do_so_in_what_is_there_now),
         TEST(texts_to_which_both_append_keep_both),
+        TEST(lines_that_both_append_are_there_once),
         TEST(texts_that_both_rewrite_are_in_conflict),
     };
 
