@@ -123,10 +123,10 @@ static enum crm_status pick_one_conflict(struct store_txn *txn, void *arg)
     return status == CRM_NOT_FOUND ? CRM_OK : status;
 }
 
-bool pick_conflict(struct sim *sim, enum person who, struct conflict_choice *out_choice)
+bool pick_conflict(struct sim *sim, const struct disk *disk, enum person who, struct conflict_choice *out_choice)
 {
     struct conflict_pick run = { .sim = sim, .user = &sim->base->people[who], .choice = out_choice };
 
-    sim_must(store_read_run(sim->host.disk.map, pick_one_conflict, &run), "conflicts");
+    sim_must(store_read_run(disk->map, pick_one_conflict, &run), "conflicts");
     return run.is_found;
 }

@@ -108,7 +108,7 @@ enum crm_status rep_sync(struct rep *rep, const struct weather *weather)
 
 /* --- changes */
 
-enum crm_status rep_change(struct rep *rep, Crm__Mutation *mutation)
+enum crm_status rep_change_all(struct rep *rep, Crm__Mutation **mutations, size_t n)
 {
     struct replica *replica = open_replica(rep);
     Crm__MutateRequest request = CRM__MUTATE_REQUEST__INIT;
@@ -118,11 +118,12 @@ enum crm_status rep_change(struct rep *rep, Crm__Mutation *mutation)
     enum crm_status status;
 
     sim_must(local_client_create(replica, &client), "a client of the replica");
-    request.mutations = &mutation;
-    request.n_mutations = 1;
+    request.mutations = mutations;
+    request.n_mutations = n;
+    request.has_atomic = request.atomic = n > 1;
     status = crm_mutate(client, &request, &call, &reply);
-    if (status == CRM_OK)
-        status = (enum crm_status)reply->results[0]->status;
+    for (size_t i = 0; status == CRM_OK && i < reply->n_results; i++)
+        status = (enum crm_status)reply->results[i]->status;
     if (status != CRM_OK)
         sim_trace("  %s: %s: %s", rep->name, crm_status_info((int)status)->name,
                   call && crm_call_reply(call) ? reply->results[0]->error->text : crm_call_error(call)->text);
@@ -130,6 +131,11 @@ enum crm_status rep_change(struct rep *rep, Crm__Mutation *mutation)
     crm_client_destroy(client);
     end_process(rep, replica);
     return status;
+}
+
+enum crm_status rep_change(struct rep *rep, Crm__Mutation *mutation)
+{
+    return rep_change_all(rep, &mutation, 1);
 }
 
 /* --- the outbox */
@@ -147,6 +153,21 @@ enum crm_status rep_drop(struct rep *rep, Crm__QueuedMutation **out_queued)
     if (status == CRM_OK)
         *out_queued = list.items[at].queued;
     sim_trace("%s drops a change: %s", rep->name, crm_status_info((int)status)->name);
+    end_process(rep, replica);
+    return status;
+}
+
+enum crm_status rep_retry(struct rep *rep)
+{
+    struct replica *replica = open_replica(rep);
+    struct outbox_list list = { 0 };
+    struct failure failure = { 0 };
+    enum crm_status status = outbox_load(replica, &rep->sim->arena, &list, &failure);
+    size_t at = list.n ? (size_t)seed_draw(DICE_SCRIPT, list.n) : 0;
+
+    if (status == CRM_OK)
+        status = list.n ? outbox_retry(replica, list.items[at].place, clock_now_us(), &failure) : CRM_NOT_FOUND;
+    sim_trace("%s tries a change again: %s %s", rep->name, crm_status_info((int)status)->name, failure.text);
     end_process(rep, replica);
     return status;
 }

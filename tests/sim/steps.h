@@ -19,8 +19,8 @@ enum kind type_kind(const struct typed_field *typed);
 ProtobufCBinaryData type_body(struct sim *sim, const struct field_def *field, const char *text);
 /* A new word in a field of a record that its author has before their eyes. The word is the last of sim->words. */
 Crm__Mutation *type_patch(struct sim *sim, enum person by, const struct typed_field *typed, const struct record *record);
-/* The last word was taken: those of the same author in the same place that were not sent are the author's to lose. */
-void type_taken(struct sim *sim, const struct typed_field *typed);
+/* A word was taken: those of the same author in the same place that were not sent are the author's to lose. */
+void type_taken(struct sim *sim, const struct typed_field *typed, struct word *word);
 
 /* --- pick.c: something to work on */
 
@@ -33,18 +33,20 @@ struct conflict_choice {
     struct uuid id, record;
     Crm__Conflict *conflict;
 };
-/* One of a person's that is open at the server. */
-bool pick_conflict(struct sim *sim, enum person who, struct conflict_choice *out_choice);
+/* One of a person's that is open, as a disk has it. */
+bool pick_conflict(struct sim *sim, const struct disk *disk, enum person who, struct conflict_choice *out_choice);
 
 /* --- steps_rep.c: those who have a replica */
 
 void step_create(struct sim *sim);
 void step_create_below(struct sim *sim);
 void step_edit(struct sim *sim);
+void step_edit_group(struct sim *sim);
 void step_delete(struct sim *sim);
 void step_assign(struct sim *sim);
 void step_share(struct sim *sim);
 void step_drop(struct sim *sim);
+void step_retry(struct sim *sim);
 void step_resolve(struct sim *sim);
 void step_sync(struct sim *sim);
 void step_client_dies(struct sim *sim);

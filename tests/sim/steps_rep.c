@@ -76,7 +76,28 @@ void step_edit(struct sim *sim)
         return;
     sim_trace("%s edits a %s", rep->name, kind_def((unsigned)type_kind(typed))->name);
     if (rep_change(rep, type_patch(sim, rep->who, typed, &record)) == CRM_OK)
-        type_taken(sim, typed);
+        type_taken(sim, typed, &sim->words.rows[sim->words.n - 1]);
+}
+
+/* Two records at once: both or none. */
+void step_edit_group(struct sim *sim)
+{
+    const struct typed_field *typed[2] = { type_any(), type_any() };
+    struct rep *rep = any_rep(sim);
+    Crm__Mutation *mutations[2];
+    struct record record;
+    size_t at = sim->words.n;
+
+    sim_trace("%s edits two records at once", rep->name);
+    for (size_t i = 0; i < 2; i++) {
+        if (!pick_record(sim, &rep->disk, type_kind(typed[i]), &record))
+            return;
+        mutations[i] = type_patch(sim, rep->who, typed[i], &record);
+    }
+    if (uuid_equal(&sim->words.rows[at].record, &sim->words.rows[at + 1].record) || rep_change_all(rep, mutations, 2) != CRM_OK)
+        return;
+    for (size_t i = 0; i < 2; i++)
+        type_taken(sim, typed[i], &sim->words.rows[at + i]);
 }
 
 /* With it goes what its author has typed in it and not sent yet. */
@@ -158,23 +179,31 @@ void step_drop(struct sim *sim)
         words_queued(&sim->words, queued, give_up, &rep->who);
 }
 
-/* What is given up, is given up. */
+void step_retry(struct sim *sim)
+{
+    (void)rep_retry(any_rep(sim));
+}
+
+/* What is given up, is given up. With the server or without it. */
 void step_resolve(struct sim *sim)
 {
     struct rep *rep = any_rep(sim);
     Crm__ResolveArgument argument = CRM__RESOLVE_ARGUMENT__INIT;
     struct conflict_choice choice;
 
-    if (!sim->host.is_up || !pick_conflict(sim, rep->who, &choice))
+    Crm__Mutation *mutation;
+    bool is_online = seed_chance(DICE_SCRIPT, 50);
+
+    if (!pick_conflict(sim, is_online ? &sim->host.disk : &rep->disk, rep->who, &choice) || (is_online && !sim->host.is_up))
         return;
     argument.has_conflict = argument.has_take = true;
     argument.conflict = id_of(&choice.id);
     argument.take = seed_chance(DICE_SCRIPT, 50) ? CRM__TAKE__TAKE_MINE : CRM__TAKE__TAKE_THEIRS;
-    sim_trace("%s takes %s of a conflict", rep->name, argument.take == CRM__TAKE__TAKE_MINE ? "their own" : "the others'");
+    sim_trace("%s takes %s of a conflict%s", rep->name, argument.take == CRM__TAKE__TAKE_MINE ? "their own" : "the others'", is_online ? " online" : "");
     for (size_t i = 0; argument.take == CRM__TAKE__TAKE_THEIRS && i < choice.conflict->n_fields; i++)
         words_find(&sim->words, slice_of(choice.conflict->fields[i]->mine.data, choice.conflict->fields[i]->mine.len), waive, &rep->who);
-    (void)change_online(sim, rep->who, &good_weather,
-                        change_action(sim, (enum kind)choice.conflict->kind, &choice.record, "resolve", &argument.base));
+    mutation = change_action(sim, (enum kind)choice.conflict->kind, &choice.record, "resolve", &argument.base);
+    (void)(is_online ? change_online(sim, rep->who, &good_weather, mutation) : rep_change(rep, mutation));
 }
 
 /* --- the directory is copied, and put back */

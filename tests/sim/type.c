@@ -63,10 +63,8 @@ Crm__Mutation *type_patch(struct sim *sim, enum person by, const struct typed_fi
     return mutation;
 }
 
-void type_taken(struct sim *sim, const struct typed_field *typed)
+void type_taken(struct sim *sim, const struct typed_field *typed, struct word *word)
 {
-    struct word *word = &sim->words.rows[sim->words.n - 1];
-
     word->is_typed = true;
     for (struct word *older = sim->words.rows; typed->how == TYPE_SET && older < word; older++)
         if (older->by == word->by && older->field == word->field && uuid_equal(&older->record, &word->record) && !older->is_answered)
