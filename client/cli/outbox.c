@@ -61,12 +61,12 @@ enum crm_status outbox_tally(struct replica *replica, struct outbox_tally *out_t
     for (size_t i = 0; !status && i < list.n; i++) {
         const Crm__MutateResult *answer = list.items[i].queued->answer;
 
-        if (!answer)
-            tally.waiting++;
-        else if (answer->outcome == CRM__MUTATE_OUTCOME__MUTATE_OUTCOME_CONFLICT || answer->status == CRM_CONFLICT)
-            tally.conflicts++;
-        else
-            tally.rejected++;
+        bool is_conflict = answer && (answer->outcome == CRM__MUTATE_OUTCOME__MUTATE_OUTCOME_CONFLICT || answer->status == CRM_CONFLICT);
+
+        tally.waiting += !answer;
+        tally.conflicts += is_conflict;
+        tally.unkept += is_conflict && !answer->has_conflict;
+        tally.rejected += answer && !is_conflict;
     }
     arena_fini(&arena);
     if (!status)

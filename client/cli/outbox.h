@@ -17,6 +17,7 @@ enum crm_status outbox_place(struct cli *cli, const char *text, uint64_t *out_pl
 /* Changes that the server has not answered, and those that it has not taken. */
 struct outbox_tally {
     uint64_t waiting, conflicts, rejected;
+    uint64_t unkept; /* of conflicts, those of which the server keeps nothing (a deletion) */
 };
 enum crm_status outbox_tally(struct replica *replica, struct outbox_tally *out_tally, struct failure *failure) MUST_CHECK;
 

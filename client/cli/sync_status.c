@@ -10,6 +10,7 @@
 #include "client/cli/outbox.h"
 #include "client/cli/sync_once.h"
 #include "client/cli/table.h"
+#include "client/replica/conflicts.h"
 #include "common/base/calendar.h"
 #include "common/base/clock.h"
 
@@ -28,6 +29,7 @@ struct status {
     const struct replica_state *replica;
     struct replica_counts counts;
     struct outbox_tally outbox;
+    uint64_t conflicts; /* that are open, whichever machine has sent them */
 };
 
 static json_t *status_object(const struct status *status)
@@ -56,7 +58,7 @@ static json_t *status_object(const struct status *status)
     json_object_set_new(object, "by_kind", kinds);
     json_object_set_new(object, "unknown", json_integer((json_int_t)counts->raw));
     json_object_set_new(object, "pending", json_integer((json_int_t)status->outbox.waiting));
-    json_object_set_new(object, "conflicts", json_integer((json_int_t)status->outbox.conflicts));
+    json_object_set_new(object, "conflicts", json_integer((json_int_t)status->conflicts));
     json_object_set_new(object, "rejected", json_integer((json_int_t)status->outbox.rejected));
     json_object_set_new(object, "bytes", json_integer((json_int_t)counts->bytes));
     return object;
@@ -104,14 +106,14 @@ static enum crm_status add_counts(struct cli *cli, struct table *table, const st
 }
 
 /* What waits, and what needs somebody's decision. */
-static enum crm_status add_outbox(struct cli *cli, struct table *table, const struct outbox_tally *outbox)
+static enum crm_status add_outbox(struct cli *cli, struct table *table, const struct status *all)
 {
-    enum crm_status status = count_row(table, cli_label(cli, "Pending", "待提交"), outbox->waiting);
+    enum crm_status status = count_row(table, cli_label(cli, "Pending", "待提交"), all->outbox.waiting);
 
-    if (!status && outbox->conflicts)
-        status = count_row(table, cli_label(cli, "In conflict", "冲突"), outbox->conflicts);
-    if (!status && outbox->rejected)
-        status = count_row(table, cli_label(cli, "Not taken", "未被接受"), outbox->rejected);
+    if (!status && all->conflicts)
+        status = count_row(table, cli_label(cli, "In conflict", "冲突"), all->conflicts);
+    if (!status && all->outbox.rejected)
+        status = count_row(table, cli_label(cli, "Not taken", "未被接受"), all->outbox.rejected);
     return status;
 }
 
@@ -126,7 +128,7 @@ static enum crm_status fill_status(struct cli *cli, struct table *table, const s
     if (!status)
         status = add_counts(cli, table, &all->counts);
     if (!status)
-        status = add_outbox(cli, table, &all->outbox);
+        status = add_outbox(cli, table, all);
     if (!status)
         status = status_row(table, cli_label(cli, "On disk", "占用空间"), sync_bytes_text(all->counts.bytes, text));
     if (!status)
@@ -162,7 +164,10 @@ enum crm_status sync_status(struct cli *cli)
         status = replica_count(replica, &all.counts, &cli->failure);
     if (!status)
         status = outbox_tally(replica, &all.outbox, &cli->failure);
+    if (!status)
+        status = conflicts_count(replica, &all.conflicts, &cli->failure);
     if (!status) {
+        all.conflicts += all.outbox.unkept;
         all.replica = replica_state(replica);
         status = cli->options.json ? json_print(stdout, status_object(&all), true) : status_table(cli, &all);
     }

@@ -11,6 +11,7 @@
 #include "proto/records.pb-c.h"
 
 #define PRUNE_BUDGET ((size_t)32 << 20)
+#define COUNT_BUDGET ((size_t)64 << 20)
 
 static enum crm_status cannot_write(struct failure *failure, enum crm_status status)
 {
@@ -236,4 +237,47 @@ enum crm_status conflicts_prune(struct replica *replica, struct failure *failure
     status = store_write_run(replica_store(replica), run_prune, &run);
     arena_fini(&run.arena);
     return status == CRM_OK ? CRM_OK : cannot_write(failure, status);
+}
+
+struct count_run {
+    struct replica *replica;
+    struct arena arena;
+    uint64_t n;
+};
+
+static enum crm_status run_count(struct store_txn *txn, void *arg)
+{
+    struct count_run *run = arg;
+    const struct view view = { .txn = txn, .schema = replica_state(run->replica)->schema };
+    const struct uuid user = conflicts_user(run->replica);
+    struct resolutions resolutions;
+    struct outbox_list list = { 0 };
+    Crm__Conflict *conflict;
+    struct key at = { 0 };
+    enum crm_status status = outbox_read(txn, &run->arena, &list);
+
+    if (status == CRM_OK)
+        status = read_resolutions(&list, &run->arena, &resolutions);
+    while (status == CRM_OK && (status = conflict_next(&view, &user, NULL, &at, &run->arena, &conflict)) == CRM_OK) {
+        struct uuid record, id;
+
+        memcpy(record.bytes, at.data + UUID_SIZE, UUID_SIZE);
+        memcpy(id.bytes, at.data + 2 * UUID_SIZE, UUID_SIZE);
+        run->n += take_settled(&resolutions, &record, &id, conflict);
+    }
+    return status == CRM_NOT_FOUND ? CRM_OK : status;
+}
+
+enum crm_status conflicts_count(struct replica *replica, uint64_t *out_n, struct failure *failure)
+{
+    struct count_run run = { .replica = replica };
+    enum crm_status status;
+
+    arena_init(&run.arena, COUNT_BUDGET);
+    status = store_read_run(replica_store(replica), run_count, &run);
+    arena_fini(&run.arena);
+    if (status != CRM_OK)
+        return fail(failure, status, NULL, "the conflicts cannot be read: %s", crm_status_info((int)status)->sentence);
+    *out_n = run.n;
+    return CRM_OK;
 }

@@ -25,6 +25,9 @@ enum crm_status conflicts_prune(struct replica *replica, struct failure *failure
 /* The local answer to sync.conflicts: as the server's, without what waiting resolutions settle. */
 enum crm_status conflicts_tell(struct ask *ask, const Crm__ConflictsRequest *request, Crm__ConflictsReply *reply) MUST_CHECK;
 
+/* How many are open here, less what waiting resolutions settle. */
+enum crm_status conflicts_count(struct replica *replica, uint64_t *out_n, struct failure *failure) MUST_CHECK;
+
 /* --- private to client/replica */
 
 /* Whose they are; nil before the first sync. */

@@ -200,11 +200,13 @@ answers() {
     rm -r "$BATS_FILE_TMPDIR/laptop/replica"
     as laptop crm sync --quiet
     [ "$(as laptop crm conflicts --offline --json | jq -r '.[0].fields[0].mine')" = Here ]
+    [ "$(as laptop crm sync --status --json | jq .conflicts)" = 1 ]
     as laptop crm resolve C-1 --mine --quiet
     [ "$(as lena crm outbox list --json | jq length)" = 1 ]
     as lena crm sync --quiet
     [ "$(as lena crm outbox list --json)" = '[]' ]
     [ "$(as lena crm conflicts --offline --json)" = '[]' ]
+    [ "$(as lena crm sync --status --json | jq .conflicts)" = 0 ]
     [ "$(field name)" = Here ]
 }
 
