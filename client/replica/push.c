@@ -255,6 +255,20 @@ static size_t count_waiting(const struct push *push)
     return n;
 }
 
+/*
+ * The server took it before it was restored. Where it refuses it now, what it is about may be lost too, and come back with the replica of whoever made that.
+ */
+static void try_anew(Crm__QueuedMutation *queued)
+{
+    if (!queued->again || !queued->answer || queued->answer->outcome != CRM__MUTATE_OUTCOME__MUTATE_OUTCOME_REJECTED)
+        return;
+    queued->answer = NULL;
+    for (size_t i = 0; i < queued->n_parts; i++)
+        queued->parts[i]->answer = NULL;
+    queued->has_number = false;
+    queued->number = 0;
+}
+
 static enum crm_status get_last(struct store_txn *txn, void *arg)
 {
     return replica_get_number(txn, ROW_SENT, arg);
@@ -269,6 +283,8 @@ static enum crm_status load(struct push *push)
     status = outbox_load(push->replica, &push->arena, &push->list, push->failure);
     if (status != CRM_OK)
         return status;
+    for (size_t i = 0; i < push->list.n && !push->is_resumed; i++) /* once in a run */
+        try_anew(push->list.items[i].queued);
     n = push->list.n + 1;
     push->states = arena_alloc(&push->arena, n * sizeof *push->states);
     push->fates = arena_alloc(&push->arena, n * sizeof *push->fates);
@@ -306,6 +322,7 @@ static enum crm_status attempt(struct push *push)
     if (status == CRM_OK)
         status = converse(push);
     drop_flights(push);
+    push->is_resumed = true;
     return status;
 }
 

@@ -48,6 +48,7 @@ struct push {
     size_t n_open, bytes_open;
     uint64_t last;           /* number that was given */
     unsigned identities;     /* that were given up in this run */
+    bool is_resumed;         /* a second attempt, or a later one */
     bool is_taken_over;      /* another copy of the replica uses its numbers */
     enum crm_status status;  /* of what ends it: nothing more is sent */
 };

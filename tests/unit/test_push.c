@@ -386,6 +386,34 @@ static void a_restored_server_gets_again_what_it_has_lost(void **state)
     assert_int_equal(told.counts.total, 0);
 }
 
+static void what_waits_for_another_replicas_records_is_tried_anew(void **state)
+{
+    struct store *backup = copy_of(office.store);
+    struct replica *other = replica_copy(rep);
+    struct uuid customer = queue_customer(other, "Theirs");
+    struct told told;
+
+    (void)state;
+    push(other);
+    assert_int_equal(try_pull(rep), CRM_OK);
+    queue(rep, customer_of(CRM__VERB__VERB_PATCH, &customer, NULL, "finance"));
+    push(rep);
+    office_restore(backup);
+    queue_customer(rep, "New");
+    told = push(rep);
+    assert_int_equal(told.counts.again, 0);
+    assert_int_equal(told.counts.kept, 1); /* there is no such customer yet */
+    assert_non_null(outbox_of(rep).items[0].queued->answer);
+    queue_customer(other, "New too");
+    told = push(other);
+    assert_int_equal(told.counts.again, 1);
+    told = push(rep);
+    assert_int_equal(told.counts.again, 1);
+    assert_int_equal(outbox_of(rep).n, 0);
+    assert_string_equal(customers("Theirs").customer->industry, "finance");
+    replica_close(other);
+}
+
 /* Also where the rest was given up since, or waits to be decided. */
 static void what_was_taken_in_part_is_sent_again_too(void **state)
 {
@@ -596,6 +624,7 @@ int main(void)
         TEST(copies_that_use_the_same_numbers_part),
         TEST(an_altered_change_is_not_taken_for_its_copy),
         TEST(a_restored_server_gets_again_what_it_has_lost),
+        TEST(what_waits_for_another_replicas_records_is_tried_anew),
         TEST(what_was_taken_in_part_is_sent_again_too),
         TEST(two_restores_of_one_backup_are_two),
         TEST(what_is_in_a_backup_is_not_kept),
