@@ -151,6 +151,8 @@ static enum crm_status take_page(struct page_run *run, struct rows *rows, struct
         status = take_forgets(run, rows);
     if (status == CRM_OK)
         status = take_strays(run, rows);
+    if (run->page->erased || run->page->n_strays > 0)
+        rows_leave_no_trace(rows);
     if (status == CRM_OK && !adds_up(&run->place, run->page->cursor->records, run->page->cursor->hash))
         status = fail(&run->failure, CRM_PROTOCOL, NULL, "a part of what the server told has not arrived");
     return status;
@@ -205,6 +207,7 @@ static enum crm_status forget_unnamed(struct walk *walk, struct slice key, struc
     if (status != CRM_NOT_FOUND)
         return status;
     walk->n_changed++;
+    rows_leave_no_trace(&walk->rows); /* an erased person is among them, perhaps: nobody can tell */
     return rows_forget(&walk->rows, kind, &id);
 }
 

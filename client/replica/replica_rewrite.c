@@ -10,14 +10,14 @@
 #include "client/replica/reindex.h"
 #include "client/replica/replica_file.h"
 #include "client/replica/replica_inside.h"
+#include "client/replica/rows.h"
 #include "common/base/clock.h"
 #include "common/base/digest.h"
 #include "common/store/key.h"
 
 #define RUN_BYTES ((size_t)8 << 20) /* copied in one run */
-/* What writing anew costs may be as much as a sync that brings this: below it is done for any record, above where so many were forgotten. */
-#define CHEAP_BYTES  ((uint64_t)8 << 20)
-#define MANY_RECORDS 500
+/* What writing anew costs may be as much as a sync that brings this: below it is done for any record, above where many were forgotten. */
+#define CHEAP_BYTES ((uint64_t)8 << 20)
 
 /* --- copying */
 
@@ -287,7 +287,7 @@ static bool is_worth_it(const struct compact_look *look, const struct store_usag
 {
     if (look->forgotten == 0)
         return false;
-    return usage->used_bytes <= CHEAP_BYTES || look->forgotten >= MANY_RECORDS || look->forgotten >= look->records.entries / 8;
+    return usage->used_bytes <= CHEAP_BYTES || look->forgotten >= ROWS_MANY || look->forgotten >= look->records.entries / 8;
 }
 
 static enum crm_status put_clean(struct store_txn *txn, void *arg)

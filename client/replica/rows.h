@@ -7,6 +7,9 @@
 #include "client/replica/replica.h"
 #include "common/engine/view.h"
 
+/* So many forgotten records are worth it to write the replica anew. */
+#define ROWS_MANY 500
+
 /* What a transaction adds up before it puts. */
 struct rows {
     struct view view; /* its own write set on top of the transaction */
@@ -30,6 +33,8 @@ enum crm_status rows_put_away(struct rows *rows, const struct record *record, co
 enum crm_status rows_put_back(struct rows *rows, const struct record *record, const struct uuid *with) MUST_CHECK;
 /* Show what the server has of it again. */
 enum crm_status rows_unchange(struct rows *rows, enum kind kind, const struct uuid *id) MUST_CHECK;
+/* No byte of what this run forgets may stay in the file: it counts as many. */
+void rows_leave_no_trace(struct rows *rows);
 /* Put everything. */
 enum crm_status rows_apply(struct rows *rows) MUST_CHECK;
 

@@ -163,6 +163,11 @@ bool feed_is_anew(const struct feed *feed)
     return feed->is_anew;
 }
 
+bool feed_has_erased(const struct feed *feed)
+{
+    return feed->has_erased;
+}
+
 uint64_t feed_examined(const struct feed *feed)
 {
     return feed->examined;

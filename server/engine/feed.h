@@ -81,6 +81,8 @@ const struct feed_cursor *feed_cursor(const struct feed *feed);
 struct feed_cursor feed_end_cursor(const struct feed *feed);
 /* A snapshot that does not go on with an earlier one: what was told of that does not count. */
 bool feed_is_anew(const struct feed *feed);
+/* Was anything forgotten in this feed that was erased for good? */
+bool feed_has_erased(const struct feed *feed);
 /* Log entries and rows looked at in this feed. */
 uint64_t feed_examined(const struct feed *feed);
 

@@ -29,6 +29,7 @@ static enum crm_status tell_erased(struct feed *feed, const struct log_entry *er
             return status;
         seq = status == CRM_OK ? entry.before : 0;
     }
+    feed->has_erased = true;
     feed_forget(feed, erased->kind, &erased->id);
     return CRM_OK;
 }

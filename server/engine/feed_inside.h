@@ -24,6 +24,7 @@ struct feed {
     struct arena *arena; /* of the whole feed */
     bool is_anew;
     uint64_t examined;
+    bool has_erased;     /* something was forgotten that is gone for good */
     uint64_t newest;     /* the head of this turn */
     bool doubts;         /* whether a customer was carried for a deal's sake is asked, and cannot be told */
 

@@ -285,6 +285,7 @@ static enum crm_status send_page(struct op_ctx *ctx, struct sync_state *state)
         chunk->forgets[chunk->n_forgets++] = &forgets[i];
     }
     chunk->has_begins = chunk->begins = feed_is_anew(state->feed) && !state->is_begun;
+    chunk->has_erased = chunk->erased = state->n_forgets > 0 && feed_has_erased(state->feed);
     chunk->strays = state->strays;
     chunk->n_strays = state->n_strays;
     if (codec_pack(&chunk->base, ctx->scratch, &behind) != CRM_OK || !(whole = arena_alloc(ctx->scratch, state->bytes + behind.size)))

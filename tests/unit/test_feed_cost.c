@@ -248,7 +248,7 @@ static void erased_is_forgotten(void **state)
     struct forgets forgets = { .n = 0 };
     struct pull pull;
     Crm__SyncReply reply;
-    bool more;
+    bool more, is_told = false;
 
     make_company(&c, s, 80);
     rep.user = c.rep;
@@ -262,9 +262,11 @@ static void erased_is_forgotten(void **state)
         more = pull_step(&pull);
         if (pull.has_page)
             replica_store(&rep, &pull, count_forget, &forgets);
+        is_told = is_told || (pull.has_page && pull.chunk.erased);
     } while (more);
     assert_int_equal(pull.status, CRM_OK);
     assert_int_equal(forgets.n, 1);
+    assert_true(is_told); /* and that no trace of it may stay */
     assert_false(replica_find(&rep, &forgets.id)->is_there);
     pull_finish(&pull);
     replica_free(&rep);

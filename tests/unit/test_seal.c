@@ -4,6 +4,7 @@
 #include "replica_fixture.h"
 
 #include "client/replica/keyring.h"
+#include "client/replica/rows.h"
 #include "client/replica/seal.h"
 
 #define KEYS 40
@@ -470,6 +471,48 @@ static void what_was_forgotten_is_not_in_the_file(void **state)
     assert_holds(all);
 }
 
+static enum crm_status forgotten_so_far(struct store_txn *txn, void *arg)
+{
+    return replica_get_number(txn, ROW_FORGOTTEN, arg);
+}
+
+static uint64_t forgotten(void)
+{
+    uint64_t n;
+
+    assert_int_equal(store_read_run(replica_store(test.replica), forgotten_so_far, &n), CRM_OK);
+    return n;
+}
+
+/* However large the file is: what was erased, and what may have been. */
+static void what_was_erased_is_worth_writing_it_anew(void **state)
+{
+    struct failure failure = { 0 };
+    struct page page;
+
+    (void)state;
+    replica_asks(NULL, NULL);
+    begin();
+    tell_snapshot(all, NULL);
+    assert_int_equal(pull_finish(), CRM_OK);
+    page_init(&page, false);
+    page_forget(&page, &test.world.rows[0]);
+    assert_int_equal(page_store(&page), CRM_OK);
+    assert_int_equal(pull_finish(), CRM_OK);
+    assert_int_equal(forgotten(), 1);
+    page_init(&page, false);
+    page_forget(&page, &test.world.rows[1]);
+    page.chunk.has_erased = page.chunk.erased = true;
+    assert_int_equal(page_store(&page), CRM_OK);
+    assert_int_equal(pull_finish(), CRM_OK);
+    assert_int_equal(forgotten(), 2 + ROWS_MANY);
+    assert_int_equal(replica_compact(test.replica, &failure), CRM_OK);
+    assert_int_equal(forgotten(), 0);
+    tell_snapshot(every_third, begin_again);
+    assert_int_equal(pull_finish(), CRM_OK);
+    assert_true(forgotten() >= ROWS_MANY);
+}
+
 static void a_role_that_wants_it_is_heeded(void **state)
 {
     Crm__LoginReply session = CRM__LOGIN_REPLY__INIT;
@@ -506,6 +549,7 @@ int main(void)
         TEST(a_replica_is_sealed_and_opened_again),
         TEST(a_sealed_replica_follows),
         TEST(what_was_forgotten_is_not_in_the_file),
+        TEST(what_was_erased_is_worth_writing_it_anew),
         TEST(a_role_that_wants_it_is_heeded),
     };
 
