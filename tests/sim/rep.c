@@ -148,10 +148,10 @@ enum crm_status rep_drop(struct rep *rep, Crm__QueuedMutation **out_queued)
     enum crm_status status = outbox_load(replica, &rep->sim->arena, &list, &failure);
     size_t at = list.n ? (size_t)seed_draw(DICE_SCRIPT, list.n) : 0;
 
+    if (status == CRM_OK && list.n)
+        *out_queued = list.items[at].queued;
     if (status == CRM_OK)
         status = list.n ? outbox_drop(replica, list.items[at].place, clock_now_us(), &failure) : CRM_NOT_FOUND;
-    if (status == CRM_OK)
-        *out_queued = list.items[at].queued;
     sim_trace("%s drops a change: %s", rep->name, crm_status_info((int)status)->name);
     end_process(rep, replica);
     return status;

@@ -185,7 +185,7 @@ enum crm_status rep_sync(struct rep *rep, const struct weather *weather);
 enum crm_status rep_change(struct rep *rep, Crm__Mutation *mutation);
 /* Several that belong together: all or none. */
 enum crm_status rep_change_all(struct rep *rep, Crm__Mutation **mutations, size_t n);
-/* Give up any change of the outbox, which is handed out. CRM_NOT_FOUND: there is none. */
+/* Give up any change of the outbox; *out_queued is set to it also where that fails. CRM_NOT_FOUND: there is none. */
 enum crm_status rep_drop(struct rep *rep, Crm__QueuedMutation **out_queued);
 /* Have any change that was not taken sent again. */
 enum crm_status rep_retry(struct rep *rep);

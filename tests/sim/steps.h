@@ -19,8 +19,10 @@ enum kind type_kind(const struct typed_field *typed);
 ProtobufCBinaryData type_body(struct sim *sim, const struct field_def *field, const char *text);
 /* A new word in a field of a record that its author has before their eyes. The word is the last of sim->words. */
 Crm__Mutation *type_patch(struct sim *sim, enum person by, const struct typed_field *typed, const struct record *record);
-/* A word was taken: those of the same author in the same place that were not sent are the author's to lose. */
-void type_taken(struct sim *sim, const struct typed_field *typed, struct word *word);
+/* Done, or the process has died behind the commit: nobody knows. */
+bool type_may_be_done(enum crm_status status);
+/* The word at this place was taken, or not. Those of the same author in the same field that were not sent are the author's to lose. */
+void type_taken(struct sim *sim, const struct typed_field *typed, size_t at, enum crm_status status);
 
 /* --- pick.c: something to work on */
 

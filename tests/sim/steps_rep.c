@@ -75,8 +75,7 @@ void step_edit(struct sim *sim)
     if (!pick_record(sim, &rep->disk, type_kind(typed), &record))
         return;
     sim_trace("%s edits a %s", rep->name, kind_def((unsigned)type_kind(typed))->name);
-    if (rep_change(rep, type_patch(sim, rep->who, typed, &record)) == CRM_OK)
-        type_taken(sim, typed, &sim->words.rows[sim->words.n - 1]);
+    type_taken(sim, typed, sim->words.n - 1, rep_change(rep, type_patch(sim, rep->who, typed, &record)));
 }
 
 /* Two records at once: both or none. */
@@ -87,6 +86,7 @@ void step_edit_group(struct sim *sim)
     Crm__Mutation *mutations[2];
     struct record record;
     size_t at = sim->words.n;
+    enum crm_status status;
 
     sim_trace("%s edits two records at once", rep->name);
     for (size_t i = 0; i < 2; i++) {
@@ -94,10 +94,11 @@ void step_edit_group(struct sim *sim)
             return;
         mutations[i] = type_patch(sim, rep->who, typed[i], &record);
     }
-    if (uuid_equal(&sim->words.rows[at].record, &sim->words.rows[at + 1].record) || rep_change_all(rep, mutations, 2) != CRM_OK)
+    if (uuid_equal(&sim->words.rows[at].record, &sim->words.rows[at + 1].record))
         return;
+    status = rep_change_all(rep, mutations, 2);
     for (size_t i = 0; i < 2; i++)
-        type_taken(sim, typed[i], &sim->words.rows[at + i]);
+        type_taken(sim, typed[i], at + i, status);
 }
 
 /* With it goes what its author has typed in it and not sent yet. */
@@ -117,7 +118,7 @@ void step_delete(struct sim *sim)
     if (!pick_record(sim, &rep->disk, kind, &record))
         return;
     sim_trace("%s deletes a %s", rep->name, kind_def((unsigned)kind)->name);
-    if (rep_change(rep, change_make(sim, CRM__VERB__VERB_DELETE, kind, &record.header.id)) == CRM_OK)
+    if (type_may_be_done(rep_change(rep, change_make(sim, CRM__VERB__VERB_DELETE, kind, &record.header.id))))
         waive_deleted(sim, rep->who, &record.header.id);
 }
 
@@ -173,9 +174,9 @@ static void give_up(void *arg, struct word *word)
 void step_drop(struct sim *sim)
 {
     struct rep *rep = any_rep(sim);
-    Crm__QueuedMutation *queued;
+    Crm__QueuedMutation *queued = NULL;
 
-    if (rep_drop(rep, &queued) == CRM_OK)
+    if (type_may_be_done(rep_drop(rep, &queued)) && queued)
         words_queued(&sim->words, queued, give_up, &rep->who);
 }
 

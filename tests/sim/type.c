@@ -63,10 +63,17 @@ Crm__Mutation *type_patch(struct sim *sim, enum person by, const struct typed_fi
     return mutation;
 }
 
-void type_taken(struct sim *sim, const struct typed_field *typed, struct word *word)
+bool type_may_be_done(enum crm_status status)
 {
-    word->is_typed = true;
-    for (struct word *older = sim->words.rows; typed->how == TYPE_SET && older < word; older++)
+    return status == CRM_OK || status == CRM_IO;
+}
+
+void type_taken(struct sim *sim, const struct typed_field *typed, size_t at, enum crm_status status)
+{
+    struct word *word = &sim->words.rows[at];
+
+    word->is_typed = status == CRM_OK;
+    for (struct word *older = sim->words.rows; typed->how == TYPE_SET && type_may_be_done(status) && older < word; older++)
         if (older->by == word->by && older->field == word->field && uuid_equal(&older->record, &word->record) && !older->is_answered)
             older->is_waived = true;
 }
