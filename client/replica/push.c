@@ -1,7 +1,7 @@
 /*
  * push.c - see push.h
  *
- * Called by crm sync before it pulls. Up to 128 changes are under way at once. A change's number is on disk before it is sent: whoever is killed between
+ * Called by crm sync before it pulls. Up to PUSH_OPEN_MAX changes are under way at once. A change's number is on disk before it is sent: whoever is killed between
  * sending and the answer sends the same bytes under the same number again, and is told what came of it the first time. The number is the replica's own; the
  * change's name (QueuedMutation.change) goes into every copy of the replica, and what one copy has sent is not done again for another.
  *
@@ -19,7 +19,6 @@
 
 #define PUSH_BUDGET    ((size_t)128 << 20)
 #define TURN_BUDGET    ((size_t)64 << 20)
-#define OPEN_BYTES     ((size_t)512 << 10) /* under way at once: more fills the line's queues, not the line */
 #define IDLE_ATTEMPTS  5 /* in a row that bring nothing */
 #define REST_MAX_MS    5000
 #define IDENTITIES_MAX 3 /* in one run: a copy that sends at the same moment is met once, perhaps twice */
@@ -44,72 +43,6 @@ static enum crm_status check_owner(struct push *push)
     if (!mine || !slice_equal(slice_of(mine->user.data, mine->user.len), slice_of(now->user.data, now->user.len)))
         return fail(push->failure, CRM_CONFLICT, NULL, "the replica here is another user's: crm sync --wipe removes it");
     return push_is_due(push->replica, push->client) ? push_return(push, hello->epoch) : CRM_OK;
-}
-
-/* --- which are next */
-
-/* All numbers up to it are answered, and the answers are on disk. */
-static uint64_t low_mark(const struct push *push)
-{
-    uint64_t low = push->last + 1;
-
-    for (size_t i = 0; i < push->list.n; i++) {
-        const Crm__QueuedMutation *queued = push->list.items[i].queued;
-
-        if ((push->states[i] == ITEM_WAITS || push->states[i] == ITEM_OPEN) && queued->has_number && queued->number < low)
-            low = queued->number;
-    }
-    return low - 1;
-}
-
-static bool has_room(const struct push *push)
-{
-    return push->n_open < PUSH_OPEN_MAX && (push->bytes_open < OPEN_BYTES || push->n_open == 0);
-}
-
-/* What has a number was sent, or was about to be: it waits for nothing. */
-static bool may_be_sent(struct push *push, size_t item, uint64_t low)
-{
-    enum item_state state;
-    size_t by;
-
-    if (push->states[item] != ITEM_WAITS || push->list.items[item].queued->has_number)
-        return push->states[item] == ITEM_WAITS;
-    state = depends_ask(&push->depends, push->states, item, &by);
-    if (state == ITEM_HELD)
-        push->states[item] = ITEM_HELD;
-    return state == ITEM_OPEN && push->last < low + PUSH_OPEN_MAX;
-}
-
-static void take_off(struct push *push, size_t item)
-{
-    Crm__QueuedMutation *queued = push->list.items[item].queued;
-    struct flight *flight = push->flights;
-
-    while (flight->is_used)
-        flight++; /* there are twice as many as may be open, and those that are done make room in the next turn */
-    if (!queued->has_number) {
-        queued->has_number = true;
-        queued->number = ++push->last;
-        push_set_fate(push, item, FATE_SENT);
-    }
-    *flight = (struct flight){ .push = push, .is_used = true, .item = item, .bytes = crm__queued_mutation__get_packed_size(queued) };
-    push->states[item] = ITEM_OPEN;
-    push->n_open++;
-    push->bytes_open += flight->bytes;
-}
-
-/* In order of making, but those first that were numbered in an earlier run: the window begins with them. */
-static void choose(struct push *push)
-{
-    uint64_t low = low_mark(push);
-
-    for (size_t i = 0; i < push->list.n && has_room(push); i++)
-        if (push->list.items[i].queued->has_number && may_be_sent(push, i, low))
-            take_off(push, i);
-    for (size_t i = 0; i < push->list.n && has_room(push); i++)
-        if (may_be_sent(push, i, low))
-            take_off(push, i);
 }
 
 /* --- on the line */
@@ -199,11 +132,11 @@ static enum crm_status turn(struct push *push)
             push_settle(push, &flights[i]);
         }
     if (push->status == CRM_OK && !push->is_taken_over)
-        choose(push);
+        push_choose(push);
     status = push_store(push);
     if (status != CRM_OK)
         return status;
-    low = low_mark(push);
+    low = push_low_mark(push);
     for (size_t i = 0; i < ARRAY_LEN(push->flights); i++) {
         if (flights[i].is_used && flights[i].is_done)
             land(push, &flights[i]);

@@ -60,6 +60,11 @@ enum crm_status push_new_identity(struct push *push) MUST_CHECK;
 /* push_store.c: queue again what the server of this epoch has not got. */
 enum crm_status push_return(struct push *push, uint32_t epoch) MUST_CHECK;
 
+/* push_choose.c: all numbers up to it are answered, and the answers are on disk. */
+uint64_t push_low_mark(const struct push *push);
+/* push_choose.c: into the flights, in order of making, but those first that were numbered in an earlier run: the window begins with them. */
+void push_choose(struct push *push);
+
 /* push_answer.c: a call has been answered: what becomes of its item. Sets push->status where that ends all. */
 void push_settle(struct push *push, struct flight *flight);
 /* push_answer.c: count it, and tell who wants to know. */
