@@ -11,6 +11,7 @@
 #include "client/cli/select.h"
 #include "client/cli/table.h"
 #include "common/base/calendar.h"
+#include "common/base/text.h"
 
 /* One line of the table or of the CSV; of an action that was refused as a whole there is one, without values. */
 struct line {
@@ -39,6 +40,23 @@ static enum crm_status each_line(struct cli *cli, const struct conflict_list *li
 
 /* --- for people */
 
+#define RECORD_WIDTH 28
+
+/* The record by its number and as much of its name as leaves room for the values. */
+static const char *record_cell(struct cli *cli, const Crm__Conflict *conflict)
+{
+    const char *text = conflict_record_text(cli, conflict);
+    struct slice all = slice_text(text);
+    size_t end = 0;
+
+    if (text_width(all) <= RECORD_WIDTH)
+        return text;
+    for (size_t at = 0; text_next(all, &at) >= 0 && text_width(slice_of(all.data, at)) < RECORD_WIDTH;)
+        end = at;
+    text = arena_printf(&cli->arena, "%.*s…", (int)end, text);
+    return text ? text : "";
+}
+
 /* What a conflict is about stands in its first line. */
 static enum crm_status table_line(struct cli *cli, void *arg, const struct line *line)
 {
@@ -46,7 +64,7 @@ static enum crm_status table_line(struct cli *cli, void *arg, const struct line 
     const Crm__FieldConflict *values = line->values;
     bool is_first = !values || values == conflict->fields[0];
     const char *cells[] = {
-        is_first ? conflict_record_text(cli, conflict) : "",
+        is_first ? record_cell(cli, conflict) : "",
         values ? conflict_field_label(cli, conflict, values->field) : cli_safe(cli, conflict->action ? conflict->action : ""),
         values ? conflict_value_text(cli, conflict, values->field, values->has_before, values->before) : "",
         values ? conflict_value_text(cli, conflict, values->field, values->has_mine, values->mine) : conflict_wanted_text(cli, conflict),
@@ -59,14 +77,27 @@ static enum crm_status table_line(struct cli *cli, void *arg, const struct line 
     return table_row_coloured(arg, cells, colours);
 }
 
+/* Where all are as usual (others came first) the reasons leave the room to the values. */
+static bool has_reasons(const struct conflict_list *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (list->items[i]->gone || (list->items[i]->why && *list->items[i]->why))
+            return true;
+    return false;
+}
+
 static enum crm_status fill_table(struct cli *cli, struct table *table, const struct conflict_list *list)
 {
-    static const char *const headings[][2] = { { "record", "记录" }, { "field", "字段" },     { "before", "原值" }, { "mine", "我的" },
-                                               { "theirs", "现值" }, { "changed", "修改时间" }, { "why", "原因" } };
+    static const struct {
+        const char *en, *zh;
+        unsigned flags;
+    } headings[] = { { "record", "记录", 0 },          { "field", "字段", 0 },       { "before", "原值", TABLE_WRAP }, { "mine", "我的", TABLE_WRAP },
+                     { "theirs", "现值", TABLE_WRAP }, { "changed", "修改时间", 0 }, { "why", "原因", TABLE_WRAP } };
+    size_t n = ARRAY_LEN(headings) - !has_reasons(list);
     enum crm_status status = CRM_OK;
 
-    for (size_t i = 0; i < ARRAY_LEN(headings) && !status; i++)
-        status = table_column(table, headings[i][cli->chinese], i == 0 || (i >= 2 && i <= 4) || i == 6 ? TABLE_WRAP : 0);
+    for (size_t i = 0; i < n && !status; i++)
+        status = table_column(table, cli_label(cli, headings[i].en, headings[i].zh), headings[i].flags);
     if (!status)
         status = each_line(cli, list, table_line, table);
     return status ? status : table_flush(table);

@@ -157,10 +157,10 @@ const char *conflict_time_text(struct cli *cli, const Crm__Conflict *conflict)
 const char *conflict_why_text(struct cli *cli, const Crm__Conflict *conflict)
 {
     if (conflict->gone)
-        return cli_label(cli, "the record is deleted, or no longer yours to see", "记录已删除或不再可见");
+        return cli_label(cli, "deleted, or no longer yours to see", "已删除或不再可见");
     if (conflict->why && *conflict->why)
         return cli_safe(cli, conflict->why);
-    return cli_label(cli, "others have changed it meanwhile", "他人已在此期间修改");
+    return cli_label(cli, "changed by others", "他人已修改");
 }
 
 const char *conflict_wanted_text(struct cli *cli, const Crm__Conflict *conflict)
