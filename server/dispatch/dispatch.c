@@ -38,7 +38,9 @@ static enum crm_status create(struct core *core, bool is_stepped, struct dispatc
         status = worker_pool_create(is_stepped ? 0 : (unsigned)core->settings.workers, &dispatch->workers);
     if (status == CRM_OK)
         status = writer_create(core, push_publish, dispatch, &dispatch->writer);
-    if (status == CRM_OK && !is_stepped)
+    if (status == CRM_OK && is_stepped)
+        writer_start_stepped(dispatch->writer);
+    else if (status == CRM_OK)
         status = writer_start(dispatch->writer);
     if (status != CRM_OK) {
         dispatch_destroy(dispatch);

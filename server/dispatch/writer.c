@@ -354,6 +354,11 @@ static void *writer_main(void *arg)
     return NULL;
 }
 
+void writer_start_stepped(struct writer *writer)
+{
+    queue_index_job(writer); /* one that a restart interrupted */
+}
+
 bool writer_step(struct writer *writer)
 {
     bool waits;

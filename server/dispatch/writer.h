@@ -25,7 +25,9 @@ typedef void writer_published(void *arg, const struct change_event *events, uint
 
 enum crm_status writer_create(struct core *core, writer_published *published, void *arg, struct writer **out_writer) MUST_CHECK;
 enum crm_status writer_start(struct writer *writer) MUST_CHECK;
-/* Of a writer that was not started: commit the next group here. false: nothing waits. */
+/* The same without a thread: writer_step does the work. */
+void writer_start_stepped(struct writer *writer);
+/* Commit the next group here. false: nothing waits. */
 bool writer_step(struct writer *writer);
 /* Any thread. CRM_BUSY when the queue is full, CRM_SHUTTING_DOWN after writer_stop: done is then not called. */
 enum crm_status writer_submit(struct writer *writer, struct write_job *job) MUST_CHECK;
