@@ -39,6 +39,7 @@ static const struct {
     { step_share_online, 4 },
     { step_move_team, 2 },
     { step_change_role, 2 },
+    { step_define_field, 2 },
     { step_server_dies, 4 },
     { step_server_restarts, 1 },
     { step_time_passes, 3 },
@@ -66,7 +67,7 @@ static void any_step(struct sim *sim)
 }
 
 static void (*const meanwhile[])(struct sim *sim) = {
-    step_delete_online, step_assign_online, step_share_online, step_move_team, step_change_role,
+    step_delete_online, step_assign_online, step_share_online, step_move_team, step_change_role, step_define_field,
 };
 
 /* While somebody waits for an answer others go on. */

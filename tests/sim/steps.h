@@ -13,7 +13,7 @@ extern const struct weather good_weather;
 struct typed_field;
 
 /* One of the fields in which people type. */
-const struct typed_field *type_any(void);
+const struct typed_field *type_any(const struct sim *sim);
 enum kind type_kind(const struct typed_field *typed);
 /* A packed message with this text alone, in the seed's arena. */
 ProtobufCBinaryData type_body(struct sim *sim, const struct field_def *field, const char *text);
@@ -66,6 +66,7 @@ void step_assign_online(struct sim *sim);
 void step_share_online(struct sim *sim);
 void step_move_team(struct sim *sim);
 void step_change_role(struct sim *sim);
+void step_define_field(struct sim *sim);
 void step_server_dies(struct sim *sim);
 void step_server_restarts(struct sim *sim);
 void step_back_up(struct sim *sim);

@@ -21,7 +21,7 @@ static enum person any_person_but_office(void)
 /* The office sees everything, the others what their replicas show. */
 void edit_online(struct sim *sim, enum person who)
 {
-    const struct typed_field *typed = type_any();
+    const struct typed_field *typed = type_any(sim);
     const struct disk *eyes = &sim->host.disk;
     struct record record;
     Crm__Mutation *mutation;
@@ -142,6 +142,26 @@ void step_change_role(struct sim *sim)
     mutation->set = change_body(sim, &role.base);
     sim_trace("representatives see what is %s%s%s", sees_team ? "their team's" : "their own", scopes[ARRAY_LEN(ids) - 1].n_hidden ? ", but not " : "",
               scopes[ARRAY_LEN(ids) - 1].n_hidden ? hidden : "");
+    (void)change_online(sim, OFFICE, &good_weather, mutation);
+}
+
+/* One more field of customers, by which they are found: every replica makes its keys anew. */
+void step_define_field(struct sim *sim)
+{
+    struct uuid id = uuid_create();
+    Crm__Mutation *mutation = change_make(sim, CRM__VERB__VERB_CREATE, KIND_FIELD_DEFINITION, &id);
+    Crm__FieldDefinition field = CRM__FIELD_DEFINITION__INIT;
+
+    if (!sim->host.is_up)
+        return;
+    field.kind = (char *)(uintptr_t)"customer";
+    field.name = (char *)(uintptr_t)"zone"; /* a second one is refused */
+    field.has_type = field.has_indexed = true;
+    field.type = CRM__FIELD_TYPE__FIELD_TYPE_TEXT;
+    field.indexed = true;
+    mutation->has_set = true;
+    mutation->set = change_body(sim, &field.base);
+    sim_trace("customers get a field");
     (void)change_online(sim, OFFICE, &good_weather, mutation);
 }
 

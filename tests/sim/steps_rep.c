@@ -68,7 +68,7 @@ void step_create_below(struct sim *sim)
 
 void step_edit(struct sim *sim)
 {
-    const struct typed_field *typed = type_any();
+    const struct typed_field *typed = type_any(sim);
     struct rep *rep = any_rep(sim);
     struct record record;
 
@@ -81,7 +81,7 @@ void step_edit(struct sim *sim)
 /* Two records at once: both or none. */
 void step_edit_group(struct sim *sim)
 {
-    const struct typed_field *typed[2] = { type_any(), type_any() };
+    const struct typed_field *typed[2] = { type_any(sim), type_any(sim) };
     struct rep *rep = any_rep(sim);
     Crm__Mutation *mutations[2];
     struct record record;

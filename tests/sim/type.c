@@ -11,6 +11,7 @@ struct typed_field {
     enum kind kind;
     const char *name;
     enum typing how;
+    bool is_custom; /* there is one once the office has defined it */
 };
 
 static const struct typed_field typed_fields[] = {
@@ -18,11 +19,24 @@ static const struct typed_field typed_fields[] = {
     { KIND_CUSTOMER, "tags", TYPE_ADD },     { KIND_CONTACT, "title", TYPE_SET },     { KIND_CONTACT, "note", TYPE_APPEND },
     { KIND_ACTIVITY, "outcome", TYPE_SET },  { KIND_ACTIVITY, "text", TYPE_APPEND },  { KIND_TASK, "text", TYPE_APPEND },
     { KIND_CUSTOMER, "industry", TYPE_SET }, { KIND_CUSTOMER, "note", TYPE_APPEND }, /* once more: where many meet */
+    { KIND_CUSTOMER, "zone", TYPE_SET, true },
 };
 
-const struct typed_field *type_any(void)
+/* NULL: the office has defined none, or the server, who knows, is down. */
+static const struct field_def *field_of(const struct sim *sim, const struct typed_field *typed)
 {
-    return &typed_fields[seed_draw(DICE_SCRIPT, ARRAY_LEN(typed_fields))];
+    const struct kind_def *kind = kind_def((unsigned)typed->kind);
+
+    if (!typed->is_custom)
+        return kind_field_by_name(kind, typed->name);
+    return sim->host.is_up ? schema_field_by_name(sim->host.core.schema, kind, typed->name) : NULL;
+}
+
+const struct typed_field *type_any(const struct sim *sim)
+{
+    const struct typed_field *typed = &typed_fields[seed_draw(DICE_SCRIPT, ARRAY_LEN(typed_fields))];
+
+    return field_of(sim, typed) ? typed : typed_fields;
 }
 
 enum kind type_kind(const struct typed_field *typed)
@@ -44,7 +58,7 @@ ProtobufCBinaryData type_body(struct sim *sim, const struct field_def *field, co
 
 Crm__Mutation *type_patch(struct sim *sim, enum person by, const struct typed_field *typed, const struct record *record)
 {
-    const struct field_def *field = kind_field_by_name(kind_def((unsigned)typed->kind), typed->name);
+    const struct field_def *field = field_of(sim, typed);
     Crm__Mutation *mutation = change_make(sim, CRM__VERB__VERB_PATCH, typed->kind, &record->header.id);
     const char *word = words_new(&sim->words, by, typed->kind, record, field->ref)->text, *text = word;
     struct value now;
