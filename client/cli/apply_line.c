@@ -12,8 +12,6 @@
 #include "client/cli/mutate.h"
 #include "client/cli/select.h"
 #include "common/base/calendar.h"
-#include "common/ops/ask.h"
-#include "common/rules/rule.h"
 #include "proto/codec.h"
 
 /* --- temporary names: a table that grows */
@@ -287,7 +285,7 @@ static enum crm_status find_record(struct line *line, Crm__Mutation *mutation)
 
     if (!text)
         return fail(line->failure, CRM_INVALID, "$record", "say which record is meant");
-    if (select_number(text, &kind, &number) && !(number & RECORD_NUMBER_LOCAL)) {
+    if (record_number_parse(text, &kind, &number) && !(number & RECORD_NUMBER_LOCAL)) {
         mutation->has_record_number = true;
         mutation->record_number = number;
         return CRM_OK;
@@ -466,6 +464,16 @@ static enum crm_status update(struct line *line, Crm__Mutation *mutation)
     return status ? status : read_fields(line, false, mutation);
 }
 
+/* What $with may hold. Whether a kind has the action the server says. */
+static const struct action {
+    const char *name;
+    const ProtobufCMessageDescriptor *argument;
+} actions[] = {
+    { "assign", &crm__assign_argument__descriptor }, { "share", &crm__share_argument__descriptor },
+    { "restore", NULL },                             { "move", &crm__move_argument__descriptor },
+    { "reopen", &crm__move_argument__descriptor },   { "disable", &crm__disable_argument__descriptor },
+};
+
 /* An id stands for a user, unless the argument says team. */
 static enum crm_status argument_id(struct line *line, const char *name, const char *text, ProtobufCBinaryData *out_bytes)
 {
@@ -505,7 +513,7 @@ static enum crm_status set_argument(struct line *line, ProtobufCMessage *argumen
     return status;
 }
 
-static enum crm_status read_argument(struct line *line, const struct action_def *action, Crm__Mutation *mutation)
+static enum crm_status read_argument(struct line *line, const struct action *action, Crm__Mutation *mutation)
 {
     ProtobufCMessage *argument = action->argument ? arena_zalloc(line->arena, action->argument->sizeof_message) : NULL;
     struct slice packed;
@@ -537,9 +545,11 @@ static enum crm_status read_argument(struct line *line, const struct action_def 
 
 static enum crm_status act(struct line *line, Crm__Mutation *mutation)
 {
-    const struct action_def *action = rule_action(line->kind->kind, line->words.action);
+    const struct action *action = NULL;
     enum crm_status status;
 
+    for (size_t i = 0; i < ARRAY_LEN(actions) && !action; i++)
+        action = strcmp(actions[i].name, line->words.action) == 0 ? &actions[i] : NULL;
     if (!action)
         return fail(line->failure, CRM_INVALID, "$do", "'%s' is neither create, update, upsert or delete, nor an action of a %s", line->words.action, line->kind->name);
     status = find_record(line, mutation);

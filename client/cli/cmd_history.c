@@ -16,9 +16,25 @@ struct shown {
     struct cli *cli;
     struct table *table;   /* NULL: JSON */
     struct owners *owners; /* or NULL: all changes */
+    struct uuid id;
     uint64_t n;
     enum crm_status status;
 };
+
+/* Of a record that has become a part of this one its number says so. */
+static const char *verb_text(const struct shown *shown, const Crm__Change *change)
+{
+    struct cli *cli = shown->cli;
+    const char *text = change_verb_text(cli, change);
+    struct record_header header = { .kind = (enum kind)change->kind, .number = change->number };
+    char label[RECORD_LABEL_SIZE];
+
+    if (!uuid_from_slice(slice_of(change->id.data, change->id.len), &header.id) ||
+        uuid_equal(&header.id, &shown->id))
+        return text;
+    record_label(&header, label);
+    return arena_printf(&cli->arena, "%s: %s", label, text);
+}
 
 static enum crm_status show_change(struct shown *shown, const Crm__Change *change)
 {
@@ -38,8 +54,7 @@ static enum crm_status show_change(struct shown *shown, const Crm__Change *chang
     }
     return table_row(shown->table,
                      (const char *[]){ change_time_text(cli, change), change_by_text(cli, change),
-                                       change_verb_text(cli, change),
-                                       change_fields_text(cli, change) },
+                                       verb_text(shown, change), change_fields_text(cli, change) },
                      0);
 }
 
@@ -109,6 +124,8 @@ enum crm_status cmd_history(struct cli *cli, int argc, char **argv)
     request.has_kind = request.has_id = request.has_titles = request.titles = true;
     request.kind = (uint32_t)record.header.kind;
     request.id = (ProtobufCBinaryData){ .len = UUID_SIZE, .data = record.header.id.bytes };
+    request.has_merged = request.merged = !cli->options.owners;
+    shown.id = record.header.id;
     request.has_limit = cli->options.limit > 0;
     request.limit = cli->options.limit < UINT32_MAX ? (uint32_t)cli->options.limit : UINT32_MAX;
     status = begin(&shown);

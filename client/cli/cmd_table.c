@@ -172,6 +172,22 @@ static const struct command commands[] = {
       EXAMPLES("crm export customers -o customers.csv", "all that you may see",
                "crm export deals 'state = open' --jsonl -o deals.jsonl", "for programs",
                "crm export customers --excel -o customers.csv", "for Excel") },
+    { .name = "merge",
+      .synopsis = "RECORD OTHER... [--take FIELD=OTHER]",
+      .summary = "make one record of several that are the same",
+      .run = cmd_merge,
+      .flags = COMMAND_CONNECTS,
+      OPTIONS(OPT_TAKE, OPT_DRY_RUN, OPT_YES, OPT_JSON),
+      .min_args = 2,
+      .max_args = -1,
+      .description =
+          "The first record stays and keeps its values; where it has none it gets the others', its "
+          "lists get what the others have besides, and of long texts all are kept. --take chooses "
+          "another's value for a field. All that refers to the others refers to it from then on, who "
+          "may see them may see it, their numbers lead to it, and its history shows theirs. The "
+          "others go into the recycle bin. " SELECTOR_HELP,
+      EXAMPLES("crm merge C-1 C-17 C-40", "three that are one customer",
+               "crm merge C-1 C-17 --take name=C-17", "with the other's name") },
     { .name = "undo",
       .synopsis = "JOB|#CHANGE",
       .summary = "take back what a job, or one change, has done",

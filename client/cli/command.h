@@ -99,6 +99,7 @@ enum crm_status cmd_list(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_log(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_login(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_logout(struct cli *cli, int argc, char **argv);
+enum crm_status cmd_merge(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_move(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_passwd(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_report(struct cli *cli, int argc, char **argv);

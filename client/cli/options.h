@@ -34,6 +34,7 @@ struct options {
     bool dry_run, yes, atomic;
     const char *job, *rejects, *match, *output;
     bool raw, excel;
+    struct option_list take;
     int64_t rev;
     /* whose a record is, and who else may see it */
     const char *with;
@@ -106,6 +107,7 @@ enum option_id {
     OPT_JOB,
     OPT_REJECTS,
     OPT_MATCH,
+    OPT_TAKE,
     OPT_OUTPUT,
     OPT_RAW,
     OPT_EXCEL,

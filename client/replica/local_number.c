@@ -13,7 +13,7 @@ bool local_number_parse(const char *text, const struct kind_def *kind, struct lo
 {
     uint64_t number;
 
-    if (!select_number(text, &kind, &number) || !(number & RECORD_NUMBER_LOCAL))
+    if (!record_number_parse(text, &kind, &number) || !(number & RECORD_NUMBER_LOCAL))
         return false;
     *out_number = (struct local_number){ .kind = kind, .number = number };
     return true;

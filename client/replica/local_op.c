@@ -112,7 +112,7 @@ static bool find_alias(const Crm__GetRequest *request, const struct view *view, 
     const struct kind_def *kind = kind_def(request->kind);
     uint64_t number;
 
-    if (request->has_id || !request->selector || !select_number(request->selector, &kind, &number))
+    if (request->has_id || !request->selector || !record_number_parse(request->selector, &kind, &number))
         return false;
     *out_kind = kind->kind;
     return outbox_alias(view->txn, kind->kind, number, out_id) == CRM_OK;

@@ -31,6 +31,12 @@ struct grant {
 #define GRANT_REF 810u /* behind the header's field references: those of a child key that tell a share from a reference */
 
 #define GRANT_VALUE_SIZE 9 /* rights, until */
+#define GRANT_KEY_SIZE   (2 * UUID_SIZE + 1)
+
+/* A row of STORE_GRANT. CRM_CORRUPT. */
+enum crm_status grant_decode(struct slice key, struct slice value, struct grant *out_grant) MUST_CHECK;
+/* A key of STORE_GRANT, or the same part of a due key. false: it is none. */
+bool grant_key_parse(struct slice key, struct uuid *out_root, struct grant *out_grant);
 
 static inline void grant_key(struct key *key, const struct uuid *root, const struct grant *grant)
 {

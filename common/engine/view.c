@@ -7,6 +7,7 @@
  */
 #include "common/engine/view.h"
 
+#include "common/engine/alias.h"
 #include "common/engine/derive.h"
 #include "common/engine/index.h"
 
@@ -359,6 +360,8 @@ enum crm_status view_number(const struct view *view, enum kind kind, uint64_t nu
         return CRM_NOT_FOUND;
     status = index_is_kept(view) ? number_by_index(view, kind, number, &found)
                                  : derive_number(view, kind, number, &found);
+    if (status == CRM_NOT_FOUND)
+        status = alias_follow(view, kind, number, &found);
     if (status == CRM_OK)
         status = admit(view, kind, &found);
     if (status == CRM_OK)

@@ -6,6 +6,8 @@
  */
 #include "common/model/record.h"
 
+#include <stdlib.h>
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -323,4 +325,33 @@ void record_label(const struct record_header *header, char text[RECORD_LABEL_SIZ
         snprintf(text, RECORD_LABEL_SIZE, "%.2s-%" PRIu64, kind->letter, header->number);
     else
         snprintf(text, RECORD_LABEL_SIZE, "%02x%02x%02x%02x", end[0], end[1], end[2], end[3]);
+}
+
+/* "D-17", "d-17", "17", and "D-~1" of a replica: a letter gives the kind, or must agree with it. */
+bool record_number_parse(const char *text, const struct kind_def **kind, uint64_t *out_number)
+{
+    const char *digits = text;
+    const struct kind_def *lettered;
+    uint64_t local = 0;
+    char *end;
+
+    while (*digits && *digits != '-' && !(*digits >= '0' && *digits <= '9'))
+        digits++;
+    if (digits > text) {
+        if (*digits != '-')
+            return false;
+        lettered = kind_by_letter(text, (size_t)(digits - text));
+        if (!lettered || (*kind && *kind != lettered))
+            return false;
+        *kind = lettered;
+        digits++;
+        if (*digits == '~') {
+            local = RECORD_NUMBER_LOCAL;
+            digits++;
+        }
+    }
+    if (!*kind || *digits < '0' || *digits > '9' || strlen(digits) > 18)
+        return false;
+    *out_number = strtoull(digits, &end, 10) | local;
+    return *end == '\0';
 }

@@ -68,5 +68,7 @@ enum crm_status record_from_wire(const Crm__Record *wire, struct record *out_rec
 /* "D-17" into text[24]; the id's last 8 digits where there is no number. */
 #define RECORD_LABEL_SIZE 24
 void record_label(const struct record_header *header, char text[RECORD_LABEL_SIZE]);
+/* Is a text a human number ("D-17", "d-17", "17", "D-~1")? *kind is the kind that is asked for, or NULL; the letter gives it, or must agree. */
+bool record_number_parse(const char *text, const struct kind_def **kind, uint64_t *out_number);
 
 #endif

@@ -40,8 +40,6 @@ enum crm_status ask_get(struct ask *ask, const Crm__GetRequest *request, struct 
  * *ask->error. */
 enum crm_status ask_select(struct ask *ask, unsigned kind, const char *selector, bool with_endings, struct uuid *out_id,
                               enum kind *out_kind) MUST_CHECK;
-/* Is a selector a human number ("D-17", "D-~1")? *kind is the kind that is asked for, or NULL; its letter gives it, or must agree. */
-bool select_number(const char *text, const struct kind_def **kind, uint64_t *out_number);
 /* A record in the recycle bin by its number: kind 0: of any kind. false: there is none; selector may be NULL. */
 bool select_deleted(const struct view *view, unsigned kind, const char *selector, struct record *out_record);
 /* May a selector be an id's ending? Then records are looked through. */

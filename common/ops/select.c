@@ -74,35 +74,6 @@ static enum crm_status ambiguous(struct selection *selection, const char *select
     return ask_fail(ask, CRM_AMBIGUOUS, "'%.80s' fits %s%zu records", selector, selection->n == CANDIDATES_MAX ? "at least " : "", selection->n);
 }
 
-/* "D-17", "d-17", "17", and "D-~1" of a replica: a letter gives the kind, or must agree with it. */
-bool select_number(const char *text, const struct kind_def **kind, uint64_t *out_number)
-{
-    const char *digits = text;
-    const struct kind_def *lettered;
-    uint64_t local = 0;
-    char *end;
-
-    while (*digits && *digits != '-' && !(*digits >= '0' && *digits <= '9'))
-        digits++;
-    if (digits > text) {
-        if (*digits != '-')
-            return false;
-        lettered = kind_by_letter(text, (size_t)(digits - text));
-        if (!lettered || (*kind && *kind != lettered))
-            return false;
-        *kind = lettered;
-        digits++;
-        if (*digits == '~') {
-            local = RECORD_NUMBER_LOCAL;
-            digits++;
-        }
-    }
-    if (!*kind || *digits < '0' || *digits > '9' || strlen(digits) > 18)
-        return false;
-    *out_number = strtoull(digits, &end, 10) | local;
-    return *end == '\0';
-}
-
 static bool try_id(struct selection *selection, const struct kind_def *kind, const struct uuid *id)
 {
     struct record record;
@@ -268,7 +239,7 @@ enum crm_status ask_select(struct ask *ask, unsigned kind_number, const char *se
         *out_kind = KIND_USER;
         return CRM_OK;
     }
-    if (select_number(selector, &lettered, &number) && view_number(ask->view, lettered->kind, number, out_id) == CRM_OK &&
+    if (record_number_parse(selector, &lettered, &number) && view_number(ask->view, lettered->kind, number, out_id) == CRM_OK &&
         view_record(ask->view, lettered->kind, out_id, &record) == CRM_OK) {
         *out_kind = lettered->kind;
         return CRM_OK;

@@ -1,5 +1,5 @@
 /*
- * common.c - the actions that every kind has: assign to somebody else, share, restore from the recycle bin, resolve conflicts
+ * common.c - the actions that every kind has: assign to somebody else, share, restore from the recycle bin, merge, resolve conflicts
  */
 #include "common/rules/rule.h"
 
@@ -102,6 +102,7 @@ static const struct action_def actions[] = {
     { .name = "assign", .flags = RULE_LOCAL, .right = CRM__RIGHT__RIGHT_REASSIGN, .argument = &crm__assign_argument__descriptor, .run = assign },
     { .name = "share", .flags = RULE_LOCAL, .right = CRM__RIGHT__RIGHT_SHARE, .argument = &crm__share_argument__descriptor, .run = share },
     { .name = "restore", .flags = RULE_LOCAL, .right = CRM__RIGHT__RIGHT_RESTORE, .argument = &crm__restore_argument__descriptor, .run = restore },
+    { .name = "merge", .right = CRM__RIGHT__RIGHT_MERGE, .argument = &crm__merge_argument__descriptor, .run = merge_records },
     { .name = "resolve", .flags = RULE_LOCAL, .argument = &crm__resolve_argument__descriptor, .run = resolve_conflicts },
 };
 

@@ -31,6 +31,8 @@ struct rule_more {
     size_t n_clear;
     const char *reason; /* for the owner history, or NULL */
     bool is_asked;      /* who asks wants it besides: it is left out where they may not change that record themselves */
+    bool must_be_allowed; /* likewise, but then nothing is done */
+    struct uuid into;   /* of a deletion: what it has become a part of (alias.h), or nil */
 };
 
 /* A share that a rule gives or takes of the record in hand (of the one that decides over it). */
@@ -146,6 +148,8 @@ enum crm_status handover_take_reason(struct rule_ctx *ctx, const char *reason) M
 enum crm_status handover_disable(struct rule_ctx *ctx, const void *argument) MUST_CHECK;
 /* deal_team.c, used by the rules of deals: members get a share of the deal, who is none any more loses it. */
 enum crm_status deal_team_complete(struct rule_ctx *ctx, const Crm__Deal *deal) MUST_CHECK;
+/* merge.c: the action merge of all kinds. */
+enum crm_status merge_records(struct rule_ctx *ctx, const void *argument) MUST_CHECK;
 /* resolve.c: the action resolve of all kinds. */
 enum crm_status resolve_conflicts(struct rule_ctx *ctx, const void *argument) MUST_CHECK;
 

@@ -17,14 +17,9 @@ enum due_rule { DUE_GRANT = 1 };
 
 /* Bytes of a due key before what its rule is about. */
 #define DUE_HEAD_SIZE 9
-#define GRANT_KEY_SIZE (2 * UUID_SIZE + 1)
 /* With so many a record may be shared: all of them are looked at by who has no other way to it. */
 #define GRANTS_MAX 256
 
-/* A row of STORE_GRANT. CRM_CORRUPT. */
-enum crm_status grant_decode(struct slice key, struct slice value, struct grant *out_grant) MUST_CHECK;
-/* A key of STORE_GRANT, or the same part of a due key. false: it is none. */
-bool grant_key_parse(struct slice key, struct uuid *out_root, struct grant *out_grant);
 /* What a principal has on a root now; rights GRANT_NONE where there is no row. wanted says whom. */
 enum crm_status grant_load(const struct view *view, const struct uuid *root, const struct grant *wanted, struct grant *out_grant) MUST_CHECK;
 /*

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "common/model/merge.h"
+#include "common/engine/alias.h"
 #include "common/rules/rule.h"
 #include "server/engine/late.h"
 #include "server/engine/mutate_inside.h"
@@ -134,6 +135,17 @@ static enum crm_status store(struct work *work, struct record_header *out_header
     return status == CRM_OK ? run_more(work->change, evolve->more, evolve->happened_us) : status;
 }
 
+static enum crm_status remove_into(struct work *work, const struct rule_more *more, struct record_header *out_header)
+{
+    struct change *change = work->change;
+    const struct record *before = &work->evolve.before;
+    enum crm_status status = remove_record(change, work->evolve.kind, before, work->evolve.happened_us, out_header);
+
+    if (status != CRM_OK || uuid_is_nil(&more->into))
+        return status;
+    return alias_put(change->own, &before->header, &more->into, change->group->arena);
+}
+
 /* A rule's or a deletion's change of another record, which may also hand it over. */
 enum crm_status mutate_more(struct change *change, const struct rule_more *more, int64_t happened_us, struct record_header *out_header)
 {
@@ -143,6 +155,8 @@ enum crm_status mutate_more(struct change *change, const struct rule_more *more,
     work_begin(&work, change, NULL, kind_def(more->kind), happened_us);
     if (more->verb != RULE_CREATE)
         status = load_before(&work, &more->id, false);
+    if (status == CRM_OK && more->verb == RULE_DELETE)
+        return remove_into(&work, more, out_header);
     if (status == CRM_OK)
         status = evolve_more(&work.evolve, more);
     return status == CRM_OK ? store(&work, out_header) : status;
@@ -160,6 +174,8 @@ static enum crm_status run_more(struct change *change, struct rule_more *more, i
     for (; more && status == CRM_OK; more = more->next) {
         if (change->records >= MUTATION_RECORDS_MAX)
             status = fail(&change->failure, CRM_TOO_LARGE, NULL, "it would change more than %d records", MUTATION_RECORDS_MAX);
+        else if (more->must_be_allowed && !work_may_change_too(change, more))
+            status = fail(&change->failure, CRM_NOT_ALLOWED, NULL, "your role does not allow changing all of these %s", kind_def((unsigned)more->kind)->plural);
         else if (more->verb == RULE_CREATE || !more->is_asked || work_may_change_too(change, more))
             status = mutate_more(change, more, happened_us, &header);
     }

@@ -3,6 +3,7 @@
  *
  * Writer thread, or a worker in a dry run. Which records they are common/ops/remove.h says.
  */
+#include "common/engine/alias.h"
 #include "common/ops/remove.h"
 
 #include "server/engine/expiry.h"
@@ -58,6 +59,8 @@ static enum crm_status put_back(void *arg, const struct kind_def *kind, const st
     };
     enum crm_status status = change_put(removing->change, &record);
 
+    if (status == CRM_OK)
+        status = alias_drop(&removing->change->view, removing->change->own, &after->header);
     return status == CRM_OK ? expiry_of_restored(removing->change, &after->header) : status;
 }
 

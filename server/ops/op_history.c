@@ -2,10 +2,12 @@
  * op_history.c - what happened: one record's changes, newest first, or the feed of all, oldest first; and being told of new ones
  */
 #include "common/base/clock.h"
+#include "common/engine/alias.h"
 #include "server/engine/log.h"
 #include "server/ops/wire.h"
 
 #define TURN_ENTRIES 100
+#define MERGED_MAX   100 /* records that have become a part of one, whose history is told with it */
 
 /* A history between its turns. */
 struct history_state {
@@ -17,6 +19,9 @@ struct history_state {
     bool limited;
     uint64_t head;
     bool done;
+    enum kind kind;
+    struct uuid merged[MERGED_MAX]; /* whose history comes next */
+    size_t n_merged, at;
 };
 
 /* The body outlives its turn. */
@@ -30,6 +35,32 @@ static enum crm_status keep_body(struct history_state *state, struct slice body)
     return CRM_OK;
 }
 
+static bool note_merged(void *arg, const struct uuid *merged)
+{
+    struct history_state *state = arg;
+
+    if (state->n_merged < MERGED_MAX)
+        state->merged[state->n_merged++] = *merged;
+    return state->n_merged < MERGED_MAX;
+}
+
+/* A record's own chain is next; behind it those of what has become a part of it. */
+static enum crm_status take_record(struct op_ctx *ctx, struct history_state *state, const struct uuid *id)
+{
+    const Crm__HistoryRequest *request = ctx->request;
+    enum crm_status status = view_record(ctx->view, state->kind, id, &state->record);
+
+    if (status == CRM_NOT_FOUND)
+        status = view_deleted(ctx->view, state->kind, id, &state->record);
+    if (status == CRM_OK && request->merged)
+        status = alias_each(ctx->view, id, note_merged, state);
+    if (status != CRM_OK)
+        return status;
+    state->next = state->record.header.seq;
+    state->done = false;
+    return keep_body(state, state->record.body);
+}
+
 static enum crm_status begin_record(struct op_ctx *ctx, const Crm__HistoryRequest *request, struct history_state *state)
 {
     struct uuid id;
@@ -37,16 +68,26 @@ static enum crm_status begin_record(struct op_ctx *ctx, const Crm__HistoryReques
 
     if (!kind_def(request->kind) || !uuid_from_slice(slice_of(request->id.data, request->id.len), &id))
         return op_fail_field(ctx, CRM_INVALID, "id", "a record's history needs its kind and its id of 16 bytes");
-    status = view_record(ctx->view, (enum kind)request->kind, &id, &state->record);
-    if (status == CRM_NOT_FOUND)
-        status = view_deleted(ctx->view, (enum kind)request->kind, &id, &state->record);
-    if (status != CRM_OK)
-        return op_fail(ctx, status, "there is no such %s", kind_def(request->kind)->name);
-    state->next = state->record.header.seq;
+    state->kind = (enum kind)request->kind;
     state->body = arena_alloc(ctx->arena, RECORD_SIZE_MAX);
     if (!state->body)
         return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
-    return keep_body(state, state->record.body) == CRM_OK ? CRM_OK : op_fail(ctx, CRM_CORRUPT, "the stored record is damaged");
+    status = take_record(ctx, state, &id);
+    if (status == CRM_NOT_FOUND)
+        return op_fail(ctx, status, "there is no such %s", kind_def(request->kind)->name);
+    return status == CRM_OK ? CRM_OK : op_fail(ctx, status, "the stored record cannot be read");
+}
+
+/* The next of those that have become a part of it; who asks may not see all of them. */
+static enum crm_status next_merged(struct op_ctx *ctx, struct history_state *state)
+{
+    enum crm_status status = CRM_NOT_FOUND;
+
+    if (state->is_feed || (state->limited && state->limit == 0))
+        return CRM_OK;
+    while (status == CRM_NOT_FOUND && state->at < state->n_merged)
+        status = take_record(ctx, state, &state->merged[state->at++]);
+    return status == CRM_NOT_FOUND ? CRM_OK : status;
 }
 
 static enum crm_status begin_history(struct op_ctx *ctx)
@@ -256,8 +297,11 @@ static enum crm_status step_history(struct op_ctx *ctx, bool *out_more)
     if (!chunk->changes)
         return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
     answer_init(&titles, ctx->scratch, ctx->view, request->titles);
-    for (int n = 0; n < TURN_ENTRIES && !state->done && status == CRM_OK && ctx->scratch->used < ctx->chunk_budget; n++)
+    for (int n = 0; n < TURN_ENTRIES && !state->done && status == CRM_OK && ctx->scratch->used < ctx->chunk_budget; n++) {
         status = one_entry(ctx, state, chunk, &titles);
+        if (status == CRM_OK && state->done)
+            status = next_merged(ctx, state);
+    }
     if (status != CRM_OK)
         return op_fail(ctx, status, "the log cannot be read");
     if (request->titles) {
