@@ -111,7 +111,7 @@ static void add_stream(struct crm_call *call)
     call->state = CALL_SENT;
     call->stream = channel->next_stream++;
     call->sends++;
-    call->consumed = 0;
+    call->consumed = call->ahead = 0;
     call->is_taken = false;
     call->send_credit = 0;
     channel->streams[channel->n_streams++] = (struct stream){ .id = call->stream, .call = call, .op = call->op };

@@ -57,6 +57,7 @@ struct crm_call {
     bool is_taken;        /* upload: the server has granted credit, before which nothing may go */
     uint32_t send_credit; /* upload: bytes that may go */
     uint32_t consumed;    /* bytes of chunks taken in and not yet granted anew */
+    uint32_t ahead;       /* bytes granted beyond those and the first credit */
     const ProtobufCMessage *reply;
     struct failure failure; /* text of errors that are our own */
     struct crm_error error;
