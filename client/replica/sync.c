@@ -75,6 +75,16 @@ static enum crm_status ask_fields(struct sync *sync)
     return crm_call_start(sync->client, OP_DESCRIBE, &request.base, NULL, &sync->describe);
 }
 
+/* The line was cut before they were known: what else was asked cannot be used without them. */
+static enum crm_status ask_fields_again(struct sync *sync)
+{
+    if (sync->is_begun || !crm_call_is_done(sync->describe) || crm_call_error(sync->describe)->status == CRM_OK)
+        return CRM_OK;
+    crm_call_destroy(sync->describe);
+    sync->describe = NULL;
+    return ask_fields(sync);
+}
+
 /* A replica that is there already is told what the role wants by now, so that it is not shown any more until it is so. */
 static enum crm_status begin_pull(struct sync *sync, const struct pull_terms *terms)
 {
@@ -335,7 +345,7 @@ enum crm_status sync_run(struct replica *replica, struct crm_client *client, con
                          struct failure *failure)
 {
     struct sync sync = { .replica = replica, .client = client, .options = options, .progress = out_progress, .failure = failure,
-                         .began_us = clock_monotonic_us() };
+                         .is_in_doubt = options->compares, .began_us = clock_monotonic_us() };
     struct crm_call *conflicts = NULL; /* asked beside the first pages: no round trip of its own */
     unsigned idle = 0;
     enum crm_status status;
@@ -349,7 +359,9 @@ enum crm_status sync_run(struct replica *replica, struct crm_client *client, con
     while (status == CRM_OK) {
         uint64_t pages = sync.pull.n_pages;
 
-        status = attempt(&sync);
+        status = ask_fields_again(&sync);
+        if (status == CRM_OK)
+            status = attempt(&sync);
         if (!may_go_on(&sync, status))
             break;
         idle = sync.pull.n_pages > pages ? 0 : idle + 1;

@@ -23,6 +23,7 @@ struct sync_options {
     size_t n_filters; /* of kinds of which only a part is carried, each once; borrowed until sync_run returns */
     Crm__SyncFilter **filters;
     const char *scope_text; /* what the replica remembers as its scope; NULL: the scope's name */
+    bool compares; /* hold all that there is against what the server has, whatever the cursor says: what is damaged comes anew */
     void (*on_progress)(void *arg, const struct sync_progress *progress); /* NULL: none */
     void *arg;
 };
