@@ -66,9 +66,16 @@ static void on_answer(void *arg, const Crm__QueuedMutation *queued, const Crm__M
     words_queued(&rep->sim->words, queued, answer->status == CRM_OK ? note_answered : note_refused, rep);
 }
 
+/* The server asks for patience. */
+static void on_rest(void *arg, uint32_t ms)
+{
+    (void)arg;
+    seed_pass((int64_t)ms * 1000);
+}
+
 static enum crm_status push_and_pull(struct rep *rep, struct replica *replica, struct crm_client *client, struct failure *failure)
 {
-    const struct push_options pushing = { .on_answer = on_answer, .arg = rep };
+    const struct push_options pushing = { .on_answer = on_answer, .rest = on_rest, .arg = rep };
     const struct sync_options pulling = { .scope = rep->scope };
     struct push_counts counts;
     struct sync_progress progress;
