@@ -31,7 +31,7 @@
 #define FIELDS      3
 #define EDITS       4      /* of a rep between two syncs */
 #define EDITS_MAX   65536
-#define SECONDS     20
+#define SECONDS     12
 #define TOKEN_SIZE  32
 #define BODY_MAX    128
 #define SYNC_MS_MAX 120000 /* of one over a line that is good again */
