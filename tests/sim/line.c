@@ -152,7 +152,8 @@ enum crm_status line_client_create(struct host *host, const struct weather *weat
     struct dialer *dialer = calloc(1, sizeof *dialer);
     const struct connector connector = { .open = line_open, .destroy = free, .arg = dialer };
     const struct crm_options options = {
-        .host = "sim", .software = "sim/1", .token = token, .token_size = TOKEN_BYTES, .reconnect_attempts = CRM_NO_RECONNECT,
+        .host = "sim", .software = "sim/1", .token = token, .token_size = TOKEN_BYTES,
+        .reconnect_attempts = seed_chance(DICE_LINE, 50) ? CRM_NO_RECONNECT : 0, /* the library tries again, or whoever uses it does */
     };
 
     if (!dialer)

@@ -5,6 +5,7 @@
  */
 #include "tests/sim/sim.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,6 +77,17 @@ bool seed_chance(enum dice dice, unsigned percent)
 void seed_pass(int64_t us)
 {
     now.now_us += us;
+}
+
+/* In place of the C library's: there is no socket, whoever waits (to connect again) lets simulated time pass. */
+int poll(struct pollfd *fds, nfds_t n, int timeout_ms)
+{
+    for (nfds_t i = 0; i < n; i++)
+        fds[i].revents = 0;
+    if (timeout_ms < 0)
+        sim_fail("somebody waits for ever");
+    seed_pass((int64_t)timeout_ms * 1000);
+    return 0;
 }
 
 void sim_trace(const char *format, ...)
