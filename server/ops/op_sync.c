@@ -10,20 +10,13 @@
 #include "proto/codec.h"
 #include "server/engine/feed.h"
 #include "server/engine/feed_compare.h"
+#include "server/ops/sync_page.h"
 #include "server/ops/wire.h"
 
 #define TURN_ROWS       200
 #define TURN_US         2000
-#define PAGE_RECORDS    500
-#define PAGE_BYTES_MIN  4096
-#define FORGET_BYTES    24     /* of one in a page */
 #define SILENT_MAX      20000  /* entries of no concern for which a page without records is sent: they need not be walked again after a cut */
 #define VIEW_SIZE       16
-
-struct forget {
-    enum kind kind;
-    struct uuid id;
-};
 
 /* What is asked. */
 enum sync_task {
@@ -44,15 +37,7 @@ struct sync_state {
     uint8_t view[VIEW_SIZE];
     uint64_t examined_before; /* when the last page was sent */
     bool is_begun;            /* a page has been sent */
-    size_t max_records, max_bytes;
-    /* the page */
-    uint8_t *packed; /* room for max_bytes and one record more */
-    size_t bytes;
-    size_t n_records;
-    struct forget forgets[PAGE_RECORDS];
-    size_t n_forgets;
-    uint32_t strays[PAGE_RECORDS];
-    size_t n_strays;
+    struct sync_page page;
 };
 
 /* --- the request */
@@ -124,11 +109,6 @@ static bool read_cursor(const struct op_ctx *ctx, const struct sync_state *state
     return record_sum_read(slice_of(wire->hash.data, wire->has_hash ? wire->hash.len : 0), &out_cursor->sum);
 }
 
-static size_t bounded(uint32_t wanted, size_t least, size_t most)
-{
-    return wanted == 0 || wanted > most ? most : wanted < least ? least : wanted;
-}
-
 /* How the replica wants it, and how it is to be had. */
 static enum crm_status begin_feed(struct op_ctx *ctx, const Crm__SyncRequest *request, struct sync_state *state)
 {
@@ -170,10 +150,7 @@ static enum crm_status begin_sync(struct op_ctx *ctx)
     ctx->state = state;
     state->scope.access = ctx->session->access;
     state->scope.reach = (enum feed_reach)request->scope;
-    state->max_records = bounded(request->page_records, 1, PAGE_RECORDS);
-    state->max_bytes = bounded(request->page_bytes, PAGE_BYTES_MIN, FRAME_CHUNK_MAX);
-    state->packed = arena_alloc(ctx->arena, state->max_bytes + record_packed_max(&(struct record){ .body.size = RECORD_SIZE_MAX }));
-    if (!state->packed)
+    if (sync_page_init(&state->page, request->page_records, request->page_bytes, ctx->arena) != CRM_OK)
         return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
     status = read_filters(ctx, request, state);
     if (status == CRM_OK)
@@ -183,36 +160,20 @@ static enum crm_status begin_sync(struct op_ctx *ctx)
 
 /* --- the page */
 
-static bool has_room(const struct sync_state *state)
-{
-    return state->n_records < state->max_records && state->n_forgets < state->max_records && state->n_strays < state->max_records &&
-           state->bytes + FORGET_BYTES * state->n_forgets < state->max_bytes;
-}
-
-/* A replica stores a page's records before it forgets: what came back within the page is not forgotten. */
-static void take_back_forget(struct sync_state *state, const struct uuid *id)
-{
-    for (size_t i = 0; i < state->n_forgets; i++)
-        if (uuid_equal(&state->forgets[i].id, id))
-            state->forgets[i--] = state->forgets[--state->n_forgets];
-}
-
 static bool page_send(void *arg, const struct record *record)
 {
     struct sync_state *state = arg;
 
-    take_back_forget(state, &record->header.id);
-    state->bytes += record_pack(record, state->packed + state->bytes);
-    state->n_records++;
-    return has_room(state);
+    sync_page_add(&state->page, record);
+    return sync_page_has_room(&state->page);
 }
 
 static bool page_forget(void *arg, enum kind kind, const struct uuid *id)
 {
     struct sync_state *state = arg;
 
-    state->forgets[state->n_forgets++] = (struct forget){ .kind = kind, .id = *id };
-    return has_room(state);
+    sync_page_forget(&state->page, kind, id);
+    return sync_page_has_room(&state->page);
 }
 
 /* A record of the walk in a comparison: first only added up, then sent where the replica has it not, or not so. */
@@ -265,47 +226,28 @@ static Crm__SyncCursor *make_cursor(struct op_ctx *ctx, struct sync_state *state
     return wire;
 }
 
-/* Records are packed already; what is behind them comes from a message without any. */
 static enum crm_status send_page(struct op_ctx *ctx, struct sync_state *state)
 {
     Crm__SyncChunk *chunk = ctx->chunk;
-    Crm__SyncForget *forgets = arena_alloc(ctx->scratch, (state->n_forgets + 1) * sizeof *forgets);
-    struct slice behind;
-    uint8_t *whole;
+    enum crm_status status;
 
-    chunk->forgets = arena_alloc(ctx->scratch, (state->n_forgets + 1) * sizeof *chunk->forgets);
     chunk->cursor = make_cursor(ctx, state, feed_cursor(state->feed), ctx->scratch);
-    if (!forgets || !chunk->forgets || !chunk->cursor)
+    if (!chunk->cursor)
         return CRM_NO_MEMORY;
-    for (size_t i = 0; i < state->n_forgets; i++) {
-        crm__sync_forget__init(&forgets[i]);
-        forgets[i].has_kind = forgets[i].has_id = true;
-        forgets[i].kind = (uint32_t)state->forgets[i].kind;
-        forgets[i].id = (ProtobufCBinaryData){ .data = state->forgets[i].id.bytes, .len = UUID_SIZE };
-        chunk->forgets[chunk->n_forgets++] = &forgets[i];
-    }
     chunk->has_begins = chunk->begins = feed_is_anew(state->feed) && !state->is_begun;
-    chunk->has_erased = chunk->erased = state->n_forgets > 0 && feed_has_erased(state->feed);
-    chunk->strays = state->strays;
-    chunk->n_strays = state->n_strays;
-    if (codec_pack(&chunk->base, ctx->scratch, &behind) != CRM_OK || !(whole = arena_alloc(ctx->scratch, state->bytes + behind.size)))
-        return CRM_NO_MEMORY;
-    if (state->bytes)
-        memcpy(whole, state->packed, state->bytes);
-    memcpy(whole + state->bytes, behind.data, behind.size);
-    ctx->packed = slice_of(whole, state->bytes + behind.size);
-    state->bytes = state->n_records = state->n_forgets = state->n_strays = 0;
+    chunk->has_erased = chunk->erased = state->page.n_forgets > 0 && feed_has_erased(state->feed);
+    status = sync_page_pack(&state->page, chunk, ctx->scratch, &ctx->packed);
     state->examined_before = feed_examined(state->feed);
     state->is_begun = true;
-    return CRM_OK;
+    return status;
 }
 
 /* Is it time for a page? At the end whatever there is; of a snapshot the first one says that it begins, although it may be empty. */
 static bool is_due(const struct sync_state *state, bool more)
 {
     if (!more)
-        return state->n_records > 0 || state->n_forgets > 0 || state->n_strays > 0 || (feed_is_anew(state->feed) && !state->is_begun);
-    return !has_room(state) || feed_examined(state->feed) - state->examined_before > SILENT_MAX;
+        return !sync_page_is_empty(&state->page) || (feed_is_anew(state->feed) && !state->is_begun);
+    return !sync_page_has_room(&state->page) || feed_examined(state->feed) - state->examined_before > SILENT_MAX;
 }
 
 /* What a cursor of TASK_SUMS says is as it was when the walk began: changes since are told behind the second one. */
@@ -373,10 +315,10 @@ static bool take_strays(struct sync_state *state)
 {
     uint32_t position;
 
-    while (has_room(state)) {
+    while (sync_page_has_room(&state->page)) {
         if (!feed_items_next_stray(&state->items, &position))
             return true;
-        state->strays[state->n_strays++] = position;
+        sync_page_stray(&state->page, position);
     }
     return false;
 }
