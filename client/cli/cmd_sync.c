@@ -62,17 +62,12 @@ static enum crm_status synchronise(struct cli *cli)
 /* What is nowhere else goes only with --yes. What cannot be opened has nothing to save. */
 static enum crm_status check_pending(struct cli *cli)
 {
-    struct replica_counts counts = { 0 };
-    struct replica *replica = NULL;
-    struct failure ignored = { 0 };
-    enum crm_status status = replica_open(cli->profile.home, REPLICA_READ, &replica, &ignored);
+    uint64_t pending = 0;
+    enum crm_status status = replica_count_waiting(cli->profile.home, &pending);
 
-    if (!status)
-        status = replica_count(replica, &counts, &ignored);
-    replica_close(replica);
-    if (status || !counts.pending || cli->options.yes)
+    if (status || !pending || cli->options.yes)
         return CRM_OK;
-    return fail(&cli->failure, CRM_IN_USE, NULL, "%" PRIu64 " changes are not in the server: crm outbox list; --yes gives them up", counts.pending);
+    return fail(&cli->failure, CRM_IN_USE, NULL, "%" PRIu64 " changes are not in the server: crm outbox list; --yes gives them up", pending);
 }
 
 static enum crm_status wipe(struct cli *cli)

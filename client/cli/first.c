@@ -13,6 +13,7 @@
 #include "client/cli/line.h"
 #include "client/cli/outbox.h"
 #include "client/cli/redraw.h"
+#include "client/cli/sync_seal.h"
 #include "client/cli/there.h"
 #include "client/replica/replica.h"
 #include "common/base/text.h"
@@ -210,10 +211,14 @@ static enum crm_status settle_failed(struct first *first)
 bool first_begin(struct cli *cli)
 {
     const struct options *options = &cli->options;
+    enum crm_status status;
 
     if (!cli_may_answer_first(cli) || options->explain || options->as_of || options->deleted)
         return false;
-    if (cli_open_replica(cli, false) == CRM_OK)
+    seal_ask_nobody(); /* the server may answer as well */
+    status = cli_open_replica(cli, false);
+    seal_ask_by(cli);
+    if (status == CRM_OK)
         return true;
     cli->failure = (struct failure){ 0 };
     return false;

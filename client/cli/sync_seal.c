@@ -51,6 +51,11 @@ void seal_ask_by(struct cli *cli)
     replica_asks(on_ask, cli);
 }
 
+void seal_ask_nobody(void)
+{
+    replica_asks(NULL, NULL);
+}
+
 static void say(struct cli *cli, const char *english, const char *chinese)
 {
     if (!cli->options.quiet && !cli->options.json)

@@ -8,6 +8,8 @@
 
 /* From now on a locked replica's passphrase comes from CRM_REPLICA_PASSPHRASE, or from who sits at the terminal. cli must live on. */
 void seal_ask_by(struct cli *cli);
+/* Until then a locked one stays closed: where another way is open nobody is asked. */
+void seal_ask_nobody(void);
 
 /* --encrypt, --decrypt, --lock. The first and last of a sync are the caller's. */
 enum crm_status seal_encrypt(struct cli *cli) MUST_CHECK;

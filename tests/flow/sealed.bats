@@ -136,6 +136,17 @@ END
     fails 5 as lena alone crm sync
     CRM_REPLICA_PASSPHRASE='another road home' fails 5 as lena crm list customers --offline
     contains "not the replica's passphrase"
+    # On a terminal, where the server answers, nobody is asked.
+    run setsid -w env -u CRM_REPLICA_PASSPHRASE CRM_HOME="$BATS_FILE_TMPDIR/lena" script -qec "timeout 20 crm list customers" /dev/null </dev/null
+    [ "$status" -eq 0 ]
+    contains 'Marker Holding'
+    [[ $output != *assphrase* ]]
+    # What waits is counted by whoever wants to remove it.
+    as lena crm set C-2 name='Marker Kept' --offline --quiet
+    as lena crm sync --lock --quiet
+    fails 4 as lena alone crm sync --wipe
+    contains '1 changes are not in the server'
+    as lena crm sync --quiet
     as lena crm list customers --offline | grep Marker
     has_keyring || skip "the kernel's keyring cannot be used here"
     as lena crm sync --lock --quiet
@@ -153,7 +164,7 @@ END
     ! holds lena Marker
     CRM_REPLICA_PASSPHRASE='the next road home' as lena crm sync --decrypt || as lena crm sync --decrypt
     holds lena Marker
-    as lena alone crm find marker --offline | grep 'Marker Holding 2'
+    as lena alone crm find marker --offline | grep 'Marker Kept'
     as lena alone crm list contacts 'customer = C-2' --offline | grep 'Bo Li 2'
     as lena alone crm sync --quiet
 }
