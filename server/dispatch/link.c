@@ -276,6 +276,11 @@ static void end_session(struct link *link, enum crm_status why)
     end_streams(link, why);
 }
 
+enum crm_status link_why_out(const struct link *link)
+{
+    return link_may_be_told(link->lost) ? link->lost : CRM_NOT_LOGGED_IN;
+}
+
 bool link_may_be_told(enum crm_status status)
 {
     return status == CRM_SESSION_EXPIRED || status == CRM_DEVICE_NEEDED || status == CRM_REVOKED;
@@ -416,9 +421,9 @@ void link_answer(struct link *link, struct request *take_request)
     if (take_request->status == CRM_OK && atomic_load(&take_request->cancelled) && !writes)
         take_request->status = CRM_CANCELLED;
     if (!writes && take_request->ctx.session && take_request->access_changes != link->access_changes)
-        take_request->status = link->has_session ? CRM_ACCESS_CHANGED : CRM_NOT_LOGGED_IN;
+        take_request->status = link->has_session ? CRM_ACCESS_CHANGED : link_why_out(link);
     if (take_request->status == CRM_OK && goes_on && !link->has_session) /* nobody is there to go on with it */
-        take_request->status = CRM_NOT_LOGGED_IN;
+        take_request->status = link_why_out(link);
     if (take_request->status == CRM_OK && take_request->ctx.opened)
         take_request->status = admit_opened(link, take_request);
     if (stream && take_request->status != CRM_OK)

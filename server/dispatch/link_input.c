@@ -259,7 +259,7 @@ static void run_at_once(struct link *link, const struct op_def *op, const struct
     /* A change of rights may have been committed, and acknowledged, while this was read. */
     link_renew_session(link);
     if (request->ctx.session && request->access_changes != link->access_changes)
-        status = link->has_session ? CRM_ACCESS_CHANGED : CRM_NOT_LOGGED_IN;
+        status = link->has_session ? CRM_ACCESS_CHANGED : link_why_out(link);
     if (status == CRM_OK)
         link_reply(link, request);
     else

@@ -74,6 +74,8 @@ void link_break(struct link *link, enum crm_status status, const char *text);
 void link_break_for(struct link *link, const struct failure *failure);
 /* Of why a session is none any more: may whoever shows its token be told, or only to log in? */
 bool link_may_be_told(enum crm_status status);
+/* What whoever had a session, and has none any more, is told. */
+enum crm_status link_why_out(const struct link *link);
 void link_close(struct link *link, const char *why);
 /* identities: dispatch's before the session was read; what has changed since then is looked at before anything is answered under it. */
 void link_set_session(struct link *link, const struct session *session, uint64_t identities);

@@ -220,7 +220,7 @@ static Crm__Mutation *lose_branch(struct scene *scene)
 static const struct loss losses[] = {
     { "the role shows nothing any more", lose_role, .lost = { true, true, true, true }, .ends = CRM_ACCESS_CHANGED },
     { "the user goes to another team", lose_team, .lost = { [TEAM] = true, [BRANCH] = true }, .ends = CRM_ACCESS_CHANGED },
-    { "the user is disabled", lose_user, .lost = { true, true, true, true }, .ends = CRM_NOT_LOGGED_IN },
+    { "the user is disabled", lose_user, .lost = { true, true, true, true }, .ends = CRM_REVOKED },
     { "a record is handed over", lose_record, .lost_last = { [OWN] = true } },
     { "a share is revoked", lose_share, .lost_last = { [SHARED] = true } },
     { "a share is over", NULL, .lost_last = { [SHARED] = true } },
@@ -366,7 +366,7 @@ static void between_two_pages(struct scene *scene)
     stream = ask(scene->user, OP_LIST, &request.base);
     grant(scene, stream);
     assert_true(take_rows(scene, stream, true, &rows, &status));
-    assert_int_equal(status, scene->loss->ends == CRM_NOT_LOGGED_IN ? CRM_NOT_LOGGED_IN : CRM_OK);
+    assert_int_equal(status, scene->loss->ends == CRM_REVOKED ? CRM_REVOKED : CRM_OK);
 }
 
 /* --- a replica */
@@ -492,7 +492,7 @@ static void lose_in_a_sync(struct scene *scene, struct mirror *mirror, uint32_t 
         stream = ask_sync(scene, mirror);
         grant(scene, stream);
         assert_true(take_pages(scene, mirror, stream, true, &status));
-        assert_int_equal(status, scene->loss->ends == CRM_NOT_LOGGED_IN ? CRM_NOT_LOGGED_IN : CRM_OK);
+        assert_int_equal(status, scene->loss->ends == CRM_REVOKED ? CRM_REVOKED : CRM_OK);
         assert_int_equal(mirror->is_snapshot, status == CRM_OK); /* other eyes */
     }
     if (status == CRM_OK)
@@ -663,7 +663,7 @@ static void in_an_upload(struct scene *scene)
     request.upload = world_bytes(f, &id);
     answer = talk(scene->world, f, OP_MUTATE, &request.base);
     assert_int_equal(answer.type, FRAME_ERROR);
-    assert_int_equal(answer.status, scene->loss->ends == CRM_NOT_LOGGED_IN ? CRM_NOT_LOGGED_IN : CRM_NOT_FOUND);
+    assert_int_equal(answer.status, scene->loss->ends == CRM_REVOKED ? CRM_REVOKED : CRM_NOT_FOUND);
     assert_unchanged(scene);
 }
 
@@ -733,7 +733,7 @@ static void in_the_group_of_the_loss(struct scene *scene)
     take_frame(f, &frame);
     assert_int_equal(frame.header.stream, changing);
     assert_int_equal(frame.header.type, FRAME_ERROR);
-    assert_int_equal(frame.header.code, scene->loss->ends == CRM_NOT_LOGGED_IN ? CRM_NOT_LOGGED_IN : scene->loss->hides ? CRM_NOT_ALLOWED : CRM_NOT_FOUND);
+    assert_int_equal(frame.header.code, scene->loss->ends == CRM_REVOKED ? CRM_REVOKED : scene->loss->hides ? CRM_NOT_ALLOWED : CRM_NOT_FOUND);
     assert_unchanged(scene);
 }
 

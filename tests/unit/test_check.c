@@ -225,8 +225,8 @@ static void test_path_of_the_fault(void **state)
 static void test_enums(void **state)
 {
     (void)state;
-    ACCEPTED(crm__mutation__descriptor, "\x18\x04");
-    REFUSED(crm__mutation__descriptor, "\x18\x05", CRM_INVALID, "verb");
+    ACCEPTED(crm__mutation__descriptor, "\x18\x05");
+    REFUSED(crm__mutation__descriptor, "\x18\x06", CRM_INVALID, "verb");
     REFUSED(crm__mutation__descriptor, "\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", CRM_INVALID, "verb");
     /* 2^32 + 1: protobuf-c would cut it down to 1 */
     REFUSED(crm__mutation__descriptor, "\x18\x81\x80\x80\x80\x10", CRM_INVALID, "verb");

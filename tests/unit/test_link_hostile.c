@@ -665,7 +665,7 @@ static void a_user_who_is_not_active_any_more_is_out(void **state)
     take(f, FRAME_REPLY, ask_mutate(f, &mutation, 1, NULL, 0), NULL);
     still_answers(f);
     swap_links(f, &other);
-    take_error(f, ask(f, OP_PING, &ping.base), CRM_NOT_LOGGED_IN);
+    take_error(f, ask(f, OP_PING, &ping.base), CRM_REVOKED);
     link_destroy(other);
 }
 
