@@ -1,7 +1,7 @@
 /*
  * change.c - mutations, and sending one to the server while it is there
  */
-#include "tests/sim/sim.h"
+#include "tests/sim/steps.h"
 
 #include "proto/codec.h"
 
@@ -36,6 +36,27 @@ Crm__Mutation *change_action(struct sim *sim, enum kind kind, const struct uuid 
     mutation->has_argument = true;
     mutation->argument = change_body(sim, argument);
     return mutation;
+}
+
+enum crm_status change_erase(struct sim *sim, enum kind kind, const struct uuid *id)
+{
+    Crm__EraseRequest request = CRM__ERASE_REQUEST__INIT;
+    const Crm__EraseReply *reply;
+    struct crm_client *client;
+    struct crm_call *call;
+    enum crm_status status;
+
+    sim_must(line_client_create(&sim->host, &good_weather, sim->base->tokens[OFFICE], &client), "a client");
+    request.has_kind = request.has_id = request.has_with_children = request.with_children = true;
+    request.kind = (uint32_t)kind;
+    request.id = (ProtobufCBinaryData){ .data = (uint8_t *)(uintptr_t)id->bytes, .len = UUID_SIZE };
+    request.reason = (char *)(uintptr_t)"asked for";
+    status = crm_erase(client, &request, &call, &reply);
+    if (status != CRM_OK)
+        sim_trace("  erasing: %s: %s", crm_status_info((int)status)->name, crm_call_error(call)->text);
+    crm_call_destroy(call);
+    crm_client_destroy(client);
+    return status;
 }
 
 enum crm_status change_online(struct sim *sim, enum person who, const struct weather *weather, Crm__Mutation *mutation)

@@ -35,6 +35,7 @@ static const struct {
     { step_client_dies, 6 },
     { step_edit_online, 12 },
     { step_delete_online, 2 },
+    { step_erase, 1 },
     { step_assign_online, 4 },
     { step_share_online, 4 },
     { step_move_team, 2 },

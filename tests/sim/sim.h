@@ -145,6 +145,7 @@ struct word {
     bool is_online;   /* typed at the server */
     bool is_typed;    /* the replica, or the server, has taken it */
     bool is_answered; /* the server has said that it is done */
+    bool is_erased;   /* with the record in which it stood: it must not be at the server */
     bool is_waived;   /* its author has typed something else over it, or it was lost with the backup: it need not be anywhere */
 };
 
@@ -218,6 +219,8 @@ Crm__Mutation *change_action(struct sim *sim, enum kind kind, const struct uuid 
 ProtobufCBinaryData change_body(struct sim *sim, const ProtobufCMessage *message);
 /* An online request of a person: CRM_UNKNOWN and the like where the line or the server has failed. */
 enum crm_status change_online(struct sim *sim, enum person who, const struct weather *weather, Crm__Mutation *mutation);
+/* Erase a record and what hangs on it, by the office. */
+enum crm_status change_erase(struct sim *sim, enum kind kind, const struct uuid *id);
 /* check.c */
 void check_all(struct sim *sim);
 

@@ -62,6 +62,7 @@ void edit_online(struct sim *sim, enum person who);
 
 void step_edit_online(struct sim *sim);
 void step_delete_online(struct sim *sim);
+void step_erase(struct sim *sim);
 void step_assign_online(struct sim *sim);
 void step_share_online(struct sim *sim);
 void step_move_team(struct sim *sim);

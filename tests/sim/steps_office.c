@@ -73,6 +73,25 @@ void step_assign_online(struct sim *sim)
     (void)change_online(sim, OFFICE, &good_weather, change_action(sim, kind, &record.header.id, "assign", &argument.base));
 }
 
+/* Somebody wants to be known no longer. What others have typed there and not sent stays theirs. */
+void step_erase(struct sim *sim)
+{
+    struct record record;
+    enum kind kind = seed_chance(DICE_SCRIPT, 70) ? KIND_CONTACT : KIND_CUSTOMER;
+    enum crm_status status;
+
+    if (!sim->host.is_up || !pick_record(sim, &sim->host.disk, kind, &record))
+        return;
+    sim_trace("the office erases a %s", kind_def((unsigned)kind)->name);
+    status = change_erase(sim, kind, &record.header.id);
+    for (struct word *word = sim->words.rows; word < sim->words.rows + sim->words.n; word++)
+        if ((status == CRM_OK || status == CRM_UNKNOWN) && (uuid_equal(&word->record, &record.header.id) || uuid_equal(&word->root, &record.header.id))) {
+            word->is_waived = true;
+            word->is_answered = false;
+            word->is_erased = status == CRM_OK;
+        }
+}
+
 /* For good, for a while, or no longer; with somebody or with a team. */
 void step_share_online(struct sim *sim)
 {
@@ -205,6 +224,8 @@ void step_restore(struct sim *sim)
     host_begin_epoch(&sim->host);
     host_boot(&sim->host);
     sim->n_restores++;
+    for (size_t i = 0; i < sim->words.n; i++)
+        sim->words.rows[i].is_erased = false; /* it may be in the backup */
     for (size_t i = sim->backup_words; i < sim->words.n; i++)
         if (sim->words.rows[i].is_online) {
             sim->words.rows[i].is_waived = true;
