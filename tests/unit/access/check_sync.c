@@ -26,12 +26,26 @@ static bool is_everybodys(enum kind kind)
     return kind != KIND_CUSTOMER && kind != KIND_CONTACT && kind != KIND_DEAL && kind != KIND_ACTIVITY && kind != KIND_TASK;
 }
 
+static bool is_certainly_out(struct eyes *eyes, const struct model_record *record, Crm__SyncScope scope);
+
+/* Does a deal that may be in it, and is seen, belong to this customer? */
+static bool is_of_a_deal(struct eyes *eyes, const struct model_record *customer, Crm__SyncScope scope)
+{
+    const struct model *model = eyes->world->model;
+
+    for (int i = 0; i < model->n_records; i++)
+        if (model->records[i].kind == KIND_DEAL && model->records[i].refers != MODEL_NOBODY && &model->records[model->records[i].refers] == customer &&
+            may_see(eyes, &model->records[i]) && !is_certainly_out(eyes, &model->records[i], scope))
+            return true;
+    return false;
+}
+
 static bool is_certainly_out(struct eyes *eyes, const struct model_record *record, Crm__SyncScope scope)
 {
     const struct model_record *root = record->parent == MODEL_NOBODY ? record : &eyes->world->model->records[record->parent];
     const struct model *model = eyes->world->model;
 
-    if (is_certainly_in(eyes, record, scope) || is_everybodys(record->kind))
+    if (is_certainly_in(eyes, record, scope) || is_everybodys(record->kind) || (record->kind == KIND_CUSTOMER && is_of_a_deal(eyes, record, scope)))
         return false;
     for (int i = 0; i < model->n_grants; i++)
         if (&model->records[model->grants[i].record] == root)
