@@ -194,6 +194,49 @@ static void check_outbox(struct rep *rep)
         rep_drop_waiting(rep);
 }
 
+/* --- what is beside the records */
+
+struct counting {
+    const struct uuid *user;
+    uint64_t n;
+};
+
+static bool count_row(void *arg, struct slice key, struct slice value)
+{
+    struct counting *counting = arg;
+
+    (void)value;
+    counting->n += !counting->user || slice_has_prefix(key, uuid_slice(counting->user));
+    return true;
+}
+
+/* Rows of a database, or those whose key begins with a user. */
+static uint64_t count_rows(const struct disk *disk, enum store_db db, const struct uuid *user)
+{
+    struct counting counting = { .user = user };
+    struct store_txn *txn;
+
+    sim_must(store_read_begin(disk->map, &txn), "a store");
+    sim_must(store_scan(txn, db, &(struct store_range){ 0 }, count_row, &counting), "a database");
+    store_read_end(txn);
+    return counting.n;
+}
+
+/* Nothing is left of what was under way, and the user's conflicts are those that the server keeps. */
+static void check_beside(const struct rep *rep)
+{
+    const struct sim *sim = rep->sim;
+
+    if (count_rows(&rep->disk, (enum store_db)REPLICA_BASE, NULL) > 0)
+        sim_fail("%s: nothing waits, and yet a record is shown with changes", rep->name);
+    if (count_rows(&rep->disk, (enum store_db)REPLICA_NAMED, NULL) > 0)
+        sim_fail("%s: a snapshot that has ended has left its names", rep->name);
+    if (count_rows(&rep->disk, STORE_CONFLICT, NULL) != count_rows(&sim->host.disk, STORE_CONFLICT, &sim->base->people[rep->who]))
+        sim_fail("%s: other conflicts in the replica than at the server", rep->name);
+}
+
+/* --- all of it */
+
 /* All that its user sees, as the engine has it. */
 static void compare_with_view(struct comparing *comparing)
 {
@@ -224,6 +267,7 @@ void check_replica(struct sim *sim, struct rep *rep)
     struct comparing comparing = { .sim = sim, .rep = rep };
 
     check_outbox(rep);
+    check_beside(rep);
     arena_init(&comparing.arena, ARENA_SIZE);
     comparing.set = writeset_create(&comparing.arena);
     if (!comparing.set)
