@@ -44,7 +44,7 @@ static void end_process(struct rep *rep, struct replica *replica)
 
 static void note_answered(void *arg, struct word *word)
 {
-    if (word->by == ((struct rep *)arg)->who)
+    if (word->by == ((struct rep *)arg)->who && !word->is_untold)
         word->is_answered = true;
 }
 

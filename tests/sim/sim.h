@@ -146,6 +146,8 @@ struct word {
     bool is_typed;    /* the replica, or the server, has taken it */
     bool is_answered; /* the server has said that it is done */
     bool is_erased;   /* with the record in which it stood: it must not be at the server */
+    bool is_untold;   /* what the server says of it from now on does not count: it was erased, perhaps */
+    bool is_unkept;   /* the replica has forgotten that the server has it: a restore loses it */
     bool is_waived;   /* its author has typed something else over it, or it was lost with the backup: it need not be anywhere */
 };
 
@@ -176,6 +178,7 @@ struct rep {
     struct disk disk;
     Crm__SyncScope scope;
     struct store *saved; /* a copy of its directory; NULL: none was made */
+    size_t saved_words;  /* that had been typed by then */
 };
 
 void rep_init(struct rep *rep, struct sim *sim, enum person who, Crm__SyncScope scope);

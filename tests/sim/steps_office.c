@@ -86,7 +86,7 @@ void step_erase(struct sim *sim)
     status = change_erase(sim, kind, &record.header.id);
     for (struct word *word = sim->words.rows; word < sim->words.rows + sim->words.n; word++)
         if ((status == CRM_OK || status == CRM_UNKNOWN) && (uuid_equal(&word->record, &record.header.id) || uuid_equal(&word->root, &record.header.id))) {
-            word->is_waived = true;
+            word->is_waived = word->is_untold = true;
             word->is_answered = false;
             word->is_erased = status == CRM_OK;
         }
@@ -227,7 +227,7 @@ void step_restore(struct sim *sim)
     for (size_t i = 0; i < sim->words.n; i++)
         sim->words.rows[i].is_erased = false; /* it may be in the backup */
     for (size_t i = sim->backup_words; i < sim->words.n; i++)
-        if (sim->words.rows[i].is_online) {
+        if (sim->words.rows[i].is_online || sim->words.rows[i].is_unkept) {
             sim->words.rows[i].is_waived = true;
             sim->words.rows[i].is_answered = false;
         }

@@ -229,10 +229,11 @@ void step_save(struct sim *sim)
 
     store_close(rep->saved);
     sim_must(store_open_map_of(rep->disk.map, &rep->saved), "a copy of a replica");
+    rep->saved_words = sim->words.n;
     sim_trace("the replica of %s is saved", rep->name);
 }
 
-/* What was typed since, and was not sent, is lost with it. */
+/* What was typed since, and was not sent, is lost with it; what was sent only the server has. */
 void step_put_back(struct sim *sim)
 {
     struct rep *rep = any_rep(sim);
@@ -241,9 +242,15 @@ void step_put_back(struct sim *sim)
         return;
     sim_trace("the replica of %s is put back as it was saved", rep->name);
     disk_replace(&rep->disk, rep->saved);
-    for (size_t i = 0; i < sim->words.n; i++)
-        if (sim->words.rows[i].by == rep->who && !sim->words.rows[i].is_answered)
-            sim->words.rows[i].is_waived = true;
+    for (size_t i = 0; i < sim->words.n; i++) {
+        struct word *word = &sim->words.rows[i];
+
+        if (word->by != rep->who)
+            continue;
+        word->is_unkept |= i >= rep->saved_words;
+        word->is_waived |= !word->is_answered || (word->is_unkept && sim->n_restores > 0);
+        word->is_answered &= !word->is_waived;
+    }
 }
 
 /* --- syncing */
