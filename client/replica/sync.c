@@ -289,8 +289,11 @@ static enum crm_status ask_sums(struct sync *sync, struct compare *compare)
 static enum crm_status compare(struct sync *sync)
 {
     struct compare compare;
-    enum crm_status status = compare_init(&compare, sync->replica);
+    enum crm_status status = begin_once(sync);
 
+    if (status != CRM_OK)
+        return status;
+    status = compare_init(&compare, sync->replica);
     sync->progress->is_comparison = true;
     if (status == CRM_OK)
         status = ask_sums(sync, &compare);

@@ -187,6 +187,30 @@ static void what_is_damaged_comes_anew(void **state)
     assert_as_new(rep);
 }
 
+static enum crm_status put_database(struct store_txn *txn, void *arg)
+{
+    return replica_put(txn, ROW_DATABASE, uuid_slice(arg));
+}
+
+/* Whose it is comes before everything: nothing of it is touched. */
+static void another_one_s_is_not_compared(void **state)
+{
+    const struct sync_options options = { .scope = CRM__SYNC_SCOPE__SYNC_SCOPE_ALL, .compares = true };
+    struct uuid other = uuid_create();
+    struct sync_progress progress;
+    struct failure failure = { 0 };
+    struct crm_client *client = dial();
+
+    (void)state;
+    assert_int_equal(store_write_run(replica_store(rep), put_database, &other), CRM_OK);
+    assert_int_equal(replica_load(rep, &failure), CRM_OK);
+    assert_int_equal(sync_run(rep, client, &options, &progress, &failure), CRM_CONFLICT);
+    crm_client_destroy(client);
+    assert_int_equal(replica_load(rep, &failure), CRM_OK);
+    assert_true(replica_state(rep)->cursor.size > 0);
+    assert_int_equal(customers_in(replica_store(rep), "Acme").n, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +218,7 @@ int main(void)
         TEST(a_restored_server_costs_what_it_has_lost),
         TEST(a_comparison_may_be_cut_behind_any_byte),
         TEST(what_is_damaged_comes_anew),
+        TEST(another_one_s_is_not_compared),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
