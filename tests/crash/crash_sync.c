@@ -270,29 +270,38 @@ static bool is_superseded(const struct change *change)
     return false;
 }
 
-/* What is changed before it was ever sent goes with the create. */
-static bool went_with_create(const struct change *change, struct crm_client *client)
+/* Was the record made in this round? */
+static bool is_new(const struct change *change)
 {
     for (const struct change *earlier = test.changes; earlier < change; earlier++)
         if (memcmp(earlier->id, change->id, CRM_KEY_SIZE) == 0 && earlier->verb == CRM__VERB__VERB_CREATE)
-            return online_had(client, change->kind, change->id, change->token);
+            return true;
     return false;
 }
 
+/* What is changed before it was ever sent goes with the create. */
+static bool went_with_create(const struct change *change, struct crm_client *client)
+{
+    return is_new(change) && online_had(client, change->kind, change->id, change->token);
+}
+
+/* Done once, or kept with the server's answer. What came and went before it was ever sent is nowhere. */
 static bool check_change(const struct change *change, struct crm_client *client)
 {
-    int done, kept;
+    bool is_delete = change->verb == CRM__VERB__VERB_DELETE, may_be_nowhere;
+    int done, kept, queued;
 
-    if (change->verb == CRM__VERB__VERB_DELETE)
-        return true; /* the comparison tells */
-    done = online_count_history(client, change->kind, change->id, change->verb == CRM__VERB__VERB_CREATE ? NULL : change->token);
-    kept = rep_count_queued(&test.rep, change->token, true);
-    if (done >= 0 && kept >= 0 && (done + kept == 1 || (done + kept == 0 && (is_superseded(change) || went_with_create(change, client)))) &&
-        rep_count_queued(&test.rep, change->token, false) == kept)
+    if (change->verb == CRM__VERB__VERB_PATCH)
+        done = online_count_history(client, change->kind, change->id, change->token);
+    else
+        done = online_count_verb(client, change->kind, change->id, change->verb);
+    kept = is_delete ? rep_count_deletes(&test.rep, change->id) : rep_count_queued(&test.rep, change->token, true);
+    queued = is_delete ? kept : rep_count_queued(&test.rep, change->token, false);
+    may_be_nowhere = is_delete ? is_new(change) : is_superseded(change) || went_with_create(change, client);
+    if (done >= 0 && kept >= 0 && queued == kept && (done + kept == 1 || (done + kept == 0 && may_be_nowhere)))
         return true;
     fprintf(stderr, "'%s' (%s %s) is %d times in the history and %d times in the outbox, answered, of %d\n", change->token,
-            change->verb == CRM__VERB__VERB_CREATE ? "a new" : "changed", crm_kind_name(change->kind), done, kept,
-            rep_count_queued(&test.rep, change->token, false));
+            is_delete ? "the end of a" : change->verb == CRM__VERB__VERB_CREATE ? "a new" : "changed", crm_kind_name(change->kind), done, kept, queued);
     return false;
 }
 

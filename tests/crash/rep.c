@@ -263,7 +263,25 @@ bool rep_change_all(const struct rep *rep, Crm__Mutation **mutations, size_t n)
     return status == CRM_OK;
 }
 
-int rep_count_queued(const struct rep *rep, const char *text, bool is_answered)
+/* Which changes of the outbox are meant: those with a text in what they set, or those that delete a record. */
+struct choice {
+    const char *text;  /* "": all */
+    const uint8_t *id; /* NULL: by text */
+    bool is_answered;  /* only what the server has answered */
+};
+
+static bool is_chosen(const struct choice *choice, const Crm__QueuedMutation *queued)
+{
+    const Crm__Mutation *mutation = queued->mutation;
+
+    if (choice->is_answered && !queued->answer)
+        return false;
+    if (choice->id)
+        return mutation->verb == CRM__VERB__VERB_DELETE && mutation->id.len == CRM_KEY_SIZE && memcmp(mutation->id.data, choice->id, CRM_KEY_SIZE) == 0;
+    return !*choice->text || (mutation->set.len > 0 && memmem(mutation->set.data, mutation->set.len, choice->text, strlen(choice->text)));
+}
+
+static int count_queued(const struct rep *rep, const struct choice *choice)
 {
     struct replica *replica = rep_open(rep, false);
     struct failure failure = { 0 };
@@ -274,15 +292,21 @@ int rep_count_queued(const struct rep *rep, const char *text, bool is_answered)
     arena_init(&arena, MEMORY);
     if (replica && outbox_load(replica, &arena, &list, &failure) != CRM_OK)
         n = -1;
-    for (size_t i = 0; i < list.n; i++) {
-        const Crm__QueuedMutation *queued = list.items[i].queued;
-        ProtobufCBinaryData set = queued->mutation->set;
-
-        n += (!*text || (set.len > 0 && memmem(set.data, set.len, text, strlen(text)))) && (queued->answer || !is_answered);
-    }
+    for (size_t i = 0; i < list.n; i++)
+        n += is_chosen(choice, list.items[i].queued);
     arena_fini(&arena);
     replica_close(replica);
     return n;
+}
+
+int rep_count_queued(const struct rep *rep, const char *text, bool is_answered)
+{
+    return count_queued(rep, &(struct choice){ .text = text, .is_answered = is_answered });
+}
+
+int rep_count_deletes(const struct rep *rep, const uint8_t id[CRM_KEY_SIZE])
+{
+    return count_queued(rep, &(struct choice){ .id = id });
 }
 
 bool rep_drop_answered(const struct rep *rep, unsigned *out_n)

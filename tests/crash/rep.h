@@ -63,6 +63,8 @@ bool rep_change_all(const struct rep *rep, Crm__Mutation **mutations, size_t n);
 bool rep_equals_view(const struct rep *rep, struct crm_client *client, unsigned *out_records);
 /* How many changes of the outbox have a text in them; with answer: that the server has answered. -1: it cannot be read. */
 int rep_count_queued(const struct rep *rep, const char *text, bool is_answered);
+/* How many of them delete a record. */
+int rep_count_deletes(const struct rep *rep, const uint8_t id[CRM_KEY_SIZE]);
 /* Give up what the server has answered. *out_n: so many. */
 bool rep_drop_answered(const struct rep *rep, unsigned *out_n);
 
@@ -70,7 +72,9 @@ bool rep_drop_answered(const struct rep *rep, unsigned *out_n);
 
 /* One change at once. */
 enum crm_status online_change(struct crm_client *client, Crm__Mutation *mutation);
-/* How many changes in a record's history gave a field a value with this text; NULL: how many made the record. -1: told. */
+/* How many changes in a record's history were of this sort. -1: told. */
+int online_count_verb(struct crm_client *client, uint32_t kind, const uint8_t id[CRM_KEY_SIZE], Crm__Verb verb);
+/* How many gave a field a value with this text. -1: told. */
 int online_count_history(struct crm_client *client, uint32_t kind, const uint8_t id[CRM_KEY_SIZE], const char *text);
 /* Does a record have this text in a value, or had it when it was changed last? What a create brought along is in no history. */
 bool online_had(struct crm_client *client, uint32_t kind, const uint8_t id[CRM_KEY_SIZE], const char *text);

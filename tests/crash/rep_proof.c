@@ -133,7 +133,8 @@ bool rep_equals_view(const struct rep *rep, struct crm_client *client, unsigned 
 /* --- the server */
 
 struct search {
-    const char *text; /* NULL: creates are counted */
+    const char *text; /* NULL: changes of this sort are counted */
+    Crm__Verb verb;
     int n;        /* values that came */
     int n_before; /* values that went */
 };
@@ -150,7 +151,7 @@ static void search_changes(void *arg, const ProtobufCMessage *message)
 
     for (size_t i = 0; i < chunk->n_changes; i++) {
         if (!search->text)
-            search->n += chunk->changes[i]->verb == CRM__VERB__VERB_CREATE;
+            search->n += chunk->changes[i]->verb == search->verb;
         for (size_t k = 0; search->text && k < chunk->changes[i]->n_fields; k++) {
             search->n += has_text(chunk->changes[i]->fields[k]->after, search->text);
             search->n_before += has_text(chunk->changes[i]->fields[k]->before, search->text);
@@ -173,6 +174,13 @@ static bool search_history(struct crm_client *client, uint32_t kind, const uint8
         fprintf(stderr, "history: %s\n", crm_call_error(call)->text);
     crm_call_destroy(call);
     return status == CRM_OK || status == CRM_NOT_FOUND;
+}
+
+int online_count_verb(struct crm_client *client, uint32_t kind, const uint8_t id[CRM_KEY_SIZE], Crm__Verb verb)
+{
+    struct search search = { .verb = verb };
+
+    return search_history(client, kind, id, &search) ? search.n : -1;
 }
 
 int online_count_history(struct crm_client *client, uint32_t kind, const uint8_t id[CRM_KEY_SIZE], const char *text)
