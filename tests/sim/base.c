@@ -106,6 +106,23 @@ static void make_people(struct making *making)
     }
 }
 
+/* Of the first customer of each. */
+static void make_deal(struct making *making, enum person owner, const struct uuid *customer_id)
+{
+    struct uuid id = uuid_create();
+    Crm__Deal deal = CRM__DEAL__INIT;
+    Crm__Money amount = CRM__MONEY__INIT;
+
+    deal.name = (char *)"Pumps";
+    deal.has_customer = true;
+    deal.customer = id_of(customer_id);
+    amount.has_minor = true;
+    amount.minor = 100000;
+    amount.currency = (char *)"USD";
+    deal.amount = &amount;
+    create(making, KIND_DEAL, &id, &deal.base, &making->base->people[owner], &making->base->teams[places[owner].team]);
+}
+
 static void make_customer(struct making *making, enum person owner, unsigned n)
 {
     const struct uuid *user = &making->base->people[owner], *team = &making->base->teams[places[owner].team];
@@ -122,6 +139,8 @@ static void make_customer(struct making *making, enum person owner, unsigned n)
     create(making, KIND_CUSTOMER, &customer_id, &customer.base, user, team);
     create(making, KIND_CONTACT, &contact_id, &contact.base, user, team);
     create(making, KIND_ACTIVITY, &activity_id, &activity.base, user, team);
+    if (n == 0)
+        make_deal(making, owner, &customer_id);
 }
 
 static void open_sessions(struct making *making)

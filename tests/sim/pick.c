@@ -93,7 +93,7 @@ bool pick_waits(const struct disk *disk, const struct record *record)
 
 enum kind pick_kind(void)
 {
-    static const enum kind kinds[] = { KIND_CUSTOMER, KIND_CUSTOMER, KIND_CONTACT, KIND_ACTIVITY, KIND_TASK };
+    static const enum kind kinds[] = { KIND_CUSTOMER, KIND_CUSTOMER, KIND_CONTACT, KIND_ACTIVITY, KIND_TASK, KIND_DEAL };
 
     return kinds[seed_draw(DICE_SCRIPT, ARRAY_LEN(kinds))];
 }

@@ -28,6 +28,7 @@ static const struct {
     { step_delete, 3 },
     { step_assign, 2 },
     { step_share, 2 },
+    { step_move_deal, 4 },
     { step_drop, 2 },
     { step_retry, 2 },
     { step_resolve, 5 },

@@ -47,6 +47,7 @@ void step_edit_group(struct sim *sim);
 void step_delete(struct sim *sim);
 void step_assign(struct sim *sim);
 void step_share(struct sim *sim);
+void step_move_deal(struct sim *sim);
 void step_drop(struct sim *sim);
 void step_retry(struct sim *sim);
 void step_resolve(struct sim *sim);

@@ -154,6 +154,24 @@ void step_share(struct sim *sim)
     (void)rep_change(rep, change_action(sim, KIND_CUSTOMER, &record.header.id, "share", &argument.base));
 }
 
+/* With the server or without it: what does not merge. */
+void step_move_deal(struct sim *sim)
+{
+    static const char *const stages[] = { "Prospecting", "Engaging", "Qualified", "Proposal" };
+    struct rep *rep = any_rep(sim);
+    Crm__MoveArgument argument = CRM__MOVE_ARGUMENT__INIT;
+    bool is_online = sim->host.is_up && seed_chance(DICE_SCRIPT, 40);
+    struct record deal;
+    Crm__Mutation *mutation;
+
+    if (!pick_record(sim, &rep->disk, KIND_DEAL, &deal))
+        return;
+    argument.stage = (char *)(uintptr_t)stages[seed_draw(DICE_SCRIPT, ARRAY_LEN(stages))];
+    mutation = change_action(sim, KIND_DEAL, &deal.header.id, "move", &argument.base);
+    sim_trace("%s moves a deal to %s%s", rep->name, argument.stage, is_online ? " online" : "");
+    (void)(is_online ? change_online(sim, rep->who, &good_weather, mutation) : rep_change(rep, mutation));
+}
+
 /* --- what was queued, what was in conflict */
 
 static void waive(void *arg, struct word *word)

@@ -20,6 +20,8 @@ static const struct typed_field typed_fields[] = {
     { KIND_ACTIVITY, "outcome", TYPE_SET },  { KIND_ACTIVITY, "text", TYPE_APPEND },  { KIND_TASK, "text", TYPE_APPEND },
     { KIND_CUSTOMER, "industry", TYPE_SET }, { KIND_CUSTOMER, "note", TYPE_APPEND }, /* once more: where many meet */
     { KIND_CUSTOMER, "zone", TYPE_SET, true },
+    { KIND_DEAL, "next_step", TYPE_SET, false },
+    { KIND_DEAL, "note", TYPE_APPEND, false },
 };
 
 /* NULL: the office has defined none, or the server, who knows, is down. */
