@@ -6,9 +6,9 @@ set -eu
 
 cd "${1:-$(dirname "$0")/..}"
 
-find common proto server client/lib client/replica client/cli client/include -name '*.[ch]' | LC_ALL=C sort | xargs awk '
+find common proto server client/lib client/replica client/import client/cli client/include -name '*.[ch]' | LC_ALL=C sort | xargs awk '
 BEGIN {
-    n = split("common/base proto common/model common/store common/engine common/rules common/ops server/engine server/session server/reports " \
+    n = split("common/base common/match proto common/model common/store common/engine common/rules common/ops server/engine server/session server/reports " \
               "server/ops server/dispatch server/net server/admin server", order, " ")
     for (i = 1; i <= n; i++)
         rank[order[i]] = i
@@ -17,7 +17,7 @@ BEGIN {
     split("common/base common/model common/store common/engine common/rules common/ops proto client/include", seen, " ")
     for (i in seen)
         lib[seen[i]] = 1
-    split("common/base common/model proto client/include client/replica", seen, " ")
+    split("common/base common/model proto client/include client/replica client/import", seen, " ")
     for (i in seen)
         cli[seen[i]] = 1
 
@@ -55,7 +55,10 @@ function complain(why)
         next
     if (from == "client/cli") {
         if (!(to in cli))
-            complain("the command line sees crm.h, the replica, common/base, common/model and the messages")
+            complain("the command line sees crm.h, the replica, what is imported, common/base, common/model and the messages")
+    } else if (from == "client/import") {
+        if (to !~ /^common\/(base|model)$/)
+            complain("reading files needs common/base and common/model only")
     } else if (from ~ /^client\//) {
         if (!(to in lib) && !(from == "client/replica" && to == "client/lib"))
             complain("the client sees common and proto only")

@@ -334,7 +334,7 @@ static enum crm_status object_fields(struct line *line, struct change *change, b
 /* A cell of a CSV row as it was before it was made safe for spreadsheets. */
 static struct slice cell_of(const struct line *line, size_t i)
 {
-    return line->apply->cli->options.raw ? line->row->cells[i] : csv_unsafe(line->row->cells[i]);
+    return line->apply->is_raw ? line->row->cells[i] : csv_unsafe(line->row->cells[i]);
 }
 
 static enum crm_status row_fields(struct line *line, struct change *change)

@@ -28,6 +28,7 @@ struct apply {
     const char *by;              /* --match: of lines that do not say one, or NULL */
     struct apply_names *names;
     struct uuid seed; /* of ids, where there is no feed */
+    bool is_raw;      /* cells were not made safe for spreadsheets */
     bool may_wait;    /* what is not found may be on its way: CRM_BUSY instead of CRM_NOT_FOUND */
 };
 

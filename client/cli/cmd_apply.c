@@ -1,210 +1,49 @@
 /*
  * cmd_apply.c - crm apply: creates, changes, deletes and actions from a file, each exactly once
  *
- * Main thread. Rows are counted, and the job's place is the number of rows that were taken.
+ * Main thread. Reads with import.h, and leaves the rest to intake.h.
  */
-#include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-
-#include "client/cli/apply_line.h"
 #include "client/cli/command.h"
-#include "client/cli/job_text.h"
-#include "client/cli/rejects.h"
+#include "client/cli/intake.h"
 #include "client/cli/select.h"
-#include "common/base/digest.h"
 
-#define SCRATCH_BUDGET ((size_t)4 << 20)
-
-struct run {
-    struct cli *cli;
-    struct feed *feed;
-    struct import *import;
-    struct apply apply;
-    struct rejects rejects;
-    struct arena scratch; /* of rows that an earlier run has sent */
-    uint64_t n;           /* rows read */
-};
-
-/* What the file holds, so that a name is not used for another one: a chain over its blocks. What is no file cannot be known. */
-static enum crm_status hash_input(struct cli *cli, const char *path, uint8_t hash[SHA256_SIZE], struct slice *out_input)
+static enum crm_status next(void *arg, struct import_row *row, struct import_row *out_kept,
+                            bool *out_is_end, struct failure *failure)
 {
-    static uint8_t block[65536];
-    size_t n = 0;
-    FILE *in;
-    bool is_bad;
+    enum crm_status status = import_next(arg, row, out_is_end, failure);
 
-    *out_input = (struct slice){ 0 };
-    if (strcmp(path, "-") == 0)
-        return CRM_OK;
-    in = fopen(path, "re");
-    if (!in)
-        return fail(&cli->failure, CRM_USAGE, NULL, "%s: %s", path, strerror(errno));
-    memset(hash, 0, SHA256_SIZE);
-    while ((n = fread(block, 1, sizeof(block), in)) > 0)
-        sha256((struct slice[]){ slice_of(hash, SHA256_SIZE), slice_of(block, n) }, 2, hash);
-    is_bad = ferror(in);
-    fclose(in);
-    *out_input = slice_of(hash, SHA256_SIZE);
-    return is_bad ? fail(&cli->failure, CRM_IO, NULL, "%s: it cannot be read", path) : CRM_OK;
-}
-
-static void on_refused(void *arg, uint64_t line, const struct failure *failure)
-{
-    struct run *run = arg;
-
-    rejects_add(&run->rejects, line, failure);
-}
-
-static void on_done(void *arg, uint64_t line, const Crm__MutateResult *result)
-{
-    struct run *run = arg;
-
-    apply_learn(&run->apply, line, result);
-}
-
-/* A row that was taken before: only the name that it gives is of interest. */
-static void pass_over(struct run *run, const struct import_row *row)
-{
-    Crm__Mutation mutation;
-    struct failure failure = { 0 };
-
-    arena_reset(&run->scratch);
-    (void)!apply_line(&run->apply, row, run->n, true, &run->scratch, &mutation, &failure);
-}
-
-/* A row as a mutation of the piece that is being gathered; where it refers to one that was not answered yet, that is waited for. */
-static enum crm_status read_line(struct run *run, const struct import_row *row, Crm__Mutation *mutation, struct failure *failure)
-{
-    struct arena *arena;
-    enum crm_status status = feed_next(run->feed, &arena);
-
-    if (status)
-        return fail(failure, status, NULL, "%s", run->cli->failure.text);
-    run->apply.may_wait = true;
-    status = apply_line(&run->apply, row, run->n, false, arena, mutation, failure);
-    if (status != CRM_BUSY)
-        return status;
-    run->apply.may_wait = false;
-    status = feed_flush(run->feed);
-    if (!status)
-        status = feed_next(run->feed, &arena);
-    if (status)
-        return fail(failure, status, NULL, "%s", run->cli->failure.text);
-    *failure = (struct failure){ 0 };
-    return apply_line(&run->apply, row, run->n, false, arena, mutation, failure);
-}
-
-/* Is it the way to the server that has failed, and not the row? */
-static bool is_of_the_way(enum crm_status status)
-{
-    return crm_status_info((int)status)->exit_code == crm_status_info(CRM_UNREACHABLE)->exit_code || status == CRM_CANCELLED || status == CRM_NO_MEMORY;
-}
-
-static enum crm_status take_row(struct run *run, struct import_row *row, enum crm_status status, struct failure *failure)
-{
-    Crm__Mutation mutation;
-    struct arena *arena;
-
-    run->n++;
-    if (run->n <= feed_position(run->feed) && !status) {
-        pass_over(run, row);
-        return CRM_OK;
-    }
-    if (run->n <= feed_position(run->feed))
-        return CRM_OK;
-    if (rejects_keep(&run->rejects, row) != CRM_OK)
-        return CRM_NO_MEMORY;
-    if (!status)
-        status = read_line(run, row, &mutation, failure);
-    if (!status)
-        return feed_add(run->feed, &mutation, row->line, run->n);
-    if (is_of_the_way(status))
-        return fail(&run->cli->failure, status, NULL, "%s", failure->text);
-    status = feed_next(run->feed, &arena);
-    return status ? status : feed_refuse(run->feed, failure, row->line, run->n);
-}
-
-static enum crm_status read_rows(struct run *run)
-{
-    bool is_end = false;
-    enum crm_status status = CRM_OK;
-
-    while (!status && !is_end) {
-        struct failure failure = { 0 };
-        struct import_row row;
-        enum crm_status read = import_next(run->import, &row, &is_end, &failure);
-
-        if (!read && is_end)
-            break;
-        is_end = import_is_broken(run->import);
-        if (run->n % FEED_BATCH == 0)
-            feed_expect(run->feed, import_estimate(run->import));
-        status = take_row(run, &row, read, &failure);
-    }
+    *out_kept = *row;
     return status;
 }
 
-/* The position must hold still while rows are counted: what another feeder does is met by the feed itself. */
-static enum crm_status run_apply(struct run *run, const char *path)
+static bool is_broken(void *arg)
 {
-    struct cli *cli = run->cli;
-    enum crm_status status = import_open(cli, NULL, path, &run->import);
-
-    if (!status)
-        status = apply_init(&run->apply, cli, cli->options.dry_run ? NULL : run->feed);
-    if (!status && cli->options.kind)
-        status = select_kind(cli, cli->options.kind, &run->apply.kind);
-    if (!status) {
-        run->apply.by = cli->options.match;
-        status = feed_finish(run->feed, read_rows(run));
-        if (job_show_counts(cli, feed_job(run->feed)) != CRM_OK && !status)
-            status = CRM_IO;
-    }
-    apply_fini(&run->apply);
-    import_close(run->import);
-    return status;
+    return import_is_broken(arg);
 }
 
-/* The same command once more, after all of it was done. */
-static enum crm_status tell_ended(struct cli *cli, const Crm__Job *job)
+static uint64_t estimate(void *arg)
 {
-    if (job->state == CRM__JOB_STATE__JOB_STATE_CANCELLED)
-        return fail(&cli->failure, CRM_CANCELLED, NULL, "the job '%s' was cancelled", job_name(cli, job));
-    cli_hint(cli, cli->chinese ? "该任务已完成。" : "This job is done already, nothing was sent.");
-    return job_show_counts(cli, job);
+    return import_estimate(arg);
 }
 
 enum crm_status cmd_apply(struct cli *cli, int argc, char **argv)
 {
-    struct run run = { .cli = cli };
-    const char *path = argc > 1 ? argv[1] : "-";
-    uint8_t hash[SHA256_SIZE];
-    struct feed_options options = { .name = cli->options.job, .source = path, .dry_run = cli->options.dry_run, .on_refused = on_refused,
-                                    .on_done = on_done, .arg = &run };
-    enum crm_status status = hash_input(cli, path, hash, &options.input), closed;
+    struct import *import = NULL;
+    struct intake_source source = { .path = argc > 1 ? argv[1] : "-",
+                                    .match = cli->options.match,
+                                    .is_raw = cli->options.raw,
+                                    .next = next,
+                                    .is_broken = is_broken,
+                                    .estimate = estimate };
+    enum crm_status status =
+        cli->options.kind ? select_kind(cli, cli->options.kind, &source.kind) : CRM_OK;
 
-    options.title = arena_printf(&cli->arena, "apply %s", path);
     if (!status)
-        status = feed_create(cli, &options, &run.feed);
-    if (status)
-        return status;
-    if (feed_job(run.feed)->state != CRM__JOB_STATE__JOB_STATE_OPEN) {
-        status = tell_ended(cli, feed_job(run.feed));
-        feed_destroy(run.feed);
-        return status;
-    }
-    arena_init(&run.scratch, SCRATCH_BUDGET);
-    status = rejects_init(&run.rejects, cli, cli->options.rejects, path, feed_position(run.feed) > 0);
+        status = import_open(cli, NULL, source.path, &import);
+    source.title = arena_printf(&cli->arena, "apply %s", source.path);
+    source.arg = import;
     if (!status)
-        status = run_apply(&run, path);
-    closed = rejects_fini(&run.rejects);
-    if (run.rejects.n > 0 && !closed)
-        cli_hint(cli, "The refused lines are in %s: mend them and apply that.", run.rejects.path);
-    if (!cli->options.dry_run && feed_job(run.feed)->state == CRM__JOB_STATE__JOB_STATE_DONE)
-        job_hint_undo(cli, feed_job(run.feed));
-    feed_destroy(run.feed);
-    arena_fini(&run.scratch);
-    return status ? status : closed;
+        status = intake_run(cli, &source);
+    import_close(import);
+    return status;
 }

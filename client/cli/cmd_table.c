@@ -133,7 +133,7 @@ static const struct command commands[] = {
       .summary = "create, change, delete and act from a file, each line exactly once",
       .run = cmd_apply,
       .flags = COMMAND_CONNECTS,
-      OPTIONS(OPT_KIND, OPT_MATCH, OPT_JOB, OPT_REJECTS, OPT_DRY_RUN, OPT_JSON),
+      OPTIONS(OPT_KIND, OPT_MATCH, OPT_JOB, OPT_REJECTS, OPT_ATOMIC, OPT_RAW, OPT_DRY_RUN, OPT_JSON),
       .arguments = { ARGUMENT_OTHER },
       .min_args = 0,
       .max_args = 1,
@@ -148,7 +148,8 @@ static const struct command commands[] = {
           "\n\nThe server takes each line once, in order, behind people at work. With --job NAME "
           "the same command goes on after what was taken, also when it runs twice at once. Lines "
           "that are refused go to a file, with the reason: mend it and apply that. crm undo takes "
-          "all of it back.",
+          "all of it back. With --atomic all of up to 50,000 lines are done, or none; nobody else "
+          "can write while that lasts, a few seconds.",
       EXAMPLES("crm apply leads.jsonl --kind customers", "create them",
                "crm apply crm.csv --kind products --match code --job prices", "by product code, and again after a cut",
                "crm apply - --dry-run", "what would be changed") },
@@ -311,6 +312,30 @@ static const struct command commands[] = {
       .max_args = 2,
       .description = "Who sees a deal as a member of its team leaves it by being taken out of that.",
       EXAMPLES("crm unshare C-4 --with anna", "she no longer sees it by that share") },
+    { .name = "import",
+      .synopsis = "[FILE|-]",
+      .summary = "records from another program's file, its columns found by their names",
+      .run = cmd_import,
+      .flags = COMMAND_CONNECTS,
+      OPTIONS(OPT_KIND, OPT_MAP, OPT_SAVE_MAP, OPT_MATCH, OPT_ENCODING, OPT_SHEET, OPT_DATE_FORMAT, OPT_JOB, OPT_REJECTS, OPT_RAW, OPT_DRY_RUN,
+              OPT_YES, OPT_JSON),
+      .arguments = { ARGUMENT_OTHER },
+      .min_args = 0,
+      .max_args = 1,
+      .description =
+          "Separator, quoting and encoding of CSV are found by looking. Columns are known by field "
+          "names and labels, in English and Chinese, and as Salesforce, HubSpot, Zoho, SuiteCRM, "
+          "EspoCRM, Google, Outlook, Fxiaoke, 企查查 and 天眼查 call them; on a terminal, and with "
+          "--dry-run, you see which column becomes what before anything is sent. --save-map writes "
+          "that down, to be edited and used again by --map. Columns that are not known are told and "
+          "left out."
+          "\n\nReferences are looked up by number or name. With --match a record that has the row's "
+          "value there is changed, not made again; a file of crm export finds its own records. Rows "
+          "that cannot be taken go to a file, each with its line and reason: mend it and import "
+          "that. Every row is counted: created, changed, unchanged or refused. Jobs as of crm apply.",
+      EXAMPLES("crm import 企查查.csv --kind customers --match registration_number", "companies, once each",
+               "crm import people.csv --kind contacts --dry-run", "see what would come of it",
+               "crm import old.csv --kind deals --date-format %d/%m/%Y --save-map deals.json", "and again with --map") },
     { .name = "history",
       .synopsis = "[KIND] RECORD",
       .summary = "who changed what, and when",

@@ -95,6 +95,7 @@ enum crm_status cmd_export(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_find(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_help(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_history(struct cli *cli, int argc, char **argv);
+enum crm_status cmd_import(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_list(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_log(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_login(struct cli *cli, int argc, char **argv);

@@ -34,6 +34,7 @@ struct options {
     bool dry_run, yes, atomic;
     const char *job, *rejects, *match, *output;
     bool raw, excel;
+    const char *map, *save_map, *encoding, *sheet, *date_format;
     struct option_list take;
     int64_t rev;
     /* whose a record is, and who else may see it */
@@ -111,6 +112,11 @@ enum option_id {
     OPT_OUTPUT,
     OPT_RAW,
     OPT_EXCEL,
+    OPT_MAP,
+    OPT_SAVE_MAP,
+    OPT_ENCODING,
+    OPT_SHEET,
+    OPT_DATE_FORMAT,
     OPT_REV,
     OPT_WITH,
     OPT_BELOW,
