@@ -137,7 +137,7 @@ END
     CRM_REPLICA_PASSPHRASE='another road home' fails 5 as lena crm list customers --offline
     contains "not the replica's passphrase"
     # On a terminal, where the server answers, nobody is asked.
-    run setsid -w env -u CRM_REPLICA_PASSPHRASE CRM_HOME="$BATS_FILE_TMPDIR/lena" script -qec "timeout 20 crm list customers" /dev/null </dev/null
+    run setsid -w env -u CRM_REPLICA_PASSPHRASE CRM_HOME="$BATS_FILE_TMPDIR/lena" script -qec "timeout -s KILL 20 crm list customers" /dev/null </dev/null
     [ "$status" -eq 0 ]
     contains 'Marker Holding'
     [[ $output != *assphrase* ]]
