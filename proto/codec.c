@@ -156,7 +156,14 @@ enum crm_status codec_unpack_body(struct slice body, const ProtobufCMessageDescr
                                   const void **out_message, struct failure *failure)
 {
     struct check_limits limits = check_limits_for(body.size);
-    enum crm_status status = check_body(descriptor, body, &limits, failure);
+
+    return codec_unpack_within(body, descriptor, &limits, arena, out_message, failure);
+}
+
+enum crm_status codec_unpack_within(struct slice body, const ProtobufCMessageDescriptor *descriptor, const struct check_limits *limits,
+                                    struct arena *arena, const void **out_message, struct failure *failure)
+{
+    enum crm_status status = check_body(descriptor, body, limits, failure);
     const void *message;
 
     if (status)

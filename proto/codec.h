@@ -9,6 +9,7 @@
 #include "common/base/arena.h"
 #include "common/base/buf.h"
 #include "common/base/failure.h"
+#include "proto/check.h"
 #include "proto/frame.h"
 
 /*
@@ -21,6 +22,9 @@ enum crm_status codec_unpack(const struct frame *frame, const ProtobufCMessageDe
 /* The same from plain bytes: check and unpack. */
 enum crm_status codec_unpack_body(struct slice body, const ProtobufCMessageDescriptor *descriptor, struct arena *arena,
                                   const void **out_message, struct failure *failure) MUST_CHECK;
+/* The same within other limits than a body's own: what was staged in parts is larger than a frame. */
+enum crm_status codec_unpack_within(struct slice body, const ProtobufCMessageDescriptor *descriptor, const struct check_limits *limits,
+                                    struct arena *arena, const void **out_message, struct failure *failure) MUST_CHECK;
 
 /*
  * Append one frame. message may be NULL for an empty body. compress: use zstd where the body is over COMPRESS_FROM and gets smaller; never set it for

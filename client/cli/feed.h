@@ -15,6 +15,7 @@
 #define FEED_BATCH  100    /* mutations in a piece */
 #define FEED_BYTES  200000 /* and about so many bytes */
 #define FEED_WINDOW 8      /* pieces under way */
+#define FEED_WHOLE  50000  /* mutations that can be all or nothing */
 #define FEED_TOLD   20     /* refusals that are printed one by one */
 
 struct feed_options {
@@ -24,6 +25,7 @@ struct feed_options {
     struct slice input; /* a hash of what the job is made of; empty: not known */
     const struct uuid *undoes; /* the job to take back, or NULL */
     uint64_t undoes_seq;       /* the change to take back, or 0 */
+    bool is_whole; /* all or nothing: one piece of at most FEED_WHOLE mutations */
     bool dry_run; /* nothing is changed, there is no job; each piece meets what is there now */
     /* A line was refused: by this side, by the server, or before this run (then text is the
      * status' sentence). May be NULL. */

@@ -226,6 +226,7 @@ enum crm_status intake_run(struct cli *cli, const struct intake_source *source)
     struct run run = { .cli = cli, .source = source };
     uint8_t hash[SHA256_SIZE];
     struct feed_options options = { .name = cli->options.job,
+                                    .is_whole = cli->options.atomic && !cli->options.dry_run,
                                     .title = source->title,
                                     .source = source->path,
                                     .dry_run = cli->options.dry_run,

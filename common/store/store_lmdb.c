@@ -34,7 +34,7 @@ static const struct store_engine engine_lmdb = {
     .name = "LMDB",
     /* Well within LMDB's list of dirty pages, beyond which it spills them to disk in the middle of
        a transaction. */
-    .traits = { .is_local = true, .transaction_bytes = (size_t)32 << 20 },
+    .traits = { .is_local = true, .transaction_bytes = (size_t)64 << 20 },
     .close = lmdb_close,
     .read_begin = lmdb_read_begin,
     .read_end = lmdb_read_end,

@@ -221,7 +221,7 @@ static enum crm_status keep_refusal(struct change_group *group, Crm__Job *job, c
     return put_message(group, &key, &refusal.base);
 }
 
-static uint64_t *count_of(Crm__Job *job, const Crm__Mutation *mutation, const Crm__MutateResult *result)
+static uint64_t *place_of(Crm__Job *job, const Crm__Mutation *mutation, const Crm__MutateResult *result)
 {
     if (result->unchanged) {
         job->has_unchanged = true;
@@ -239,6 +239,11 @@ static uint64_t *count_of(Crm__Job *job, const Crm__Mutation *mutation, const Cr
     return &job->updated;
 }
 
+void job_count(Crm__Job *job, const Crm__Mutation *mutation, const Crm__MutateResult *result)
+{
+    ++*place_of(job, mutation, result);
+}
+
 static enum crm_status count_results(struct change_group *group, Crm__Job *job, const struct uuid *id, const Crm__JobStep *step,
                                      const Crm__MutateRequest *request, const Crm__MutateReply *reply)
 {
@@ -250,7 +255,7 @@ static enum crm_status count_results(struct change_group *group, Crm__Job *job, 
         if (result->error)
             status = keep_refusal(group, job, id, i < step->n_lines ? step->lines[i] : 0, result->error);
         else
-            ++*count_of(job, request->mutations[i], result);
+            job_count(job, request->mutations[i], result);
     }
     for (size_t i = 0; i < step->n_refused && status == CRM_OK; i++)
         status = keep_refusal(group, job, id, step->refused[i]->line, step->refused[i]->error);

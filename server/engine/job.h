@@ -35,6 +35,8 @@ enum crm_status job_begin(struct change_group *group, const Crm__Job *job) MUST_
 enum crm_status job_advance(struct change_group *group, Crm__Job *job, const Crm__JobStep *step, const Crm__MutateRequest *request,
                             const Crm__MutateReply *reply, uint64_t seq_before) MUST_CHECK;
 
+/* What has been done with one mutation, into the job's counts. */
+void job_count(Crm__Job *job, const Crm__Mutation *mutation, const Crm__MutateResult *result);
 /* Part of job_advance: the job's place is to from now on, and what the log has got since seq_before is its own. */
 enum crm_status job_move(struct change_group *group, Crm__Job *job, uint64_t to, uint64_t seq_before) MUST_CHECK;
 

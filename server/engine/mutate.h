@@ -9,6 +9,7 @@
 #include "server/engine/change.h"
 
 #define MUTATIONS_MAX        500    /* in one request */
+#define ATOMIC_MAX           50000  /* in one that is all or nothing and was staged as an upload */
 #define MUTATION_RECORDS_MAX RULE_RECORDS_MAX /* that one mutation may touch by what it takes along */
 #define MUTATION_DEPTH_MAX   RULE_DEPTH_MAX /* rules that ask for changes that ask for changes … */
 

@@ -222,13 +222,14 @@ enum crm_status mutate_run(struct change_group *group, const struct change_actor
                            Crm__MutateReply *reply, struct failure *failure)
 {
     struct request_run run = { .group = group, .actor = actor, .request = request, .reply = reply, .failure = failure };
+    size_t most = request->atomic && request->has_upload ? ATOMIC_MAX : MUTATIONS_MAX;
     Crm__MutateResult *results;
     enum crm_status status;
 
     if (request->n_mutations == 0)
         return fail(failure, CRM_INVALID, "mutations", "there is nothing to do");
-    if (request->n_mutations > MUTATIONS_MAX)
-        return fail(failure, CRM_TOO_LARGE, "mutations", "a request has at most %d mutations", MUTATIONS_MAX);
+    if (request->n_mutations > most)
+        return fail(failure, CRM_TOO_LARGE, "mutations", "a request has at most %zu mutations", most);
     if (is_bulk_change(request) && !actor_has_right(actor, CRM__RIGHT__RIGHT_BULK_CHANGE))
         return fail(failure, CRM_NOT_ALLOWED, NULL, "your role does not allow more than %d changes at once", CHANGES_WITHOUT_RIGHT);
     if (!actor->is_confirmed && !actor->is_system && is_sensitive(actor, request))

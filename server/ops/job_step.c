@@ -5,6 +5,7 @@
  */
 #include "server/ops/job_step.h"
 
+#include "common/base/log.h"
 #include "server/engine/job.h"
 #include "server/engine/mutate.h"
 #include "server/engine/undo.h"
@@ -80,7 +81,34 @@ enum crm_status job_step_run(struct op_ctx *ctx, struct change_actor *actor, con
     if (job->has_undoes)
         return undo(ctx, actor, job, request);
     status = check_rights(ctx, actor, job, request);
+    if (request->has_upload)
+        log_info("job.whole", "changes=%zu user=%s", request->n_mutations, ctx->session->login);
     if (status == CRM_OK && request->n_mutations > 0)
         status = mutate_run(ctx->group, actor, request, reply, &ctx->failure);
-    return status == CRM_OK ? job_advance(ctx->group, job, step, request, reply, seq) : status;
+    if (status == CRM_OK)
+        status = job_advance(ctx->group, job, step, request, reply, seq);
+    if (request->has_upload)
+        reply->n_results = 0; /* more than a frame holds: the counts must do */
+    return status;
+}
+
+enum crm_status job_step_tell(struct op_ctx *ctx, const Crm__MutateRequest *request)
+{
+    Crm__MutateReply *reply = ctx->reply;
+    Crm__Job *job = arena_alloc(ctx->arena, sizeof *job);
+
+    if (!job)
+        return op_fail(ctx, CRM_NO_MEMORY, "out of memory");
+    crm__job__init(job);
+    job->has_refused = true;
+    for (size_t i = 0; i < reply->n_results; i++) {
+        if (reply->results[i]->error)
+            job->refused++;
+        else
+            job_count(job, request->mutations[i], reply->results[i]);
+    }
+    reply->job = job;
+    if (request->has_upload)
+        reply->n_results = 0;
+    return CRM_OK;
 }

@@ -13,4 +13,7 @@
  */
 enum crm_status job_step_run(struct op_ctx *ctx, struct change_actor *actor, const Crm__MutateRequest *request) MUST_CHECK;
 
+/* Of a dry run that is a piece of a job: the reply's job has the counts, and of an upload there are no results. */
+enum crm_status job_step_tell(struct op_ctx *ctx, const Crm__MutateRequest *request) MUST_CHECK;
+
 #endif

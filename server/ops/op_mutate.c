@@ -14,6 +14,7 @@
 #include "server/ops/op.h"
 #include "server/ops/upload.h"
 
+#define STAGED_MEMORY     ((size_t)64 << 20) /* that the mutations of an upload take once they are unpacked */
 #define OUTCOME_REPLY_MAX (STORE_VALUE_MAX - 64u) /* of an answer that is kept, beside what stands before it */
 
 /* By what a request is known again: its number within its client, and the name of its change. */
@@ -85,6 +86,7 @@ static enum crm_status read_keys(struct op_ctx *ctx, const Crm__MutateRequest *r
 /* Where the mutations are in a staged upload, they take the place of the request's own. */
 static enum crm_status take_upload(struct op_ctx *ctx, const Crm__MutateRequest *request, const Crm__MutateRequest **out_request)
 {
+    static const struct check_limits limits = { .memory = STAGED_MEMORY, .elements = ATOMIC_MAX, .unknown_fields = 16, .depth = 8 };
     Crm__MutateRequest *whole;
     const void *staged;
     struct slice bytes;
@@ -95,7 +97,7 @@ static enum crm_status take_upload(struct op_ctx *ctx, const Crm__MutateRequest 
         return CRM_OK;
     status = upload_load(ctx->view, slice_of(request->upload.data, request->upload.len), &ctx->session->user, ctx->arena, &bytes, &ctx->failure);
     if (status == CRM_OK)
-        status = codec_unpack_body(bytes, &crm__mutate_request__descriptor, ctx->arena, &staged, &ctx->failure);
+        status = codec_unpack_within(bytes, &crm__mutate_request__descriptor, &limits, ctx->arena, &staged, &ctx->failure);
     if (status != CRM_OK)
         return status;
     whole = arena_memdup(ctx->arena, request, sizeof *request);
@@ -243,7 +245,10 @@ static enum crm_status dry_run(struct op_ctx *ctx, const Crm__MutateRequest *req
 
     change_group_init(&group, ctx->view->txn, ctx->schema, ctx->arena, clock_now_us());
     status = change_group_begin(&group);
-    return status == CRM_OK ? mutate_run(&group, &actor, request, ctx->reply, &ctx->failure) : op_fail(ctx, status, "the log cannot be read");
+    if (status != CRM_OK)
+        return op_fail(ctx, status, "the log cannot be read");
+    status = mutate_run(&group, &actor, request, ctx->reply, &ctx->failure);
+    return status == CRM_OK && request->job ? job_step_tell(ctx, request) : status;
 }
 
 /* Of a batch that is not atomic the refusals are in its answer, past dispatch, which counts those of whole requests. */

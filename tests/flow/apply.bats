@@ -80,6 +80,24 @@ LINES
     [ "$(counts created refused)" = 250,1 ]
 }
 
+@test "all or nothing" {
+    printf '{"kind":"product","name":"Whole %d"}\n' $(seq 3000) >whole.jsonl
+    (cat whole.jsonl; echo '{"kind":"deal","name":"No customer","amount":"five"}') >broken.jsonl
+    run crm apply broken.jsonl --atomic
+    [ "$status" -eq 6 ]
+    contains 'line 3001'
+    [ "$(crm count products 'name ~ Whole' --json | jq .count)" -eq 0 ]
+    (cat whole.jsonl; echo '{"kind":"product","$record":"I-99999","name":"x"}') >missing.jsonl
+    run crm apply missing.jsonl --atomic
+    [ "$status" -eq 3 ]
+    contains 'line 3001'
+    [ "$(crm count products 'name ~ Whole' --json | jq .count)" -eq 0 ]
+    run --separate-stderr crm apply whole.jsonl --atomic --job whole --json
+    [ "$(counts state created)" = done,3000 ]
+    crm apply whole.jsonl --atomic --job whole --quiet
+    [ "$(crm count products 'name ~ Whole' --json | jq .count)" -eq 3000 ]
+}
+
 @test "killed at any moment, each line is taken once" {
     printf '{"kind":"product","name":"Kill %d"}\n' $(seq 3000) >kill.jsonl
     for round in 1 2 3 4; do
