@@ -18,7 +18,7 @@
 #include "client/cli/select.h"
 #include "common/base/digest.h"
 
-#define PART       5000 /* records */
+#define PART       2000 /* records: on a slow line a part must not take as long as the server lets a request run */
 #define TOKEN_MAX  512
 #define RESUME_MAX (2 * TOKEN_MAX + 200)
 

@@ -341,7 +341,8 @@ static bool may_go_on(struct sync *sync, enum crm_status status)
         sync->is_in_doubt = true;
         return true;
     }
-    return status == CRM_UNREACHABLE || status == CRM_ACCESS_CHANGED || status == CRM_SHUTTING_DOWN;
+    return status == CRM_UNREACHABLE || status == CRM_ACCESS_CHANGED || status == CRM_SHUTTING_DOWN ||
+           status == CRM_DEADLINE; /* the server lets no request run for ever */
 }
 
 enum crm_status sync_run(struct replica *replica, struct crm_client *client, const struct sync_options *options, struct sync_progress *out_progress,

@@ -209,6 +209,7 @@ static inline void carry(struct wire *wire)
     size_t n;
 
     office.rounds += wire->up.size > 0;
+    link_tick(wire->link, clock_monotonic_us());
     count_frames(bytes, FRAME_REQUEST, 1);
     assert_int_equal(buf_append(&wire->in, bytes.data, bytes.size), CRM_OK);
     buf_consume(&wire->up, bytes.size);

@@ -187,6 +187,68 @@ static void what_is_damaged_comes_anew(void **state)
     assert_as_new(rep);
 }
 
+/* --- a line on which a first sync takes longer than the server lets one request run */
+
+static int64_t later_us;
+
+static int64_t late_now_us(void)
+{
+    return INT64_C(1700000000000000) + later_us;
+}
+
+static int64_t late_monotonic_us(void)
+{
+    return INT64_C(1000000000) + later_us;
+}
+
+static void late_random(void *out, size_t size)
+{
+    static uint64_t next = 88172645463325252u;
+
+    for (size_t i = 0; i < size; i++) {
+        next ^= next << 13;
+        next ^= next >> 7;
+        next ^= next << 17;
+        ((uint8_t *)out)[i] = (uint8_t)next;
+    }
+}
+
+static void a_page_takes_minutes(void *arg, const struct sync_progress *progress)
+{
+    (void)arg;
+    (void)progress;
+    later_us += INT64_C(150000000);
+}
+
+static void a_slow_one_goes_on_beyond_the_server_s_deadline(void **state)
+{
+    static const struct clock_source late = { late_now_us, late_monotonic_us, late_random };
+    const struct sync_options options = { .scope = CRM__SYNC_SCOPE__SYNC_SCOPE_ALL, .on_progress = a_page_takes_minutes };
+    char long_text[161]; /* of each; together more than a stream sends ahead, also when it is packed */
+    struct replica *replica = new_replica();
+    struct sync_progress progress;
+    struct failure failure = { 0 };
+    struct crm_client *client;
+
+    (void)state;
+    for (unsigned i = 0; i < CUSTOMERS * 15; i++) {
+        struct uuid id = uuid_create();
+        uint8_t noise[80];
+
+        late_random(noise, sizeof noise);
+        hex_format(noise, sizeof noise, long_text);
+        in_office(customer_of(CRM__VERB__VERB_CREATE, &id, arena_printf(&office.arena, "Slow %u", i), long_text));
+    }
+    clock_replace(&late);
+    client = dial();
+    assert_int_equal(sync_run(replica, client, &options, &progress, &failure), CRM_OK);
+    crm_client_destroy(client);
+    clock_replace(NULL);
+    assert_true(progress.pages > 1 && progress.cuts > 0);
+    assert_as_new(replica);
+    replica_close(replica);
+}
+
 static enum crm_status put_database(struct store_txn *txn, void *arg)
 {
     return replica_put(txn, ROW_DATABASE, uuid_slice(arg));
@@ -219,6 +281,7 @@ int main(void)
         TEST(a_comparison_may_be_cut_behind_any_byte),
         TEST(what_is_damaged_comes_anew),
         TEST(another_one_s_is_not_compared),
+        TEST(a_slow_one_goes_on_beyond_the_server_s_deadline),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
