@@ -16,6 +16,7 @@ struct feed_root {
     bool existed;      /* lived, or lay in the bin */
     struct record_header header;
     bool is_shared;    /* with the user */
+    bool was_shared;   /* of the past: by a share whose time was over, and whose end nobody had noted yet */
 };
 
 struct feed {

@@ -89,11 +89,6 @@ static void undo_share(struct shares *shares, const struct log_entry *entry)
         put_share(shares, &old);
 }
 
-/*
- * Does one count at at_us? What a replica took while a share ran it is told to forget by the entry of the share's end, which comes a while behind the end itself.
- * A pull in between tells nothing: so of the past (at_us 0) a share counts until that entry, whatever its time. To be told to forget what was shared with one
- * a moment ago, and was not taken, tells nothing new.
- */
 static bool any_counts(const struct shares *shares, int64_t at_us)
 {
     for (size_t i = 0; i < shares->n; i++)
@@ -152,7 +147,8 @@ static enum crm_status root_at(struct feed *feed, const struct record_header *he
     *out_root = (struct feed_root){ .is_known = true, .existed = true, .header = *header };
     if (status == CRM_OK)
         status = take_back(feed, out_root, at, &shares);
-    out_root->is_shared = any_counts(&shares, at == FEED_NOW ? clock_now_us() : 0);
+    out_root->is_shared = any_counts(&shares, at == FEED_NOW ? clock_now_us() : feed->cursor.base_us);
+    out_root->was_shared = at != FEED_NOW && !out_root->is_shared && any_counts(&shares, 0);
     return status;
 }
 
@@ -239,8 +235,12 @@ static enum crm_status was_in(struct feed *feed, const struct record *record, ui
             return CRM_CORRUPT;
         status = parent_at(feed, parent->ref_kind, &own.header.root, at, &root);
     }
-    *out_known = root.is_known;
-    if (status != CRM_OK || !root.is_known)
+    /*
+     * What a replica took while a share ran it is told to forget by the entry of the share's end, which comes a while behind the end itself. A pull in between
+     * tells nothing: whether the replica has it then depends on when it pulled. To be told to forget what was shared with one a moment ago says nothing new.
+     */
+    *out_known = root.is_known && !root.was_shared;
+    if (status != CRM_OK || !*out_known)
         return status;
     *out_in = root.is_shared || access_covers(feed->scope->access, kind, ACCESS_READ, &root.header.owner, &root.header.team);
     if (*out_in && !is_reached(feed, &own.header, &root)) {
