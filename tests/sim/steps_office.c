@@ -226,8 +226,8 @@ void step_restore(struct sim *sim)
     sim->n_restores++;
     for (size_t i = 0; i < sim->words.n; i++)
         sim->words.rows[i].is_erased = false; /* it may be in the backup */
-    for (size_t i = sim->backup_words; i < sim->words.n; i++)
-        if (sim->words.rows[i].is_online || sim->words.rows[i].is_unkept) {
+    for (size_t i = 0; i < sim->words.n; i++)
+        if ((sim->words.rows[i].is_online && i >= sim->backup_words) || sim->words.rows[i].is_unkept) {
             sim->words.rows[i].is_waived = true;
             sim->words.rows[i].is_answered = false;
         }
