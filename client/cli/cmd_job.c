@@ -197,17 +197,42 @@ static enum crm_status job_cancel(struct cli *cli, int argc, char **argv)
 
 /* --- undo */
 
+/* What is to be taken back. An undo that was cut off goes on: the same command again does not take it back. */
+static enum crm_status read_job(struct cli *cli, struct feed_options *options, struct uuid *id)
+{
+    Crm__JobRequest request = CRM__JOB_REQUEST__INIT;
+    char text[UUID_TEXT_SIZE];
+    struct crm_call *call = NULL;
+    const Crm__JobReply *reply;
+    enum crm_status status;
+
+    request.has_verb = request.has_id = true;
+    request.verb = CRM__JOB_VERB__JOB_VERB_SHOW;
+    request.id = id_bytes(id);
+    status = crm_job(cli->client, &request, &call, &reply);
+    if (status)
+        cli_call_failed(cli, status, call);
+    else if (reply->jobs[0]->undoes.len == UUID_SIZE && !reply->jobs[0]->has_undo_first && reply->jobs[0]->state == CRM__JOB_STATE__JOB_STATE_OPEN)
+        memcpy(id->bytes, reply->jobs[0]->undoes.data, UUID_SIZE);
+    crm_call_destroy(call);
+    uuid_format(id, text);
+    options->undoes = id;
+    options->name = arena_printf(&cli->arena, "undo %s", text);
+    return status;
+}
+
 /* "#4711" is one change, as crm history counts them; anything else a job. */
 static enum crm_status read_what(struct cli *cli, const char *word, struct feed_options *options, struct uuid *id)
 {
     char *end;
+    enum crm_status status;
 
     if (*word == '#') {
         options->undoes_seq = strtoull(word + 1, &end, 10);
         return options->undoes_seq > 0 && *end == '\0' ? CRM_OK : fail(&cli->failure, CRM_USAGE, NULL, "'%s' is no change: #4711", word);
     }
-    options->undoes = id;
-    return job_select(cli, word, id);
+    status = job_select(cli, word, id);
+    return status ? status : read_job(cli, options, id);
 }
 
 enum crm_status cmd_undo(struct cli *cli, int argc, char **argv)

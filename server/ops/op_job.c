@@ -87,6 +87,22 @@ static enum crm_status go_on(struct op_ctx *ctx, Crm__Job *job)
     return answer_one(ctx, job);
 }
 
+/* What is to be taken back must have come to its end: whoever feeds it would go on. */
+static enum crm_status check_undone(struct op_ctx *ctx, const Crm__JobRequest *request)
+{
+    struct uuid id;
+    Crm__Job *undone;
+    enum crm_status status;
+
+    if (!request->has_undoes)
+        return CRM_OK;
+    memcpy(id.bytes, request->undoes.data, UUID_SIZE);
+    status = job_load(ctx->view, &id, &ctx->session->user, ctx->arena, &undone);
+    if (status == CRM_OK && undone->state == CRM__JOB_STATE__JOB_STATE_OPEN)
+        return op_fail_field(ctx, CRM_IN_USE, "undoes", "this job is still open: let it end, or cancel it first");
+    return status;
+}
+
 static enum crm_status begin_new(struct op_ctx *ctx)
 {
     const Crm__JobRequest *request = ctx->request;
@@ -108,9 +124,10 @@ static enum crm_status begin_new(struct op_ctx *ctx)
     job->has_undoes = request->has_undoes;
     job->undoes = request->undoes;
     job->begun_at = job->touched_at = ctx->group->now_us;
-    status = request->has_undoes_seq ? undo_find(ctx->view, request->undoes_seq, ctx->arena, job) : CRM_OK;
+    status = request->has_undoes_seq ? undo_find(ctx->view, request->undoes_seq, ctx->arena, job) : check_undone(ctx, request);
     if (status == CRM_NOT_FOUND)
-        return op_fail_field(ctx, CRM_NOT_FOUND, "undoes_seq", "there is no such change");
+        return op_fail_field(ctx, CRM_NOT_FOUND, request->has_undoes_seq ? "undoes_seq" : "undoes", "there is no such %s",
+                             request->has_undoes_seq ? "change" : "job");
     if (status == CRM_OK)
         status = job_begin(ctx->group, job);
     return status == CRM_OK ? answer_one(ctx, job) : op_fail(ctx, status, "the job cannot be kept");
@@ -138,6 +155,8 @@ static enum crm_status begin(struct op_ctx *ctx)
         return cannot_read(ctx, status);
     if (!slice_equal(slice_of(job->user.data, job->user.len), uuid_slice(&ctx->session->user)))
         return op_fail_field(ctx, CRM_EXISTS, "id", "there is a job with this id");
+    if (job->has_undoes && job->state != CRM__JOB_STATE__JOB_STATE_OPEN && memcmp(job->id.data, request->id.data, UUID_SIZE) != 0)
+        return begin_new(ctx); /* what was taken back, and back again, is taken back once more */
     return go_on(ctx, job);
 }
 

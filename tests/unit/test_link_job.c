@@ -214,6 +214,16 @@ static void finds_by_what_records_have(void **state)
     assert_int_equal(step(f, job, 5, 8, mutations, 3)->results[2]->status, CRM_AMBIGUOUS);
 }
 
+static void cancel(struct fixture *f, const Crm__Job *job)
+{
+    Crm__JobRequest request = CRM__JOB_REQUEST__INIT;
+
+    request.has_verb = request.has_id = true;
+    request.verb = CRM__JOB_VERB__JOB_VERB_CANCEL;
+    request.id = job->id;
+    assert_int_equal(ask_job(f, &request)->jobs[0]->state, CRM__JOB_STATE__JOB_STATE_CANCELLED);
+}
+
 static const Crm__MutateReply *undo(struct fixture *f, const Crm__Job *undone, uint64_t seq)
 {
     Crm__JobRequest request = CRM__JOB_REQUEST__INIT;
@@ -244,6 +254,8 @@ static void takes_back(void **state)
     const Crm__Job *job;
     Crm__Mutation *mutations[3];
     ProtobufCBinaryData ids[3];
+    Crm__JobRequest begin_undo = CRM__JOB_REQUEST__INIT;
+    struct uuid other = uuid_create();
 
     login(f);
     for (int i = 0; i < 3; i++)
@@ -270,6 +282,12 @@ static void takes_back(void **state)
     take(f, FRAME_REPLY, ask_mutate(f, mutations + 2, 1, NULL, 0), &crm__mutate_reply__descriptor);
     assert_int_equal(count_customers(f), 3);
 
+    begin_undo.has_verb = begin_undo.has_id = begin_undo.has_undoes = true;
+    begin_undo.verb = CRM__JOB_VERB__JOB_VERB_BEGIN;
+    begin_undo.id = bytes_of(f, &other);
+    begin_undo.undoes = job->id;
+    take_error(f, ask(f, OP_JOB, &begin_undo.base), CRM_IN_USE); /* it could go on */
+    cancel(f, job);
     reply = undo(f, job, 0);
     assert_int_equal(reply->job->refused, 1); /* what somebody else has changed since */
     assert_int_equal(reply->job->updated, 4);
