@@ -183,6 +183,7 @@ static const struct {
     { "altaddress", "home" },
     { "address1", "office" },
     { "address2", "billing" },
+    { "adrhome", "home" },
     { "adr", "office" },
     { "所属", "office" },
     { "注册", "office" },

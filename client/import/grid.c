@@ -44,9 +44,20 @@ enum crm_status grid_add_cell(struct grid *grid, struct slice text)
     return CRM_OK;
 }
 
-static const struct grid_format *find_format(const struct source *source)
+static const struct grid_format *find_format(struct source *source)
 {
-    (void)source;
+    struct slice seen = source_peek(source, 64);
+    size_t at = 0, size;
+
+    while (at < seen.size && isspace(seen.data[at]))
+        at++;
+    size = seen.size - at;
+    if (size > 0 && (seen.data[at] == '{' || (seen.data[at] == '[' && memchr(seen.data + at, '{', size))))
+        return &grid_json;
+    /* Behind the name of a group, too. */
+    for (; at + 11 <= seen.size && seen.data[at] != '\n' && seen.data[at] != ','; at++)
+        if (strncasecmp((const char *)seen.data + at, "BEGIN:VCARD", 11) == 0)
+            return &grid_vcard;
     return &grid_csv;
 }
 

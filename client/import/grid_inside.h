@@ -33,7 +33,7 @@ struct grid {
     char what[80];
 };
 
-extern const struct grid_format grid_csv;
+extern const struct grid_format grid_csv, grid_json, grid_vcard;
 
 /* One more column. CRM_TOO_LARGE, CRM_NO_MEMORY. */
 enum crm_status grid_add_column(struct grid *grid, struct slice name,
