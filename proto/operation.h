@@ -39,9 +39,10 @@
     X(SYNC_CONFLICTS, 29, "sync.conflicts", conflicts, conflicts, NONE) \
     X(JOB, 30, "job", job, job, NONE)                                 \
     X(EXPORT_BEGIN, 31, "export.begin", export, export, NONE)         \
-    X(EXPORT, 32, "record.export", list, list, list)
+    X(EXPORT, 32, "record.export", list, list, list)                  \
+    X(DUPLICATES, 33, "record.duplicates", duplicates, duplicates, duplicates)
 
 #define OPERATION_ENUM(NAME, code, name, request, reply, chunk) OP_##NAME = code,
-enum operation { OPERATION_LIST(OPERATION_ENUM) OP_MAX = 32 };
+enum operation { OPERATION_LIST(OPERATION_ENUM) OP_MAX = 33 };
 
 #endif

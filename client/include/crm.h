@@ -283,6 +283,10 @@ CRM_API enum crm_status crm_export_begin(struct crm_client *client, const Crm__E
 CRM_API enum crm_status crm_export(struct crm_client *client, const Crm__ListRequest *request, crm_message_fn *on_chunk,
                                    void *arg, struct crm_call **out_call,
                                    const Crm__ListReply **out_reply) CRM_MUST_CHECK;
+/* Pairs that are probably one record, the surest first. on_chunk gets Crm__DuplicatesChunk. */
+CRM_API enum crm_status crm_duplicates(struct crm_client *client, const Crm__DuplicatesRequest *request,
+                                       crm_message_fn *on_chunk, void *arg, struct crm_call **out_call,
+                                       const Crm__DuplicatesReply **out_reply) CRM_MUST_CHECK;
 /* Chunks are Crm__SyncChunk, pages: store one whole, with its cursor, before the next. */
 CRM_API enum crm_status crm_sync_changes(struct crm_client *client, const Crm__SyncRequest *request,
                                          crm_message_fn *on_chunk, void *arg, struct crm_call **out_call,

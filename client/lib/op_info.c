@@ -14,6 +14,7 @@
 #define CHUNK_upload  &crm__upload_chunk__descriptor
 #define CHUNK_audit_list &crm__audit_list_chunk__descriptor
 #define CHUNK_sync    &crm__sync_chunk__descriptor
+#define CHUNK_duplicates &crm__duplicates_chunk__descriptor
 
 #define FLAGS_LOGIN     OP_FLAG_SECRET
 #define FLAGS_PASSWORD  OP_FLAG_SECRET
@@ -47,6 +48,7 @@
 #define FLAGS_JOB            0
 #define FLAGS_EXPORT_BEGIN   0
 #define FLAGS_EXPORT         0
+#define FLAGS_DUPLICATES     0
 
 #define OP_ROW(NAME, code, dotted, request_name, reply_name, chunk_name)                                               \
     [code] = { .name = dotted,                                                                                         \

@@ -88,6 +88,7 @@ CALL_UNARY(crm_sync_conflicts, OP_SYNC_CONFLICTS, Crm__ConflictsRequest, Crm__Co
 CALL_UNARY(crm_job, OP_JOB, Crm__JobRequest, Crm__JobReply)
 CALL_UNARY(crm_export_begin, OP_EXPORT_BEGIN, Crm__ExportRequest, Crm__ExportReply)
 CALL_STREAM(crm_export, OP_EXPORT, Crm__ListRequest, Crm__ListReply)
+CALL_STREAM(crm_duplicates, OP_DUPLICATES, Crm__DuplicatesRequest, Crm__DuplicatesReply)
 CALL_STREAM(crm_sync_changes, OP_SYNC_CHANGES, Crm__SyncRequest, Crm__SyncReply)
 
 enum crm_status crm_subscribe(struct crm_client *client, const Crm__SubscribeRequest *request, crm_message_fn *on_event,

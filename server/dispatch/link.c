@@ -403,6 +403,23 @@ static enum crm_status admit_opened(struct link *link, struct request *request)
                 link->thread->dispatch->core->settings.connections_per_user);
 }
 
+static bool step_stream(struct link *link, struct stream *stream);
+static bool can_step(const struct stream *stream);
+
+/*
+ * A worker has found what is now told in chunks. As far as credit and output let it at once: nothing else would call for this link's next turn. From there on the
+ * output that drains and the credit that comes do.
+ */
+static void start_telling(struct link *link, struct stream *stream, struct request *take_request)
+{
+    uint32_t id = stream->id;
+
+    stream->request = take_request;
+    stream->is_streaming = true;
+    while ((stream = link_stream(link, id)) && can_step(stream) && link->carrier.out->size <= OUTPUT_HIGH && !link->is_closing)
+        step_stream(link, stream);
+}
+
 void link_answer(struct link *link, struct request *take_request)
 {
     struct stream *stream;
@@ -426,6 +443,10 @@ void link_answer(struct link *link, struct request *take_request)
         take_request->status = link_why_out(link);
     if (take_request->status == CRM_OK && take_request->ctx.opened)
         take_request->status = admit_opened(link, take_request);
+    if (stream && take_request->status == CRM_OK && (take_request->flags & OP_WORKS) && (take_request->flags & OP_STREAMS)) {
+        start_telling(link, stream, take_request);
+        return;
+    }
     if (stream && take_request->status != CRM_OK)
         link_fail_request(link, take_request, take_request->status);
     else if (stream && goes_on)

@@ -213,7 +213,7 @@ static enum crm_status run_in_snapshot(struct store_txn *txn, void *arg)
     request_set_view(run->request, &view);
     ctx->schema = view.schema;
     status = run->fn(ctx);
-    if (status == CRM_OK && run->fn == run->request->op->run)
+    if (status == CRM_OK && run->fn == run->request->op->run && !(run->request->flags & OP_STREAMS)) /* a stream's reply is its end */
         status = pack_reply(run->request);
     ctx->view = NULL;
     return status;

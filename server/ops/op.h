@@ -129,6 +129,6 @@ const struct op_def *op_find(uint32_t code);
 /* rows, one file an area */
 extern const struct op_def op_login, op_logout, op_ping, op_describe, op_get, op_list, op_count, op_search, op_mutate, op_history, op_subscribe,
     op_upload, op_report, op_audit_list, op_erase, op_invite, op_password, op_session_list, op_session_end, op_confirm, op_factor, op_token, op_device, op_enrol, op_access_explain,
-    op_access_who, op_access_shares, op_sync_changes, op_sync_conflicts, op_job, op_export_begin, op_export;
+    op_access_who, op_access_shares, op_sync_changes, op_sync_conflicts, op_job, op_export_begin, op_export, op_duplicates;
 
 #endif

@@ -36,6 +36,7 @@ static const struct op_def *const table[OP_MAX + 1] = {
     [OP_JOB] = &op_job,
     [OP_EXPORT_BEGIN] = &op_export_begin,
     [OP_EXPORT] = &op_export,
+    [OP_DUPLICATES] = &op_duplicates,
 };
 
 const struct op_def *op_find(uint32_t code)

@@ -61,6 +61,7 @@ static void add_message(const ProtobufCMessageDescriptor *descriptor)
 #define CHUNK_upload        &crm__upload_chunk__descriptor
 #define CHUNK_audit_list   &crm__audit_list_chunk__descriptor
 #define CHUNK_sync         &crm__sync_chunk__descriptor
+#define CHUNK_duplicates   &crm__duplicates_chunk__descriptor
 #define ROW(NAME, code, name, request, reply, chunk) \
     { &crm__##request##_request__descriptor, &crm__##reply##_reply__descriptor, CHUNK_OF(chunk) },
 

@@ -39,6 +39,7 @@ static check_operation *const cases[OP_MAX + 1] = {
     [OP_JOB] = check_jobs,
     [OP_EXPORT_BEGIN] = check_nothing, /* with the next */
     [OP_EXPORT] = check_export,
+    [OP_DUPLICATES] = check_duplicates,
     [OP_INVITE] = check_rights,
     [OP_PASSWORD] = check_rights,
     [OP_SESSION_LIST] = check_rights,

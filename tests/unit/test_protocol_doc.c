@@ -94,6 +94,7 @@ static void test_errors(void **state)
 #define CHUNK_OF_upload  &crm__upload_chunk__descriptor
 #define CHUNK_OF_audit_list &crm__audit_list_chunk__descriptor
 #define CHUNK_OF_sync &crm__sync_chunk__descriptor
+#define CHUNK_OF_duplicates &crm__duplicates_chunk__descriptor
 
 static void test_operations(void **state)
 {

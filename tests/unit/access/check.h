@@ -36,6 +36,6 @@ bool is_looked_at(struct eyes *eyes, int record);
 struct uuid never_used(void);
 
 check_operation check_get, check_list, check_count, check_search, check_history, check_subscribe, check_mutate, check_report, check_upload,
-    check_describe, check_explain, check_who, check_shares, check_sync, check_conflicts, check_jobs, check_export, check_rights;
+    check_describe, check_explain, check_who, check_shares, check_sync, check_conflicts, check_jobs, check_export, check_duplicates, check_rights;
 
 #endif
