@@ -235,7 +235,7 @@ static void an_upload_ends_with_its_session(void **state)
     take_error(f, ask(f, OP_PING, &ping.base), CRM_SESSION_EXPIRED);
     send_frame(f, FRAME_END, 0, stream, &end.base);
     end_hold(&holding);
-    take_error(f, stream, CRM_NOT_LOGGED_IN);
+    take_error(f, stream, CRM_SESSION_EXPIRED);
     chunk.has_data = true;
     chunk.data = (ProtobufCBinaryData){ .data = (uint8_t *)"abc", .len = 3 };
     send_frame(f, FRAME_CHUNK, 0, stream, &chunk.base);
