@@ -173,6 +173,21 @@ static const struct command commands[] = {
       EXAMPLES("crm export customers -o customers.csv", "all that you may see",
                "crm export deals 'state = open' --jsonl -o deals.jsonl", "for programs",
                "crm export customers --excel -o customers.csv", "for Excel") },
+    { .name = "duplicates",
+      .synopsis = "KIND [FILTER...]",
+      .summary = "records that are probably the same, how sure that is, and why",
+      .run = cmd_duplicates,
+      .flags = COMMAND_CONNECTS,
+      OPTIONS(OPT_MIN, OPT_LIMIT, OPT_JSON, OPT_CSV),
+      .arguments = { ARGUMENT_KIND },
+      .min_args = 1,
+      .max_args = -1,
+      .description =
+          "Of customers and contacts: names (word order, abbreviations, legal forms such as Ltd or "
+          "有限公司, slips), phones, e-mails, domains, addresses and registration numbers are "
+          "compared, of what you may see. The surest pairs come first; crm merge makes one of two.",
+      EXAMPLES("crm duplicates customers", "all that are likely",
+               "crm duplicates contacts 'created > -30d' --min 0.9", "nearly certain ones among the new") },
     { .name = "merge",
       .synopsis = "RECORD OTHER... [--take FIELD=OTHER]",
       .summary = "make one record of several that are the same",

@@ -90,6 +90,7 @@ enum crm_status cmd_completion(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_conflicts(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_count(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_describe(struct cli *cli, int argc, char **argv);
+enum crm_status cmd_duplicates(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_edit(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_export(struct cli *cli, int argc, char **argv);
 enum crm_status cmd_find(struct cli *cli, int argc, char **argv);

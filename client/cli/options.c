@@ -61,6 +61,7 @@ static const struct option_def rows[OPT_COUNT] = {
     [OPT_ATOMIC] = { "atomic", 0, FLAG(atomic), "all or nothing" },
     [OPT_JOB] = { "job", 0, TEXT(job), "NAME", COMPLETE_NONE,
                   "so it is called: the same command again goes on where it was cut off" },
+    [OPT_MIN] = { "min", 0, TEXT(min), "SCORE", COMPLETE_NONE, "how sure it must be, from 0 to 1 (default 0.5)" },
     [OPT_TAKE] = { "take", 0, LIST(take), "FIELD=OTHER", COMPLETE_NONE, "this field is to have that one's value" },
     [OPT_OUTPUT] = { "output", 'o', TEXT(output), "FILE", COMPLETE_FILE, "write there" },
     [OPT_RAW] = { "raw", 0, FLAG(raw), "CSV byte for byte, also what a spreadsheet would run" },

@@ -36,6 +36,7 @@ struct options {
     bool raw, excel;
     const char *map, *save_map, *encoding, *sheet, *date_format;
     struct option_list take;
+    const char *min;
     int64_t rev;
     /* whose a record is, and who else may see it */
     const char *with;
@@ -109,6 +110,7 @@ enum option_id {
     OPT_REJECTS,
     OPT_MATCH,
     OPT_TAKE,
+    OPT_MIN,
     OPT_OUTPUT,
     OPT_RAW,
     OPT_EXCEL,

@@ -11,6 +11,7 @@
 #define BUCKETS_MIN  1024u
 #define SCRATCH_MAX  (1u << 20)
 #define BITS_USUAL   0.3f   /* of what a word would tell that is of many names */
+#define BITS_LEAST   2000.0 /* records at least, however few there are: what two of three have in common need not be common */
 #define BITS_OWN     20     /* records that everybody knows without having them: few rows make no word rare */
 
 struct match_set *match_create(enum match_type type, size_t memory_max)
@@ -203,6 +204,9 @@ enum crm_status match_add(struct match_set *set, const struct match_value *value
 void set_ready(struct match_set *set)
 {
     double records = (double)set->n_subjects + BITS_OWN;
+
+    if (records < BITS_LEAST)
+        records = BITS_LEAST;
 
     for (size_t i = 0; i < set->n_buckets; i++) {
         for (struct match_word *word = set->buckets[i]; word; word = word->next) {
