@@ -614,7 +614,9 @@ static int compare_lines(const void *a, const void *b)
 void apply_learn(struct apply *apply, uint64_t line, const Crm__MutateResult *result)
 {
     const struct open_name wanted = { .line = line };
-    const struct open_name *open = bsearch(&wanted, apply->names->open, apply->names->n_open, sizeof(wanted), compare_lines);
+    const struct apply_names *names = apply->names;
+    const struct open_name *open =
+        names->n_open ? bsearch(&wanted, names->open, names->n_open, sizeof(wanted), compare_lines) : NULL;
     struct name *name = open ? slot_of(apply->names, open->text) : NULL;
 
     if (name && name->text)

@@ -198,8 +198,7 @@ enum crm_status cmd_import(struct cli *cli, int argc, char **argv)
 {
     struct import_run *run = calloc(1, sizeof(*run));
     struct grid_options options = { .path = argc > 1 ? argv[1] : "-",
-                                    .encoding = cli->options.encoding,
-                                    .sheet = cli->options.sheet };
+                                    .encoding = cli->options.encoding };
     const struct kind_def *kind = NULL;
     enum crm_status status = CRM_OK;
 

@@ -332,7 +332,7 @@ static const struct command commands[] = {
       .summary = "records from another program's file, its columns found by their names",
       .run = cmd_import,
       .flags = COMMAND_CONNECTS,
-      OPTIONS(OPT_KIND, OPT_MAP, OPT_SAVE_MAP, OPT_MATCH, OPT_ENCODING, OPT_SHEET, OPT_DATE_FORMAT, OPT_JOB, OPT_REJECTS, OPT_RAW, OPT_DRY_RUN,
+      OPTIONS(OPT_KIND, OPT_MAP, OPT_SAVE_MAP, OPT_MATCH, OPT_ENCODING, OPT_DATE_FORMAT, OPT_JOB, OPT_REJECTS, OPT_RAW, OPT_DRY_RUN,
               OPT_YES, OPT_JSON),
       .arguments = { ARGUMENT_OTHER },
       .min_args = 0,

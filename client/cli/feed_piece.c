@@ -231,7 +231,7 @@ static enum crm_status send(struct piece *piece, bool is_last)
 
     fill_step(feed, piece, is_last, &step);
     request.has_dry_run = request.dry_run = feed->options.dry_run;
-    request.job = feed->options.dry_run ? NULL : &step;
+    request.job = &step; /* of a dry run it says only that a refusal is one line's */
     request.n_mutations = piece->n;
     request.mutations = piece->mutations;
     piece->state = PIECE_SENT;

@@ -70,7 +70,6 @@ static const struct option_def rows[OPT_COUNT] = {
     [OPT_MAP] = { "map", 0, TEXT(map), "FILE", COMPLETE_FILE, "which column is which field, as --save-map has written it" },
     [OPT_SAVE_MAP] = { "save-map", 0, TEXT(save_map), "FILE", COMPLETE_FILE, "write down which column is which field" },
     [OPT_ENCODING] = { "encoding", 0, TEXT(encoding), "NAME", COMPLETE_NONE, "of the file, such as GB18030 (default: found by looking)" },
-    [OPT_SHEET] = { "sheet", 0, TEXT(sheet), "NAME", COMPLETE_NONE, "of a workbook (default: the first)" },
     [OPT_DATE_FORMAT] = { "date-format", 0, TEXT(date_format), "FORMAT", COMPLETE_NONE,
                           "how dates are written, such as %d/%m/%Y (strptime)" },
     [OPT_REJECTS] = { "rejects", 0, TEXT(rejects), "FILE", COMPLETE_FILE,

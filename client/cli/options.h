@@ -34,7 +34,7 @@ struct options {
     bool dry_run, yes, atomic;
     const char *job, *rejects, *match, *output;
     bool raw, excel;
-    const char *map, *save_map, *encoding, *sheet, *date_format;
+    const char *map, *save_map, *encoding, *date_format;
     struct option_list take;
     const char *min;
     int64_t rev;
@@ -117,7 +117,6 @@ enum option_id {
     OPT_MAP,
     OPT_SAVE_MAP,
     OPT_ENCODING,
-    OPT_SHEET,
     OPT_DATE_FORMAT,
     OPT_REV,
     OPT_WITH,

@@ -1,6 +1,6 @@
 /*
  * grid.h - rows under named columns, whatever the file is: CSV with any separator, JSON lines,
- * vCards, a sheet of an .xlsx workbook
+ * vCards
  */
 #ifndef CRM_IMPORT_GRID_H
 #define CRM_IMPORT_GRID_H
@@ -15,12 +15,11 @@ struct grid;
 struct grid_options {
     const char *path;     /* "-": the standard input */
     const char *encoding; /* NULL: found by looking */
-    const char *sheet;    /* of a workbook; NULL: the first */
     char separator;       /* of CSV; 0: found by looking */
 };
 
 struct grid_row {
-    uint64_t line;             /* where it begins, from 1; of a sheet the row */
+    uint64_t line;             /* where it begins, from 1 */
     const struct slice *cells; /* valid UTF-8 */
     size_t n_cells;            /* at most the columns: what is behind is empty */
 };

@@ -77,7 +77,8 @@ static void put(struct grid *grid, enum column column, struct slice text, const 
 {
     struct vcard *card = grid->state;
     struct slice *value = &card->values[column];
-    char *joined;
+    uint8_t *joined;
+    size_t n = value->size;
 
     while (text.size > 0 && isspace(text.data[0]))
         text = slice_of(text.data + 1, text.size - 1);
@@ -94,11 +95,12 @@ static void put(struct grid *grid, enum column column, struct slice text, const 
         card->status = CRM_NO_MEMORY;
         return;
     }
-    if (value->size > 0)
+    if (value->size > 0) {
         memcpy(joined, value->data, value->size);
-    memcpy(joined + value->size, between, value->size > 0);
-    memcpy(joined + value->size + (value->size > 0), text.data, text.size);
-    *value = slice_of(joined, value->size + (value->size > 0) + text.size);
+        joined[n++] = (uint8_t)*between;
+    }
+    memcpy(joined + n, text.data, text.size);
+    *value = slice_of(joined, n + text.size);
 }
 
 /* "tel:+1-201-555-0123;ext=1": the number; "mailto:a@b": the address. */

@@ -243,8 +243,8 @@ enum crm_status mutate_run(struct change_group *group, const struct change_actor
         crm__mutate_result__init(&results[i]);
         reply->results[i] = &results[i];
     }
-    /* A single mutation is atomic anyway: its error is the request's, so that a plain client need not look into results. */
-    status = (request->atomic || request->n_mutations == 1 ? run_whole : run_each)(&run);
+    /* A single mutation is atomic anyway: its error is the request's, so that a plain client need not look into results. A job goes on behind it. */
+    status = (request->atomic || (request->n_mutations == 1 && !request->job) ? run_whole : run_each)(&run);
     reply->has_seq = true;
     reply->seq = group->head.seq;
     return status;

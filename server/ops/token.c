@@ -27,7 +27,8 @@ enum crm_status token_make(struct op_ctx *ctx, struct slice query, struct slice 
     token[0] = TOKEN_VERSION;
     memcpy(token + 1, &expires_us, 8);
     memcpy(token + 9, &seq, 8);
-    memcpy(token + FIXED_SIZE, position.data, position.size);
+    if (position.size)
+        memcpy(token + FIXED_SIZE, position.data, position.size);
     mac(ctx, query, slice_of(token, size), digest);
     memcpy(token + size, digest, MAC_SIZE);
     *out_token = (ProtobufCBinaryData){ .data = token, .len = size + MAC_SIZE };

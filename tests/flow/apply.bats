@@ -68,6 +68,17 @@ LINES
     [ "$(crm count customers 'name in (First, Second, Fourth, Fifth)' --json | jq .count)" -eq 4 ]
 }
 
+@test "a single line that is refused is counted, too" {
+    echo '{"kind":"customer","$record":"C-99999","name":"Nobody"}' >single.jsonl
+    for dry in '' --dry-run; do
+        run --separate-stderr crm apply single.jsonl $dry --json
+        [ "$status" -eq 3 ]
+        [ "$(counts refused created updated)" = 1,0,0 ]
+        [[ $stderr == *'single.jsonl:1: '* ]]
+    done
+    [ "$(crm job show last --json | jq -r .state)" = done ]
+}
+
 @test "a dry run changes nothing and tells the same" {
     printf '{"kind":"customer","name":"Dry %d"}\n' $(seq 250) >dry.jsonl
     echo '{"kind":"customer"}' >>dry.jsonl

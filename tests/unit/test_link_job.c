@@ -162,6 +162,25 @@ static void keeps_what_was_refused(void **state)
     assert_int_equal(ask_job(f, &request)->n_refused, 0);
 }
 
+/* Also of a piece of one, which by itself would be an error. */
+static void goes_on_behind_a_refused_piece(void **state)
+{
+    struct fixture *f = *state;
+    const Crm__MutateReply *reply;
+    const Crm__Job *job;
+    Crm__Mutation *mutation;
+
+    login(f);
+    job = begin(f, NULL, "");
+    mutation = new_customer(f, "");
+    reply = step(f, job, 0, 1, &mutation, 1);
+    assert_int_equal(reply->results[0]->status, CRM_INVALID);
+    assert_int_equal(reply->job->position, 1);
+    assert_int_equal(reply->job->refused, 1);
+    mutation = new_customer(f, "Acme");
+    assert_int_equal(step(f, job, 1, 2, &mutation, 1)->job->created, 1);
+}
+
 static Crm__Mutation *upsert(struct fixture *f, const char *name)
 {
     Crm__Mutation *mutation = new_customer(f, name);
@@ -361,7 +380,7 @@ static void lists_and_cancels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(takes_each_piece_once), TEST(is_not_for_other_input), TEST(keeps_what_was_refused), TEST(finds_by_what_records_have),
+        TEST(takes_each_piece_once), TEST(is_not_for_other_input), TEST(keeps_what_was_refused), TEST(goes_on_behind_a_refused_piece), TEST(finds_by_what_records_have),
         TEST(takes_back),            TEST(takes_back_one_change),  TEST(lists_and_cancels),
     };
 
