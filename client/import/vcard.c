@@ -287,6 +287,15 @@ static enum crm_status read_card(struct grid *grid, struct failure *failure)
     }
 }
 
+/* A row of nothing is passed over; a card is a row, whatever is in it. */
+static bool is_empty(const struct vcard *card)
+{
+    for (size_t i = 0; i < COLUMNS; i++)
+        if (card->values[i].size > 0)
+            return false;
+    return true;
+}
+
 static enum crm_status next_vcard(struct grid *grid, bool *out_is_end, struct failure *failure)
 {
     struct vcard *card = grid->state;
@@ -300,6 +309,8 @@ static enum crm_status next_vcard(struct grid *grid, bool *out_is_end, struct fa
     memset(card->values, 0, sizeof(card->values));
     status = read_card(grid, failure);
     find_name(grid);
+    if (!status && is_empty(card))
+        status = fail(failure, CRM_INVALID, NULL, "nothing of this card can be taken over");
     memcpy(grid->cells, card->values, sizeof(card->values));
     grid->n_cells = COLUMNS;
     return status;

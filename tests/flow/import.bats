@@ -57,3 +57,10 @@ setup() {
     crm import cards.vcf --kind contacts --quiet
     [ "$(crm show contact 'Anna Snelling' --json | jq -r '[.family, .given, .emails[0], .note] | join("|")')" = $'Snelling|Anna|anna@example.com|two\nlines and a folded one' ]
 }
+
+@test "a card of which nothing is taken over is refused, not passed over" {
+    printf 'BEGIN:VCARD\nVERSION:3.0\nPHOTO;ENCODING=b:AAAA\nEND:VCARD\n' >photo.vcf
+    fails 6 crm import photo.vcf --kind contacts
+    contains 'photo.vcf:1'
+    contains '1 refused'
+}
