@@ -201,7 +201,6 @@ static enum crm_status job_cancel(struct cli *cli, int argc, char **argv)
 static enum crm_status read_job(struct cli *cli, struct feed_options *options, struct uuid *id)
 {
     Crm__JobRequest request = CRM__JOB_REQUEST__INIT;
-    char text[UUID_TEXT_SIZE];
     struct crm_call *call = NULL;
     const Crm__JobReply *reply;
     enum crm_status status;
@@ -215,9 +214,7 @@ static enum crm_status read_job(struct cli *cli, struct feed_options *options, s
     else if (reply->jobs[0]->undoes.len == UUID_SIZE && !reply->jobs[0]->has_undo_first && reply->jobs[0]->state == CRM__JOB_STATE__JOB_STATE_OPEN)
         memcpy(id->bytes, reply->jobs[0]->undoes.data, UUID_SIZE);
     crm_call_destroy(call);
-    uuid_format(id, text);
     options->undoes = id;
-    options->name = arena_printf(&cli->arena, "undo %s", text);
     return status;
 }
 
@@ -251,6 +248,8 @@ enum crm_status cmd_undo(struct cli *cli, int argc, char **argv)
     status = feed_create(cli, &options, &feed);
     if (status)
         return status;
+    if (feed_job(feed)->state != CRM__JOB_STATE__JOB_STATE_OPEN)
+        cli_hint(cli, cli->chinese ? "已撤销过。" : "It has been taken back already.");
     status = feed_undo(feed);
     if (job_show_counts(cli, feed_job(feed)) != CRM_OK && !status)
         status = CRM_IO;

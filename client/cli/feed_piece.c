@@ -262,10 +262,10 @@ bool feed_is_any_sent(struct feed *feed)
 
 static void pause_a_little(const struct feed *feed)
 {
-    unsigned ms = PAUSE_MS << (feed->lost < 6 ? feed->lost : 6);
+    int ms = PAUSE_MS << (feed->lost < 6 ? feed->lost : 6);
 
     if (feed->lost)
-        poll(NULL, 0, (int)(ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS));
+        poll(NULL, 0, ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS);
 }
 
 /* Somebody else who feeds the job has cut it elsewhere: what was taken of this piece goes. */

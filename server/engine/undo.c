@@ -10,6 +10,8 @@
 #include "server/engine/access.h"
 #include "server/engine/mutate_inside.h"
 
+#define TURNS_MAX 64 /* that a job was taken back and brought back */
+
 struct undo {
     struct change_group *group;
     const struct change_actor *actor;
@@ -36,6 +38,21 @@ static enum crm_status not_allowed(struct change *change, const struct log_entry
     return fail(&change->failure, CRM_NOT_ALLOWED, NULL, "your role does not allow changing this %s", kind_def(entry->kind)->name);
 }
 
+/* Is it the job itself, or has it taken the job back, or brought it back, in turn? What that left is as the job wrote it. */
+static bool is_of_the_job(const struct undo *undo, const struct change *change, const struct uuid *id)
+{
+    struct uuid at = *id;
+    Crm__Job *job;
+
+    for (int depth = 0; depth < TURNS_MAX && !uuid_is_nil(&at); depth++) {
+        if (uuid_equal(&at, &undo->undone) || uuid_equal(&at, &undo->own))
+            return true;
+        if (job_load(&change->view, &at, NULL, undo->group->arena, &job) != CRM_OK || !uuid_from_slice(slice_of(job->undoes.data, job->undoes.len), &at))
+            return false;
+    }
+    return false;
+}
+
 /* What others have done to the record since; taken: of the entry's changed fields those that they have changed too. */
 struct since {
     bool any;
@@ -59,7 +76,7 @@ static enum crm_status look_since(const struct undo *undo, const struct change *
         if (status != CRM_OK)
             break;
         seq = later.before;
-        if (uuid_equal(&later.job, &undo->undone) || uuid_equal(&later.job, &undo->own))
+        if (is_of_the_job(undo, change, &later.job))
             continue;
         out_since->any = true;
         for (size_t i = 0; i < entry->changed.n; i++)

@@ -14,6 +14,7 @@
 #define LIMIT_MAX     1000
 #define TITLE_MAX     400
 #define INPUT_MAX     64
+#define UNDO_DEPTH_MAX 64 /* jobs that have taken each other back in turn */
 
 static enum crm_status cannot_read(struct op_ctx *ctx, enum crm_status status)
 {
@@ -103,7 +104,7 @@ static enum crm_status check_undone(struct op_ctx *ctx, const Crm__JobRequest *r
     return status;
 }
 
-static enum crm_status begin_new(struct op_ctx *ctx)
+static enum crm_status begin_new(struct op_ctx *ctx, const char *name)
 {
     const Crm__JobRequest *request = ctx->request;
     const struct uuid *user = &ctx->session->user;
@@ -115,7 +116,7 @@ static enum crm_status begin_new(struct op_ctx *ctx)
     crm__job__init(job);
     job->has_id = job->has_user = job->has_state = job->has_position = job->has_begun_at = job->has_touched_at = true;
     job->id = request->id;
-    job->name = request->name;
+    job->name = (char *)(uintptr_t)name;
     job->title = request->title;
     job->user = (ProtobufCBinaryData){ .data = (uint8_t *)(uintptr_t)user->bytes, .len = UUID_SIZE };
     job->state = CRM__JOB_STATE__JOB_STATE_OPEN;
@@ -133,16 +134,67 @@ static enum crm_status begin_new(struct op_ctx *ctx)
     return status == CRM_OK ? answer_one(ctx, job) : op_fail(ctx, status, "the job cannot be kept");
 }
 
+/* An undo that comes without a name is found again by what it takes back. */
+static const char *undo_name(struct op_ctx *ctx, const struct uuid *undone)
+{
+    char text[UUID_TEXT_SIZE];
+
+    uuid_format(undone, text);
+    return arena_printf(ctx->arena, "undo %s", text);
+}
+
+static const char *name_of(struct op_ctx *ctx)
+{
+    const Crm__JobRequest *request = ctx->request;
+    struct uuid undone;
+
+    if (request->name || !uuid_from_slice(slice_of(request->undoes.data, request->undoes.len), &undone))
+        return request->name;
+    return undo_name(ctx, &undone);
+}
+
+/* Has a job come to its end, and has nothing taken it back since? Undone, redone, undone again: the last one counts. */
+static bool is_in_force(struct op_ctx *ctx, const Crm__Job *job)
+{
+    bool is = true;
+
+    for (int depth = 0; depth < UNDO_DEPTH_MAX && job->state != CRM__JOB_STATE__JOB_STATE_OPEN; depth++) {
+        struct uuid id;
+        const char *name;
+        Crm__Job *undo;
+
+        memcpy(id.bytes, job->id.data, UUID_SIZE);
+        name = undo_name(ctx, &id);
+        if (!name || job_find(ctx->view, &ctx->session->user, name, &id) != CRM_OK ||
+            job_load(ctx->view, &id, &ctx->session->user, ctx->arena, &undo) != CRM_OK || undo->state != CRM__JOB_STATE__JOB_STATE_DONE)
+            break;
+        is = !is;
+        job = undo;
+    }
+    return is;
+}
+
+/* What was taken back, and back again, is taken back once more. */
+static bool is_spent_undo(struct op_ctx *ctx, const Crm__Job *job)
+{
+    const Crm__JobRequest *request = ctx->request;
+
+    return job->has_undoes && job->state != CRM__JOB_STATE__JOB_STATE_OPEN && memcmp(job->id.data, request->id.data, UUID_SIZE) != 0 &&
+           (job->state == CRM__JOB_STATE__JOB_STATE_CANCELLED || !is_in_force(ctx, job));
+}
+
 static enum crm_status begin(struct op_ctx *ctx)
 {
     const Crm__JobRequest *request = ctx->request;
+    const char *name;
     struct uuid id;
     Crm__Job *job;
     enum crm_status status = check_begin(ctx);
 
     if (status != CRM_OK)
         return status;
-    status = request->name ? job_find(ctx->view, &ctx->session->user, request->name, &id) : CRM_NOT_FOUND;
+    name = name_of(ctx);
+    status = name ? job_find(ctx->view, &ctx->session->user, name, &id) : CRM_NOT_FOUND;
     if (status == CRM_NOT_FOUND) {
         memcpy(id.bytes, request->id.data, UUID_SIZE);
         status = CRM_OK;
@@ -150,14 +202,12 @@ static enum crm_status begin(struct op_ctx *ctx)
     if (status == CRM_OK)
         status = job_load(ctx->view, &id, NULL, ctx->arena, &job);
     if (status == CRM_NOT_FOUND)
-        return begin_new(ctx);
+        return begin_new(ctx, name);
     if (status != CRM_OK)
         return cannot_read(ctx, status);
     if (!slice_equal(slice_of(job->user.data, job->user.len), uuid_slice(&ctx->session->user)))
         return op_fail_field(ctx, CRM_EXISTS, "id", "there is a job with this id");
-    if (job->has_undoes && job->state != CRM__JOB_STATE__JOB_STATE_OPEN && memcmp(job->id.data, request->id.data, UUID_SIZE) != 0)
-        return begin_new(ctx); /* what was taken back, and back again, is taken back once more */
-    return go_on(ctx, job);
+    return is_spent_undo(ctx, job) ? begin_new(ctx, name) : go_on(ctx, job);
 }
 
 /* --- list */

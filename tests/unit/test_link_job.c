@@ -321,6 +321,44 @@ static void takes_back(void **state)
     assert_string_equal(name_of(f, ids[2]), "By somebody else");
 }
 
+static const Crm__Job *begin_undo_of(struct fixture *f, const Crm__Job *undone)
+{
+    Crm__JobRequest request = CRM__JOB_REQUEST__INIT;
+    struct uuid id = uuid_create();
+
+    request.has_verb = request.has_id = request.has_undoes = true;
+    request.verb = CRM__JOB_VERB__JOB_VERB_BEGIN;
+    request.id = bytes_of(f, &id);
+    request.undoes = undone->id;
+    return ask_job(f, &request)->jobs[0];
+}
+
+/* Asked again it is done already, unless it has been taken back itself. */
+static void takes_back_once(void **state)
+{
+    struct fixture *f = *state;
+    const Crm__Job *job, *first, *again, *redo;
+    Crm__Mutation *mutation;
+
+    login(f);
+    job = begin(f, NULL, "");
+    mutation = new_customer(f, "Acme");
+    step(f, job, 0, 1, &mutation, 1);
+    cancel(f, job);
+    first = undo(f, job, 0)->job;
+    assert_int_equal(count_customers(f), 0);
+    again = begin_undo_of(f, job);
+    assert_memory_equal(again->id.data, first->id.data, UUID_SIZE);
+    assert_int_equal(again->state, CRM__JOB_STATE__JOB_STATE_DONE);
+    redo = undo(f, first, 0)->job;
+    assert_int_equal(count_customers(f), 1);
+    again = begin_undo_of(f, job);
+    assert_int_equal(again->state, CRM__JOB_STATE__JOB_STATE_OPEN);
+    undo(f, job, 0);
+    assert_int_equal(count_customers(f), 0);
+    assert_int_equal(begin_undo_of(f, redo)->state, CRM__JOB_STATE__JOB_STATE_OPEN); /* that is another matter */
+}
+
 static void takes_back_one_change(void **state)
 {
     struct fixture *f = *state;
@@ -381,7 +419,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(takes_each_piece_once), TEST(is_not_for_other_input), TEST(keeps_what_was_refused), TEST(goes_on_behind_a_refused_piece), TEST(finds_by_what_records_have),
-        TEST(takes_back),            TEST(takes_back_one_change),  TEST(lists_and_cancels),
+        TEST(takes_back),            TEST(takes_back_one_change), TEST(takes_back_once),  TEST(lists_and_cancels),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
